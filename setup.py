@@ -1,0 +1,55 @@
+"""The distribution scipion-em-occupy: occupy_core (numerics) and occupy_scipion (the plugin)."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def version() -> str:
+    # Read, not imported: an import would need numpy at build time.
+    text = (HERE / "occupy_core" / "__init__.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "(.+)"', text, re.MULTILINE)
+    assert match is not None
+    return match.group(1)
+
+
+setup(
+    name="scipion-em-occupy",
+    version=version(),
+    description="Occupancy, structural blocks and local resolution of cryo-EM maps, in Scipion and on the command line",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="GPL-3.0-or-later",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Bio-Informatics",
+    ],
+    keywords="scipion cryoem cryo-EM occupancy local-scale local-resolution heterogeneity scipion-3.0",
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=["occupy_core*", "occupy_scipion*"]),
+    package_data={
+        "occupy_core": ["py.typed"],
+        "occupy_scipion": ["protocols.conf", "logo.png", "templates/*"],
+    },
+    install_requires=[
+        "numpy>=1.24",
+        "scipy>=1.10",
+        "mrcfile>=1.4.3",
+        "numba>=0.59",
+        "matplotlib>=3.8",
+    ],
+    extras_require={
+        "scipion": ["scipion-em>=3.11", "scipion-pyworkflow>=3.11", "scipion-app>=3.8"],
+        "test": ["pytest>=8", "hypothesis>=6", "ruff>=0.14", "mypy>=1.11"],
+    },
+    entry_points={
+        "console_scripts": ["occupy-core = occupy_core.cli:main"],
+        # The name, not the value, is what Scipion imports.
+        "pyworkflow.plugin": ["occupy_scipion = occupy_scipion"],
+    },
+)
