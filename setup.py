@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 
 
 def version() -> str:
-    # Read, not imported: an import would need numpy at build time.
+    """Read the version without importing the package, which would need numpy at build time."""
     text = (HERE / "occupy_core" / "__init__.py").read_text(encoding="utf-8")
     match = re.search(r'^__version__ = "(.+)"', text, re.MULTILINE)
     assert match is not None
@@ -19,7 +19,7 @@ def version() -> str:
 setup(
     name="scipion-em-occupy",
     version=version(),
-    description="Occupancy, structural blocks and local resolution of cryo-EM maps, in Scipion and on the command line",
+    description="Occupancy of cryo-EM maps, in Scipion and on the command line",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="GPL-3.0-or-later",
@@ -29,7 +29,7 @@ setup(
         "Programming Language :: Python :: 3",
         "Topic :: Scientific/Engineering :: Bio-Informatics",
     ],
-    keywords="scipion cryoem cryo-EM occupancy local-scale local-resolution heterogeneity scipion-3.0",
+    keywords="scipion cryoem occupancy local-scale local-resolution heterogeneity scipion-3.0",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["occupy_core*", "occupy_scipion*"]),
     package_data={

@@ -106,7 +106,9 @@ class Grid:
     def resampled(self, shape: tuple[int, int, int]) -> Grid:
         """Return the grid of the same box and the same voxel 0 with another number of voxels."""
         nz, ny, nx = shape
-        factors = tuple(old / new for old, new in zip(reversed(self.shape), (nx, ny, nz), strict=True))
+        factors = tuple(
+            old / new for old, new in zip(reversed(self.shape), (nx, ny, nz), strict=True)
+        )
         vx, vy, vz = (v * f for v, f in zip(self.voxel_size, factors, strict=True))
         sx, sy, sz = (round(s / f) for s, f in zip(self.nstart, factors, strict=True))
         return replace(self, shape=shape, voxel_size=(vx, vy, vz), nstart=(sx, sy, sz))
@@ -134,7 +136,8 @@ class DensityMap:
         data = np.ascontiguousarray(self.data, dtype=np.float32)
         if data.shape != self.grid.shape:
             raise GridMismatchError(
-                f"The data of {self.name} have the shape {data.shape}, but its grid has {self.grid.shape}."
+                f"The data of {self.name} have the shape {data.shape}, "
+                f"but its grid has {self.grid.shape}."
             )
         if data is self.data:
             data = data.view()
@@ -177,18 +180,20 @@ def require_same_grid(reference: DensityMap, other: DensityMap, what: str) -> No
     )
     if drift > _GRID_TOLERANCE_VOXELS:
         raise GridMismatchError(
-            f"The {what} {other.name} has a voxel size of {_by(b.voxel_size)} Å, but {reference.name} "
-            f"has {_by(a.voxel_size)} Å ({drift:.1f} voxels over the box, limit "
+            f"The {what} {other.name} has a voxel size of {_by(b.voxel_size)} Å, but "
+            f"{reference.name} has {_by(a.voxel_size)} Å ({drift:.1f} voxels over the box, limit "
             f"{_GRID_TOLERANCE_VOXELS}); correct the header that is wrong."
         )
     shift = max(
         abs(pa - pb) / v
-        for pa, pb, v in zip(a.position((0, 0, 0)), b.position((0, 0, 0)), a.voxel_size, strict=True)
+        for pa, pb, v in zip(
+            a.position((0, 0, 0)), b.position((0, 0, 0)), a.voxel_size, strict=True
+        )
     )
     if shift > _GRID_TOLERANCE_VOXELS:
         warnings.warn(
-            f"The {what} {other.name} has another origin than {reference.name} ({shift:.1f} voxels); "
-            "the two are compared voxel by voxel.",
+            f"The {what} {other.name} has another origin than {reference.name} "
+            f"({shift:.1f} voxels); the two are compared voxel by voxel.",
             OccupyWarning,
             stacklevel=2,
         )

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Make a virtual environment with the project in it:  make_venv.sh DIR CONSTRAINTS EXTRAS [PACKAGE...]
+# PYTHON names the interpreter (3.10 to 3.12; default: the first of python3.11, python3.12, python3.10, python3 that fits).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=$1 constraints=$2 extras=$3
+shift 3
+
+fits() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null; }
+if [ -z "${PYTHON:-}" ]; then
+    for candidate in python3.11 python3.12 python3.10 python3; do
+        if fits "$candidate"; then PYTHON=$candidate && break; fi
+    done
+fi
+if ! fits "${PYTHON:-python3}"; then
+    echo "No Python 3.10, 3.11 or 3.12 was found; install one and name it with PYTHON=/path/to/python." >&2
+    exit 2
+fi
+
+# Debian ships venv and tkinter (which Scipion imports even without a screen) as packages of their own.
+if ! "$PYTHON" -c 'import ensurepip, tkinter' 2>/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && apt-get install -y -qq python3-venv python3-tk >/dev/null
+    else
+        echo "$PYTHON lacks venv or tkinter; run: sudo apt-get install python3-venv python3-tk" >&2
+        exit 2
+    fi
+fi
+
+stamp=$venv/.made-with
+wanted="$extras $* $(cat setup.py "$constraints" | cksum)"
+if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then exit 0; fi
+echo "Making the environment $venv (about a minute) ..."
+"$PYTHON" -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c "$constraints" -e ".[$extras]" "$@"
+echo "$wanted" > "$stamp"
