@@ -30,7 +30,7 @@ SAMPLE = Path(__file__).parents[1] / "examples" / "emd_11007_120.map.gz"
 
 PEER = """
 import sys
-from occupy_lib import args, estimate
+from occupy_lib import estimate, args
 options = args.occupy_options(input_map=sys.argv[1], max_box=int(sys.argv[2]), amplify=4.0,
                               lp_scale=True, scale_mode="occ", pivot=None, quiet=True)
 estimate.occupy_run(options)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -104,14 +104,23 @@ class Grid:
         return x, y, z
 
     def resampled(self, shape: tuple[int, int, int]) -> Grid:
-        """Return the grid of the same box and the same voxel 0 with another number of voxels."""
-        nz, ny, nx = shape
-        factors = tuple(
-            old / new for old, new in zip(reversed(self.shape), (nx, ny, nz), strict=True)
+        """Return the grid of the same box and the same voxel 0 with another number of voxels.
+
+        NSTART counts whole voxels: where it cannot say the position any more, ORIGIN does.
+        """
+        if min(shape) < 1:
+            raise MapFormatError(f"A map needs at least one voxel along each axis, not {shape}.")
+        ratios = [new / old for new, old in zip(reversed(shape), reversed(self.shape), strict=True)]
+        vx, vy, vz = (v / r for v, r in zip(self.voxel_size, ratios, strict=True))
+        starts = [s * r for s, r in zip(self.nstart, ratios, strict=True)]
+        sx, sy, sz = (round(s) for s in starts)
+        exact = all(math.isclose(s, round(s), abs_tol=1e-6) for s in starts)
+        return Grid(
+            shape,
+            (vx, vy, vz),
+            self.origin if exact else self.position((0, 0, 0)),
+            (sx, sy, sz),
         )
-        vx, vy, vz = (v * f for v, f in zip(self.voxel_size, factors, strict=True))
-        sx, sy, sz = (round(s / f) for s, f in zip(self.nstart, factors, strict=True))
-        return replace(self, shape=shape, voxel_size=(vx, vy, vz), nstart=(sx, sy, sz))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,280 @@
+"""Filters in real space: local maximum, histogram, quantiles of boxes, look-up, interpolation.
+
+The loops are compiled by numba, release the interpreter lock and run on slabs (see
+`occupy_core.maps.threads`), so their results do not depend on the number of threads. Data must be
+finite: maps with NaN are refused where they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from occupy_core.maps import kernels
+from occupy_core.maps.grid import Array, Mask
+from occupy_core.maps.threads import for_slabs
+
+Integers = NDArray[np.int64]
+_ROWS = 16  # of a strip of the maximum filter: what it works on then fits the cache of a core
+_VALUES = 2**20  # of a slab where the order does not matter
+
+
+def ball_kernel(
+    size: int | tuple[int, int, int], radius: float | tuple[float, float, float]
+) -> Mask:
+    """Ball (or ellipsoid) of voxels about the centre of a box.
+
+    Parameters
+    ----------
+    size : int or (z, y, x)
+        Edge of the box in voxels.
+    radius : float or (z, y, x)
+        Radius in voxels; one for each axis makes an ellipsoid, the ball of a map whose voxels are
+        not cubic.
+
+    Returns
+    -------
+    ndarray of bool, shape (size, size, size)
+        True where the distance of the voxel centre is at most the radius. Distances are single
+        precision, as in OccuPy, so that voxels right on the surface fall on the same side.
+    """
+    sizes = np.broadcast_to(size, 3)
+    radii = np.broadcast_to(radius, 3).astype(np.float32)
+    largest = radii.max()
+    z, y, x = np.ogrid[tuple(slice(0, int(n)) for n in sizes)]
+    squared = [
+        ((index - np.float32((n - 1) / 2)) * (largest / r)) ** 2
+        for index, n, r in zip((z, y, x), sizes, radii, strict=True)
+    ]
+    distance = np.sqrt((squared[0] + squared[1] + squared[2]).astype(np.float32))
+    kernel: Mask = distance <= largest
+    return kernel
+
+
+def maximum_filter(data: Array, footprint: Mask) -> Array:
+    """Local maximum over a footprint; the border is mirrored (d c b a | a b c d | d c b a).
+
+    Parameters
+    ----------
+    data : ndarray of float32, shape (z, y, x)
+        Finite values.
+    footprint : ndarray of bool, shape (z, y, x)
+        Of odd sizes; any shape.
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
+        Identical to ``scipy.ndimage.maximum_filter(data, footprint=footprint, mode="reflect")``.
+
+    Notes
+    -----
+    A convex symmetric footprint, such as a ball, is a pile of discs made of rows. Maxima over rows
+    of half width w come from those of w - 1 by one comparison; each disc holds the next smaller
+    one, so only the rows by which it grows are looked at. About 25 comparisons are left of the 179
+    of a ball of 7 voxels. Any other footprint goes to scipy.
+    """
+    plan = _plan_discs(np.asarray(footprint, np.bool_))
+    values = _fixed(data)
+    result = np.empty(values.shape, np.float32)
+    if plan is None:
+        ndimage.maximum_filter(values, footprint=footprint, mode="reflect", output=result)
+        return result
+    rows, ends = plan
+    for_slabs(
+        lambda first, last: kernels.maximum_of_strip(values, result, (first, last), rows, ends),
+        values.shape[1],
+        _ROWS,
+    )
+    return result
+
+
+def histogram(data: Array, bins: int, lo: float, hi: float, mask: Mask | None = None) -> Integers:
+    """Count values in equal bins.
+
+    Parameters
+    ----------
+    data : ndarray of float32
+    bins : int
+        Number of bins.
+    lo, hi : float
+        Outer edges; values outside are not counted, `hi` itself is in the last bin.
+    mask : ndarray of bool, shape of `data`, optional
+        Where to count.
+
+    Returns
+    -------
+    ndarray of int64, shape (bins,)
+        Equal to ``np.histogram(data, bins, (lo, hi))[0]``, whose edges are single precision; bins
+        too narrow for that, which numpy refuses, stay empty but for the last of equal edges.
+    """
+    values = _fixed(data).reshape(-1)
+    counted = _fixed(np.zeros(0) if mask is None else mask, np.bool_).reshape(-1)
+    low, high = (float(lo), float(hi)) if lo != hi else (float(lo) - 0.5, float(hi) + 0.5)
+    edges = np.linspace(low, high, bins + 1, dtype=np.float32)
+    counts = np.zeros((-(-values.size // _VALUES), bins), np.int64)
+
+    def count(first: int, last: int) -> None:
+        kernels.count_values(
+            values[first:last], counted[first:last], edges, counts[first // _VALUES]
+        )
+
+    for_slabs(count, values.size, _VALUES)
+    total: Integers = counts.sum(axis=0)
+    return total
+
+
+def box_quantiles(data: Array, corners: Integers, size: Sequence[int], rank: int) -> Array:
+    """Value of a given rank in each of many boxes.
+
+    Parameters
+    ----------
+    data : ndarray of float32, shape (z, y, x)
+    corners : ndarray of int, shape (n, 3)
+        First voxel (z, y, x) of each box; the boxes must lie inside the data.
+    size : (z, y, x)
+        Edges of a box in voxels.
+    rank : int
+        How many values of the box are smaller or come before: 0 is the minimum.
+
+    Returns
+    -------
+    ndarray of float32, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        When a box sticks out of the data or the rank is not that of a voxel of the box.
+    """
+    starts = np.ascontiguousarray(corners, np.int64)
+    edges = np.asarray(size, np.int64)
+    if len(starts) and (starts.min() < 0 or np.any(starts.max(axis=0) + edges > data.shape)):
+        raise ValueError(f"Boxes of {edges.tolist()} voxels stick out of {data.shape}.")
+    if not 0 <= rank < edges.prod():
+        raise ValueError(f"The rank {rank} is not below the {edges.prod()} voxels of a box.")
+    values = _fixed(data)
+    result = np.empty(len(starts), np.float32)
+    for_slabs(
+        lambda first, last: kernels.select_in_boxes(
+            values, starts[first:last], edges, rank, result[first:last]
+        ),
+        len(starts),
+        64,
+    )
+    return result
+
+
+def map_values(data: Array, lo: float, hi: float, table: NDArray[Any]) -> Array:
+    """Replace each value by that of a table.
+
+    Parameters
+    ----------
+    data : ndarray of float32, shape (z, y, x)
+    lo, hi : float
+        Values at the two ends of the table, lo < hi.
+    table : ndarray, shape (n,)
+        Entry i is for the values that lie between i + 1 and i + 2 n-ths of the way from lo to hi,
+        the first also for all values below; this offset of one is OccuPy's.
+
+    Returns
+    -------
+    ndarray of float32, shape of `data`
+        table[clip(trunc(n (v - lo)/(hi - lo) - 1), 0, n - 1)]
+    """
+    values = _fixed(data)
+    entries = _fixed(table)
+    result = np.empty(values.shape, np.float32)
+    flat, flat_result = values.reshape(-1), result.reshape(-1)
+    scale = np.float32(len(entries) / (float(hi) - float(lo)))
+    low = np.float32(lo)
+    for_slabs(
+        lambda first, last: kernels.look_up(
+            flat[first:last], low, scale, entries, flat_result[first:last]
+        ),
+        flat.size,
+        _VALUES,
+    )
+    return result
+
+
+def linear_interpolate(data: Array, shape: tuple[int, int, int]) -> Array:
+    """Give the same box another number of voxels by trilinear interpolation.
+
+    Parameters
+    ----------
+    data : ndarray of float32, shape (z, y, x)
+    shape : tuple of int
+        Number of voxels (z, y, x) wanted.
+
+    Returns
+    -------
+    ndarray of float32, shape `shape`
+        Voxel 0 stays where it was: voxel i of n comes from the position i n_data/n, held at the
+        last voxel beyond it. Up to rounding, no value lies outside the range of the data.
+    """
+    values = _fixed(data)
+    result = np.empty(shape, np.float32)
+    (z, wz), rows, columns = (
+        _positions(old, new) for old, new in zip(values.shape, shape, strict=True)
+    )
+    for_slabs(
+        lambda first, last: kernels.interpolate_planes(
+            values, (z[first:last], wz[first:last]), rows, columns, result[first:last]
+        ),
+        shape[0],
+        4,
+    )
+    return result
+
+
+def _fixed(data: NDArray[Any], dtype: type[Any] = np.float32) -> NDArray[Any]:
+    """Read-only contiguous view of a type: always the same, so that kernels are compiled once."""
+    view = np.ascontiguousarray(data, dtype).view()
+    view.flags.writeable = False
+    return view
+
+
+def _positions(old: int, new: int) -> tuple[Integers, Array]:
+    """Voxel below each new voxel and the weight of the voxel above it."""
+    position = np.minimum(np.arange(new) * (old / new), old - 1)
+    below = position.astype(np.int64)
+    return below, (position - below).astype(np.float32)
+
+
+def _plan_discs(footprint: Mask) -> tuple[Integers, Integers] | None:
+    """Rows to be joined for the discs of a convex symmetric footprint; None for any other.
+
+    Returns
+    -------
+    rows : ndarray of int64, shape (m, 2)
+        Offset ±y and half width of a row, in the order in which the disc grows.
+    ends : ndarray of int64, shape (hz + 2,)
+        The disc at ±z is made of the rows before ends[z]; ends[hz + 1] = 0.
+    """
+    if footprint.ndim != 3 or any(n % 2 == 0 for n in footprint.shape):
+        return None
+    cz, cy, cx = (n // 2 for n in footprint.shape)
+    half_width = np.where(footprint.any(axis=2), footprint.sum(axis=2) // 2, -1)
+    made_of_rows = np.abs(np.arange(footprint.shape[2]) - cx) <= half_width[:, :, None]
+    quarter = half_width[cz:, cy:]
+    convex = (
+        np.array_equal(made_of_rows, footprint)
+        and np.array_equal(half_width, half_width[::-1])
+        and np.array_equal(half_width, half_width[:, ::-1])
+        and quarter[0, 0] >= 0
+        and not np.any(np.diff(quarter, axis=0) > 0)
+    )
+    if not convex:
+        return None
+    hz = int(np.flatnonzero((quarter >= 0).any(axis=1)).max())
+    rows: list[tuple[int, int]] = []
+    ends = np.zeros(hz + 2, np.int64)
+    before = np.full(cy + 1, -1)
+    for z in range(hz, -1, -1):
+        rows += [(y, int(w)) for y, w in enumerate(quarter[z]) if w > before[y]]
+        before = quarter[z]
+        ends[z] = len(rows)
+    return np.array(rows, np.int64), ends

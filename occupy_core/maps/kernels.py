@@ -1,0 +1,187 @@
+"""Compiled loops of the filters.
+
+Plain loops over rows: numba and LLVM make vector instructions of them. No array expressions, for
+they take longest to compile and to load.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from occupy_core.maps.grid import Array, Mask
+
+Integers = NDArray[np.int64]
+
+_compiled = njit(nogil=True, cache=True)
+
+
+@_compiled
+def maximum_of_strip(
+    data: Array, out: Array, strip: tuple[int, int], rows: Integers, ends: Integers
+) -> None:
+    """Local maximum of all planes for the rows strip[0]..strip[1]-1.
+
+    `rows` and `ends` describe the footprint (see `occupy_core.maps.filters`). A plane makes its
+    discs, from the smallest to the largest, and hands each to the planes that it belongs to.
+    """
+    nz, ny, nx = data.shape
+    hz = len(ends) - 2
+    hy, hx = 0, 0
+    for k in range(len(rows)):
+        hy, hx = max(hy, rows[k, 0]), max(hx, rows[k, 1])
+    start = strip[0] - hy
+    lines = np.empty((strip[1] + hy - start, hx + 1, nx + 2 * hx), np.float32)
+    disc = np.empty(nx, np.float32)
+    for z in range(-hz, nz + hz):
+        plane = data[_mirrored(z, nz)]
+        for r in range(len(lines)):
+            _widen_row(plane[_mirrored(start + r, ny)], lines[r], hx)
+        for y in range(strip[0], strip[1]):
+            for dz in range(hz, -1, -1):
+                for k in range(ends[dz + 1], ends[dz]):
+                    dy, w = rows[k]
+                    above = lines[y - dy - start, w, hx : hx + nx]
+                    below = lines[y + dy - start, w, hx : hx + nx]
+                    _raise_to(disc, above, below, k == 0)
+                if z + dz >= 0 and z + dz < nz:  # dz = hz is the first to reach a plane
+                    _raise_to(out[z + dz, y], disc, disc, dz == hz)
+                if dz > 0 and z - dz >= 0 and z - dz < nz:
+                    _raise_to(out[z - dz, y], disc, disc, False)
+
+
+@_compiled
+def _mirrored(i: int, n: int) -> int:
+    """Index inside 0..n-1 that a mirrored border shows at i; tiny boxes are mirrored repeatedly."""
+    while i < 0 or i >= n:
+        i = -i - 1 if i < 0 else 2 * n - 1 - i
+    return i
+
+
+@_compiled
+def _widen_row(row: Array, lines: Array, hx: int) -> None:
+    """Put the maxima of a mirrored row over -w..w into lines[w], for w = 0..hx."""
+    nx = len(row)
+    n = nx + 2 * hx
+    line = lines[0]
+    for i in range(nx):
+        line[hx + i] = row[i]
+    for i in range(hx):
+        line[i] = row[_mirrored(i - hx, nx)]
+        line[hx + nx + i] = row[_mirrored(nx + i, nx)]
+    for w in range(1, hx + 1):
+        narrow, wide = lines[w - 1], lines[w]
+        for i in range(w, n - w):
+            wide[i] = narrow[i - 1] if narrow[i - 1] > narrow[i + 1] else narrow[i + 1]
+        if w == 1:  # from then on the two neighbours overlap
+            _raise_to(wide[1 : n - 1], line[1 : n - 1], line[1 : n - 1], False)
+
+
+@_compiled
+def _raise_to(values: Array, a: Array, b: Array, fresh: bool) -> None:
+    """Set values to the largest of values, a and b, or of a and b where they are fresh."""
+    if fresh:
+        for i in range(len(values)):
+            values[i] = a[i] if a[i] > b[i] else b[i]
+    else:
+        for i in range(len(values)):
+            v = a[i] if a[i] > values[i] else values[i]
+            values[i] = b[i] if b[i] > v else v
+
+
+@_compiled
+def count_values(values: Array, mask: Mask, edges: Array, counts: Integers) -> None:
+    """Add the counts of a slab; the edges decide, the quotient only says where to look."""
+    bins = len(counts)
+    lo, hi = edges[0], edges[-1]
+    scale = bins / (np.float64(hi) - np.float64(lo)) if hi > lo else 0.0
+    for i in range(len(values)):
+        v = values[i]
+        if v < lo or v > hi or (len(mask) and not mask[i]):
+            continue
+        b = min(int((np.float64(v) - lo) * scale), bins - 1)
+        while v < edges[b]:
+            b -= 1
+        while b < bins - 1 and v >= edges[b + 1]:
+            b += 1
+        counts[b] += 1
+
+
+@_compiled
+def select_in_boxes(
+    data: Array, corners: Integers, size: Integers, rank: int, result: Array
+) -> None:
+    """Put the value of a rank in each box into `result`."""
+    values = np.empty(size[0] * size[1] * size[2], np.float32)
+    for n in range(len(corners)):
+        z0, y0, x0 = corners[n]
+        filled = 0
+        for z in range(z0, z0 + size[0]):
+            for y in range(y0, y0 + size[1]):
+                for x in range(x0, x0 + size[2]):
+                    values[filled] = data[z, y, x]
+                    filled += 1
+        result[n] = _select(values, rank)
+
+
+@_compiled
+def _select(values: Array, rank: int) -> Any:
+    """Value of a rank by Hoare's quickselect (Commun. ACM 4 (1961) 321); reorders the values."""
+    low, high = 0, len(values) - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if rank <= j:
+            high = j
+        elif rank >= i:
+            low = i
+        else:
+            break
+    return values[rank]
+
+
+@_compiled
+def look_up(values: Array, lo: np.float32, scale: np.float32, table: Array, out: Array) -> None:
+    """Replace values by those of a table; from `lo` on, 1/scale apart, beginning at the second."""
+    last = np.float32(len(table) - 1)
+    for i in range(len(values)):
+        index = (values[i] - lo) * scale - np.float32(1)
+        out[i] = table[int(min(max(index, np.float32(0)), last))]
+
+
+@_compiled
+def interpolate_planes(
+    data: Array,
+    planes: tuple[Integers, Array],
+    rows: tuple[Integers, Array],
+    columns: tuple[Integers, Array],
+    out: Array,
+) -> None:
+    """Interpolate the planes that lie the fraction wz of the way from z to z + 1; y and x alike."""
+    (z, wz), (y, wy), (x, wx) = planes, rows, columns
+    nz, ny, nx = data.shape
+    row = np.empty(nx, np.float32)
+    for k in range(len(z)):
+        near, far = data[z[k]], data[min(z[k] + 1, nz - 1)]
+        for j in range(len(y)):
+            a, b = near[y[j]], near[min(y[j] + 1, ny - 1)]
+            c, d = far[y[j]], far[min(y[j] + 1, ny - 1)]
+            for i in range(nx):
+                p = a[i] + wy[j] * (b[i] - a[i])
+                q = c[i] + wy[j] * (d[i] - c[i])
+                row[i] = p + wz[k] * (q - p)
+            for i in range(len(x)):
+                left, right = row[x[i]], row[min(x[i] + 1, nx - 1)]
+                out[k, j, i] = left + wx[i] * (right - left)

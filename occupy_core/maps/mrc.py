@@ -1,0 +1,394 @@
+"""Read and write maps in the MRC2014 / CCP4 format.
+
+Cheng A. et al., "MRC2014: extensions to the MRC format header", J. Struct. Biol. 192 (2015) 146,
+doi 10.1016/j.jsb.2015.04.002. Files in the wild leave fields unset; what can be read without
+doubt is read, and what would place the density wrongly is refused.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import math
+import os
+import warnings
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+from mrcfile.dtypes import HEADER_DTYPE
+from numpy.typing import NDArray
+
+import occupy_core
+from occupy_core.errors import EstimationError, MapFormatError, OccupyWarning, OutputError
+from occupy_core.maps.grid import Array, DensityMap, Grid
+from occupy_core.maps.threads import for_slabs
+
+_MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
+_COMPLEX_MODES = (3, 4)
+_LARGEST_EDGE = 32768  # voxels; bytes that are no header seldom stay below
+_PLANES_AT_ONCE = 8
+_LABELS, _LABEL_LENGTH = 10, 80
+
+
+def map_name(path: str | os.PathLike[str]) -> str:
+    """Name of the map in a file: the file name without .gz, .bz2, .mrc, .map and .ccp4."""
+    name = _clean(path).name
+    for suffixes in ((".gz", ".bz2"), (".mrc", ".mrcs", ".map", ".ccp4")):
+        if Path(name).suffix.lower() in suffixes:
+            name = Path(name).stem
+    return name
+
+
+def read_map(
+    path: str | os.PathLike[str], *, voxel_size: float | None = None, name: str | None = None
+) -> DensityMap:
+    """Read a map.
+
+    Parameters
+    ----------
+    path : path
+        An MRC or CCP4 file of mode 0, 1, 2, 6 or 12, of either byte order, also compressed by gzip
+        or bzip2; known by its content, not its suffix. Scipion's ending ``:mrc`` is dropped.
+    voxel_size : float, optional
+        Edge of the cubic voxels in Å, instead of what the header says.
+    name : str, optional
+        Name of the map; by default that of the file (see `map_name`).
+
+    Returns
+    -------
+    DensityMap
+        With the axes in the order (z, y, x), whatever their order in the file.
+
+    Raises
+    ------
+    MapFormatError
+        When the file is missing, empty, truncated, not MRC, an image, a stack or a transform, or
+        has values that are not finite, a cell that is not orthogonal or no voxel size.
+
+    Warns
+    -----
+    OccupyWarning
+        When the axes had to be put in order, or the header leaves room for doubt.
+
+    Notes
+    -----
+    ISPG 0 means "images" in MRC2014, but many programs write it for volumes. Such a file is taken
+    for a stack only when MZ is 1 or its suffix is .mrcs, the two ways in which stacks are marked.
+    """
+    file = _clean(path)
+    if not file.exists():
+        raise MapFormatError(f"The map {file} does not exist; check the path.")
+    if file.is_dir():
+        raise MapFormatError(f"{file} is a folder, not a map; give the file in it.")
+    try:
+        with _open(file) as stream:
+            header = _read_header(stream, file)
+            _refuse_other_contents(header, file)
+            data = _read_data(stream, header, file)
+    except (OSError, EOFError, MemoryError, zlib.error) as error:
+        raise MapFormatError(f"The map {file} cannot be read: {_reason(error)}.") from error
+    ordered, grid = _in_standard_order(data, header, file, voxel_size)
+    del data
+    _refuse_non_finite(ordered, file)
+    return DensityMap(ordered, grid, map_name(file) if name is None else name)
+
+
+def write_map(
+    path: str | os.PathLike[str], density: DensityMap, *, labels: Sequence[str] = ()
+) -> Path:
+    """Write a map as float32 MRC2014, exactly where its grid lies.
+
+    The bytes depend on the map and the labels only. The file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Where to; a file that is there is replaced.
+    density : DensityMap
+        What to write.
+    labels : sequence of str
+        Up to nine header labels of at most 80 characters; longer ones are cut.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    OutputError
+        When the folder is missing, nothing can be written into it, or the disk is full.
+    """
+    file = Path(path)
+    if not file.parent.is_dir():
+        raise OutputError(f"The folder {file.parent} does not exist; create it first.")
+    temporary = file.with_name(f"{file.name}.tmp{os.getpid()}")
+    try:
+        with temporary.open("wb", buffering=0) as stream:
+            _write_all(stream, _header_bytes(density, labels))
+            for plane in density.data.astype("<f4", copy=False):
+                _write_all(stream, memoryview(plane).cast("B"))
+        temporary.replace(file)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OutputError(f"The map {file} cannot be written: {_reason(error)}.") from error
+        raise
+    return file
+
+
+def require_varying(density: DensityMap) -> None:
+    """Raise unless the map has at least two different values.
+
+    Raises
+    ------
+    EstimationError
+        When all voxels have the same value.
+    """
+    low, high = float(density.data.min()), float(density.data.max())
+    if low == high:
+        raise EstimationError(
+            f"The map {density.name} is {low:g} everywhere, so nothing can be estimated from it; "
+            "give a map with density."
+        )
+
+
+def _clean(path: str | os.PathLike[str]) -> Path:
+    """Path without Scipion's and Xmipp's format ending ``:mrc``."""
+    return Path(os.fspath(path).removesuffix(":mrc").removesuffix(":mrcs"))
+
+
+def _reason(error: BaseException) -> str:
+    """Reason of a failure as the end of a sentence."""
+    if isinstance(error, EOFError):
+        return "it is truncated"
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text.rstrip(".")
+
+
+def _open(file: Path) -> IO[bytes]:
+    """Open for reading, decompressing where the content is compressed."""
+    with file.open("rb") as stream:
+        start = stream.read(HEADER_DTYPE.itemsize)
+    if not start:
+        raise MapFormatError(f"The map {file} is empty; copy it again.")
+    if start[208:211] != b"MAP":  # a width of 35615 voxels has the first bytes of gzip
+        if start[:2] == b"\x1f\x8b":
+            return cast(IO[bytes], gzip.open(file, "rb"))
+        if start[:3] == b"BZh":
+            return bz2.open(file, "rb")
+    return file.open("rb")
+
+
+def _read_header(stream: IO[bytes], file: Path) -> Any:
+    """Read the header, in the byte order in which it makes sense."""
+    raw = stream.read(HEADER_DTYPE.itemsize)
+    if len(raw) < HEADER_DTYPE.itemsize:
+        raise MapFormatError(
+            f"{file} has {len(raw)} bytes, but the header of a map alone has "
+            f"{HEADER_DTYPE.itemsize}; it is truncated or no MRC map."
+        )
+    # The machine stamp is often wrong or zero; the mode and the sizes settle the byte order.
+    for order in "><" if raw[212:213] == b"\x11" else "<>":
+        header = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(order))[0]
+        sizes = [int(header[n]) for n in ("nx", "ny", "nz")]
+        known = int(header["mode"]) in (*_MODES, *_COMPLEX_MODES, 101)
+        possible = min(sizes) > 0 and max(sizes) < _LARGEST_EDGE and header["nsymbt"] >= 0
+        if known and possible:
+            return header
+    raise MapFormatError(f"{file} is not an MRC map: its first bytes are no MRC header.")
+
+
+def _refuse_other_contents(header: Any, file: Path) -> None:
+    """Raise when the file holds something else than one volume of real numbers."""
+    nx, ny, nz, mz = (int(header[n]) for n in ("nx", "ny", "nz", "mz"))
+    mode, ispg = int(header["mode"]), int(header["ispg"])
+    if mode in _COMPLEX_MODES:
+        raise MapFormatError(f"{file} is a transform (complex mode {mode}); give a real map.")
+    if mode not in _MODES:
+        raise MapFormatError(
+            f"{file} has the mode {mode}, but only {', '.join(map(str, _MODES))} are read; "
+            "convert it to mode 2."
+        )
+    if min(nx, ny, nz) == 1:
+        raise MapFormatError(f"{file} is an image of {nx} x {ny} x {nz} voxels; give a volume.")
+    if file.suffix.lower() == ".mrcs" or (ispg == 0 and mz == 1):
+        raise MapFormatError(f"{file} is a stack of {nz} images; give a volume.")
+    if ispg > 400 and mz > 0 and nz > mz:
+        raise MapFormatError(f"{file} is a stack of {nz // mz} volumes; give one of them.")
+    if ispg == 0 and nx == ny != nz:
+        warnings.warn(
+            f"{file} may be a stack of {nz} images, for its ISPG is 0; it is read as a volume.",
+            OccupyWarning,
+            stacklevel=3,
+        )
+
+
+def _read_data(stream: IO[bytes], header: Any, file: Path) -> NDArray[Any]:
+    """Read the data block: shape (sections, rows, columns), type and byte order of the file."""
+    shape = tuple(int(header[n]) for n in ("nz", "ny", "nx"))
+    dtype = np.dtype(_MODES[int(header["mode"])]).newbyteorder(header.dtype["mode"].byteorder)
+    expected = math.prod(shape) * dtype.itemsize
+    offset = HEADER_DTYPE.itemsize + int(header["nsymbt"])
+    plain_size = file.stat().st_size - offset
+    compressed = isinstance(stream, gzip.GzipFile | bz2.BZ2File)
+    if not compressed and plain_size < expected:
+        raise MapFormatError(_truncated(file, max(plain_size, 0), expected))
+    stream.seek(offset)
+    data = np.empty(shape, dtype)
+    buffer = data.reshape(-1).view(np.uint8).data
+    filled = 0
+    while filled < expected:
+        # cast: every stream that _open returns reads into a buffer, IO does not say so
+        n = cast(Any, stream).readinto(buffer[filled:])
+        if not n:
+            raise MapFormatError(_truncated(file, filled, expected))
+        filled += n
+    return data
+
+
+def _truncated(file: Path, found: int, expected: int) -> str:
+    return (
+        f"The map {file} is truncated: it has {found} bytes of data, but its header says "
+        f"{expected}; copy it again."
+    )
+
+
+def _in_standard_order(
+    data: NDArray[Any], header: Any, file: Path, voxel_size: float | None
+) -> tuple[Array, Grid]:
+    """Turn the file's axes into (z, y, x) and say where the voxels lie.
+
+    NXSTART.. are stored in the order columns, rows, sections; MX.., CELLA and ORIGIN as x, y, z.
+    """
+    axes = [int(header[n]) for n in ("mapc", "mapr", "maps")]
+    start = [int(header[n]) for n in ("nxstart", "nystart", "nzstart")]
+    if sorted(axes) != [1, 2, 3]:
+        if any(axes):
+            _warn(f"The axis order of {file} is {axes}, which is none; it is read as x, y, z.")
+        axes = [1, 2, 3]
+    if axes != [1, 2, 3]:
+        _warn(f"The axes of {file} are stored in the order {axes}; they were put into x, y, z.")
+    columns = [axes.index(axis) for axis in (1, 2, 3)]  # file position of x, y, z
+    values = _transposed(data, [2 - i for i in reversed(columns)])
+    nz, ny, nx = values.shape
+    _refuse_skew_cell(header, file)
+    if voxel_size is None:
+        edges = _voxel_edges(header, (nx, ny, nz), file)
+    else:
+        edges = (float(voxel_size),) * 3
+    origin = [float(v) for v in header["origin"]]
+    if not all(map(math.isfinite, origin)):
+        _warn(f"The origin of {file} is {origin}, which is no position; it is read as 0, 0, 0.")
+        origin = [0.0, 0.0, 0.0]
+    x, y, z = (start[i] for i in columns)
+    return values, Grid((nz, ny, nx), edges, (origin[0], origin[1], origin[2]), (x, y, z))
+
+
+def _transposed(data: NDArray[Any], order: list[int]) -> Array:
+    """Data with its axes in another order, as contiguous float32; itself when that changes nothing.
+
+    Planes that hold the fastest axis of both sides fit the cache: numpy's own order is slower.
+    """
+    if order == [0, 1, 2]:
+        return np.ascontiguousarray(data, dtype=np.float32)
+    source = data.transpose(order)
+    values = np.empty(source.shape, np.float32)
+    cut = 1 if order[0] == 2 else 0
+
+    def copy(first: int, last: int) -> None:
+        for i in range(first, last):
+            np.moveaxis(values, cut, 0)[i] = np.moveaxis(source, cut, 0)[i]
+
+    for_slabs(copy, source.shape[cut], _PLANES_AT_ONCE)
+    return values
+
+
+def _voxel_edges(
+    header: Any, sizes: tuple[int, int, int], file: Path
+) -> tuple[float, float, float]:
+    """Edges of a voxel (x, y, z) in Å from the cell and its sampling."""
+    edges = []
+    for axis, n in zip("xyz", sizes, strict=True):
+        cell, sampling = header["cella"][axis], int(header[f"m{axis}"]) or n
+        edge = float(cell) / sampling
+        # The cell is a float32: take the short number (1.35, not 1.3500000238) where it gives
+        # the same cell, so that all axes of a cubic voxel agree.
+        short = float(f"{edge:.7g}")
+        edges.append(short if np.float32(short * sampling) == cell else edge)
+    x, y, z = edges
+    if not all(math.isfinite(e) and e > 0 for e in edges):
+        raise MapFormatError(
+            f"The voxel size of {file} is {x:g} x {y:g} x {z:g} Å but must be positive; "
+            "correct the header or give --voxel-size."
+        )
+    return x, y, z
+
+
+def _refuse_skew_cell(header: Any, file: Path) -> None:
+    """Raise when the cell axes are not orthogonal; angles left at zero mean 90 degrees."""
+    angles = [float(a) for a in header["cellb"]]
+    if any(angles) and any(abs(a - 90) > 0.1 for a in angles):
+        raise MapFormatError(
+            f"The cell of {file} has the angles {', '.join(f'{a:g}' for a in angles)} degrees, but "
+            "only 90 can be used; resample the map onto an orthogonal grid."
+        )
+
+
+def _refuse_non_finite(data: Array, file: Path) -> None:
+    """Raise when a value is NaN or infinite."""
+    # The extremes tell, without a second array of the size of the map.
+    with np.errstate(invalid="ignore"):
+        finite = math.isfinite(data.min()) and math.isfinite(data.max())
+    if not finite:
+        count = sum(int(plane.size - np.count_nonzero(np.isfinite(plane))) for plane in data)
+        raise MapFormatError(
+            f"The map {file} has {count} values that are not numbers (NaN or infinite); "
+            "make it again or set them to 0."
+        )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, OccupyWarning, stacklevel=4)
+
+
+def _header_bytes(density: DensityMap, labels: Sequence[str]) -> bytes:
+    """Make the 1024 bytes of a MRC2014 header, little-endian."""
+    header = np.zeros((), HEADER_DTYPE.newbyteorder("<"))
+    grid = density.grid
+    for axis, n, size, origin, start in zip(
+        "xyz", reversed(grid.shape), grid.voxel_size, grid.origin, grid.nstart, strict=True
+    ):
+        header[f"n{axis}"] = header[f"m{axis}"] = n
+        header[f"n{axis}start"] = start
+        header["cella"][axis] = n * size
+        header["origin"][axis] = origin
+    header["mode"], header["ispg"], header["nversion"] = 2, 1, 20141
+    header["cellb"] = (90.0, 90.0, 90.0)
+    header["mapc"], header["mapr"], header["maps"] = 1, 2, 3
+    header["map"], header["machst"] = b"MAP ", (0x44, 0x44, 0, 0)
+    header["dmin"], header["dmax"] = density.data.min(), density.data.max()
+    header["dmean"], header["rms"] = _mean_and_deviation(density.data)
+    texts = [*labels[: _LABELS - 1], f"Created by occupy_core {occupy_core.__version__}"]
+    for i, text in enumerate(texts):
+        header["label"][i] = text.encode("ascii", "replace")[:_LABEL_LENGTH]
+    header["nlabl"] = len(texts)
+    return header.tobytes()
+
+
+def _mean_and_deviation(data: Array) -> tuple[float, float]:
+    """Mean and standard deviation in double precision, a few planes at a time."""
+    slabs = [data[i : i + _PLANES_AT_ONCE] for i in range(0, len(data), _PLANES_AT_ONCE)]
+    mean = sum(float(s.sum(dtype=np.float64)) for s in slabs) / data.size
+    squares = sum(float(np.square(s - mean, dtype=np.float64).sum()) for s in slabs)
+    return mean, math.sqrt(squares / data.size)
+
+
+def _write_all(stream: IO[bytes], content: bytes | memoryview) -> None:
+    """Write everything: a raw stream may take a part, as when the disk fills up."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[stream.write(rest) :]

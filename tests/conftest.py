@@ -1,0 +1,28 @@
+"""What all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--run-slow", action="store_true", help="run the tests that take minutes too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--run-slow") or "slow" in config.getoption("-m"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="takes minutes; give --run-slow"))
+
+
+@pytest.fixture(scope="session")
+def shared(request):
+    """Folder of real maps beside the repository; tests that need it are skipped without it."""
+    place = os.environ.get("OCCUPY_SHARED")
+    folder = Path(place) if place else request.config.rootpath.parent / "shared"
+    if not (folder / "data" / "maps").is_dir():
+        pytest.skip(f"no real maps in {folder} (OCCUPY_SHARED names another place)")
+    return folder
