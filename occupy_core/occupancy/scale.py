@@ -1,0 +1,359 @@
+"""Local scale of a map: how much of the full density stands at each place.
+
+The method is OccuPy's (Forsberg, Shah & Burt, Nat. Commun. 14 (2023),
+doi:10.1038/s41467-023-41478-1), release 0.1.13: the maximum over a small ball, relative to the
+density of the fullest region of the map. `docs/method.md` has the formulas and every deviation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from occupy_core.errors import EstimationError, ParameterError
+from occupy_core.maps.filters import linear_interpolate, maximum_filter
+from occupy_core.maps.fourier import resample
+from occupy_core.maps.grid import Array, DensityMap, Grid, require_same_grid
+from occupy_core.maps.threads import for_slabs
+from occupy_core.occupancy.full_scale import (
+    Tiles,
+    find_full_scale,
+    kernel_footprint,
+    mean_at_full_scale,
+    recommended_tau,
+)
+from occupy_core.occupancy.lowpass import occupy_lowpass
+from occupy_core.occupancy.params import METHODS, MODES, ResolvedScale, ScaleParams
+from occupy_core.occupancy.solvent import SolventModel, finite_range, fit_solvent
+from occupy_core.progress import Progress, report
+
+__all__ = [
+    "METHODS",
+    "MODES",
+    "ResolvedScale",
+    "ScaleParams",
+    "ScaleResult",
+    "Tiles",
+    "estimate_confidence",
+    "estimate_scale",
+    "processing_maps",
+    "scale_above",
+]
+
+_DEFAULTS = ScaleParams()
+_SMALL_KERNEL = 5  # voxels; smaller ones see too few voxels for a good solvent model
+_SOLVENT_LEVEL = 0.1  # of full scale; beyond it, solvent would read as content
+_TARGET_LEVEL = 0.5  # a target mask is "inside" above this value
+_PLANES = 16  # of a slab
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleResult:
+    """Local scale and confidence of a map, both on the grid of the map.
+
+    Parameters
+    ----------
+    scale, confidence : DensityMap
+        Values from 0 to 1.
+    full_scale : float
+        Density (grey value) of scale 1.
+    solvent : SolventModel
+    variability_limit : float
+        Mean density where the scale is 1, as a scale: what full occupancy reads when its details
+        are averaged out.
+    confidence_limit : float
+        Scale of the value with a confidence of one half.
+    tiles : Tiles or None
+        None when `s0` is set.
+    target_occupancy : float or None
+        Occupancy of the target mask.
+    solvent_definition : DensityMap or None
+        Mask made from the scale when `solvent_def_scale` is set.
+    params : ResolvedScale
+    warnings : tuple of str
+        Sentences: what, value, limit, remedy.
+    """
+
+    scale: DensityMap
+    confidence: DensityMap
+    full_scale: float
+    solvent: SolventModel
+    variability_limit: float
+    confidence_limit: float
+    tiles: Tiles | None
+    target_occupancy: float | None
+    solvent_definition: DensityMap | None
+    params: ResolvedScale
+    warnings: tuple[str, ...]
+
+
+def estimate_scale(
+    density: DensityMap,
+    params: ScaleParams = _DEFAULTS,
+    *,
+    solvent_definition: DensityMap | None = None,
+    target_mask: DensityMap | None = None,
+    progress: Progress | None = None,
+) -> ScaleResult:
+    """Estimate the local scale of a map and the confidence that a place is not solvent.
+
+    Parameters
+    ----------
+    density : DensityMap
+        Map with solvent around its content; density positive.
+    params : ScaleParams
+    solvent_definition : DensityMap, optional
+        Mask of solvent or of content, see `fit_solvent`.
+    target_mask : DensityMap, optional
+        Region (above 0.5) whose occupancy is wanted as one number.
+    progress : callable, optional
+
+    Returns
+    -------
+    ScaleResult
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is outside its limits.
+    GridMismatchError
+        When a mask lies on another grid.
+    EstimationError
+        When the map is constant or nowhere positive, or a mask is empty.
+    """
+    numbers = params.resolve(density.grid)
+    _check(density, numbers, solvent_definition, target_mask)
+    report(progress, 0.0, "low-pass")
+    work, lowpassed = processing_maps(density, numbers)
+    report(progress, 0.2, "local scale")
+    local = _local_scale(lowpassed if numbers.mode == "occ" else work, numbers, target_mask)
+    del work
+
+    report(progress, 0.7, "solvent model")
+    made_definition = None
+    if numbers.solvent_def_scale is not None:
+        whole = _on_grid(local.scale, density.grid)
+        made_definition = scale_above(whole, numbers.solvent_def_scale, density.name)
+        del whole
+    solvent = _fit(lowpassed, density, solvent_definition or made_definition, numbers)
+    confidence = lowpassed.with_data(solvent.confidence(lowpassed.data))
+    del lowpassed
+    limit = solvent.value_at_half_confidence / local.full_scale
+    if numbers.nlrc and limit < 1:
+        local = _recalibrated(local, limit)
+    report(progress, 1.0, "local scale done")
+    return ScaleResult(
+        scale=_on_grid(local.scale, density.grid),
+        confidence=_on_grid(confidence, density.grid),
+        full_scale=local.full_scale,
+        solvent=solvent,
+        variability_limit=local.variability_limit,
+        confidence_limit=limit,
+        tiles=local.tiles,
+        target_occupancy=local.target_occupancy,
+        solvent_definition=made_definition,
+        params=numbers,
+        warnings=(
+            *_parameter_warnings(params, numbers),
+            *solvent.warnings,
+            *_level_warnings(density.name, solvent, local.full_scale, nlrc=numbers.nlrc),
+        ),
+    )
+
+
+def estimate_confidence(
+    density: DensityMap,
+    params: ScaleParams = _DEFAULTS,
+    *,
+    solvent_definition: DensityMap | None = None,
+) -> tuple[SolventModel, DensityMap]:
+    """Model the solvent of a map whose scale is known already.
+
+    Parameters
+    ----------
+    density, params, solvent_definition
+        As in `estimate_scale`; `solvent_def_scale` has no effect here, see `scale_above`.
+
+    Returns
+    -------
+    solvent : SolventModel
+    confidence : DensityMap
+        Values from 0 to 1 on the grid of the map.
+
+    Raises
+    ------
+    ParameterError, GridMismatchError, EstimationError
+        As in `estimate_scale`.
+    """
+    numbers = replace(params, solvent_def_scale=None).resolve(density.grid)
+    _check(density, numbers, solvent_definition, None)
+    _, lowpassed = processing_maps(density, numbers)
+    solvent = _fit(lowpassed, density, solvent_definition, numbers)
+    confidence = lowpassed.with_data(solvent.confidence(lowpassed.data))
+    return solvent, _on_grid(confidence, density.grid)
+
+
+def processing_maps(density: DensityMap, numbers: ResolvedScale) -> tuple[DensityMap, DensityMap]:
+    """Return the map as it is processed, down-sampled if need be, and its low-pass."""
+    work = density
+    if numbers.processing_shape != density.grid.shape:
+        work = resample(density, numbers.processing_shape)
+    return work, occupy_lowpass(work, numbers.lowpass)
+
+
+def scale_above(scale: DensityMap, level: float, name: str) -> DensityMap:
+    """Return the mask of a scale above a level, to be used as the solvent definition of a map."""
+    return scale.with_data(
+        (scale.data > level).astype(np.float32), f"scale above {level} of {name}"
+    )
+
+
+def _fit(
+    lowpassed: DensityMap,
+    density: DensityMap,
+    definition: DensityMap | None,
+    numbers: ResolvedScale,
+) -> SolventModel:
+    """Fit the solvent model with the definition on the grid of the low-passed map."""
+    return fit_solvent(
+        lowpassed,
+        definition=None if definition is None else _on_grid(definition, lowpassed.grid),
+        unfiltered=density,
+        hedge_confidence=numbers.hedge_confidence,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _LocalScale:
+    """What is known before the solvent is; the scale is on the grid that is processed."""
+
+    scale: DensityMap
+    full_scale: float
+    variability_limit: float
+    tiles: Tiles | None
+    target_occupancy: float | None
+
+
+def _local_scale(
+    source: DensityMap, numbers: ResolvedScale, target_mask: DensityMap | None
+) -> _LocalScale:
+    """Return the maximum around each voxel over the density of the fullest tile."""
+    full_scale, tiles = find_full_scale(
+        source, numbers.tau, tile_size=numbers.tile_size, s0=numbers.s0
+    )
+    footprint = kernel_footprint(source.grid, numbers.kernel_size, numbers.kernel_radius)
+    scale = _rescaled(maximum_filter(source.data, footprint), 0.0, full_scale)
+    return _LocalScale(
+        scale=source.with_data(scale),
+        full_scale=full_scale,
+        variability_limit=mean_at_full_scale(source.data, scale) / full_scale,
+        tiles=tiles,
+        target_occupancy=(
+            None if target_mask is None else _target_occupancy(source, target_mask, numbers)
+        ),
+    )
+
+
+def _target_occupancy(source: DensityMap, mask: DensityMap, numbers: ResolvedScale) -> float:
+    """Return the maximum of the map in a mask over the full density for as many voxels."""
+    inside = _on_grid(mask, source.grid).data > _TARGET_LEVEL
+    n = int(np.count_nonzero(inside))
+    if n == 0:
+        raise EstimationError(
+            f"The target mask {mask.name} has no voxel above {_TARGET_LEVEL}; give a mask with "
+            "values 0 and 1."
+        )
+    tau = recommended_tau(n)
+    full_scale, _ = find_full_scale(source, tau, tile_size=numbers.tile_size, s0=numbers.s0)
+    return float(source.data[inside].max()) / full_scale
+
+
+def _recalibrated(local: _LocalScale, limit: float) -> _LocalScale:
+    """Return the scale with the noise level as its zero (`nlrc`)."""
+    target = local.target_occupancy
+    if target is not None:
+        target = min(max((target - limit) / (1 - limit), 0.0), 1.0)
+    scale = local.scale.with_data(_rescaled(local.scale.data.copy(), limit, 1.0))
+    return replace(local, scale=scale, target_occupancy=target)
+
+
+def _check(
+    density: DensityMap,
+    numbers: ResolvedScale,
+    solvent_definition: DensityMap | None,
+    target_mask: DensityMap | None,
+) -> None:
+    """Raise unless the map varies, the masks lie on its grid and the solvent is defined once."""
+    if solvent_definition is not None and numbers.solvent_def_scale is not None:
+        raise ParameterError(
+            f"A solvent definition ({solvent_definition.name}) and a scale that defines solvent "
+            f"({numbers.solvent_def_scale}) are both given; give one of them."
+        )
+    for mask, what in ((solvent_definition, "solvent definition"), (target_mask, "target mask")):
+        if mask is not None:
+            require_same_grid(density, mask, what)
+    finite_range(density)
+
+
+def _parameter_warnings(params: ScaleParams, numbers: ResolvedScale) -> list[str]:
+    """Return sentences about parameters that are allowed but unwise."""
+    found = []
+    remedy = f"give a kernel of {_SMALL_KERNEL} or a low-pass of {2 * numbers.lowpass:.0f} Å"
+    if numbers.kernel_size < _SMALL_KERNEL:
+        found.append(
+            f"The kernel is only {numbers.kernel_size} voxels (recommended at least "
+            f"{_SMALL_KERNEL}), which may give a bad solvent model; {remedy}."
+        )
+    if numbers.kernel_radius < numbers.kernel_size / 4:
+        found.append(
+            f"The kernel radius is only {numbers.kernel_radius:.2f} voxels (recommended at least "
+            f"{numbers.kernel_size / 4:.2f}), which may give a bad solvent model; {remedy}."
+        )
+    if params.resolution and params.lowpass and params.resolution < params.lowpass:
+        found.append(
+            f"The resolution of {params.resolution:g} Å has no effect, since the low-pass is "
+            f"{params.lowpass:g} Å; give only one of them."
+        )
+    return found
+
+
+def _level_warnings(
+    name: str, solvent: SolventModel, full_scale: float, *, nlrc: bool
+) -> list[str]:
+    """Return sentences about solvent that lies too high for the scale."""
+    found = []
+    if nlrc and solvent.value_at_half_confidence >= full_scale:
+        found.append(
+            f"The noise of {name} reaches {solvent.value_at_half_confidence:.3g} (limit: the full "
+            f"scale, {full_scale:.3g}), so the scale was not recalibrated; give a solvent "
+            "definition."
+        )
+    if abs(solvent.mean) > _SOLVENT_LEVEL * full_scale:
+        found.append(
+            f"The solvent of {name} lies at {solvent.mean:.3g}, but the scale takes it to be near "
+            f"zero (limit {_SOLVENT_LEVEL:.0%} of the full scale, {full_scale:.3g}); subtract the "
+            "solvent level from the map."
+        )
+    return found
+
+
+def _rescaled(data: Array, zero: float, one: float) -> Array:
+    """Bring `zero` to 0 and `one` to 1 and clip to that range, in place."""
+
+    def work(first: int, last: int) -> None:
+        slab = data[first:last]
+        if zero:
+            slab -= np.float32(zero)
+        slab /= np.float32(one - zero)
+        np.clip(slab, 0, 1, out=slab)
+
+    for_slabs(work, len(data), _PLANES)
+    return data
+
+
+def _on_grid(density: DensityMap, grid: Grid) -> DensityMap:
+    """Return the map on another grid of the same box by trilinear interpolation."""
+    if density.grid.shape == grid.shape:
+        return DensityMap(density.data, grid, density.name)
+    return DensityMap(linear_interpolate(density.data, grid.shape), grid, density.name)
