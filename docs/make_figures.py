@@ -1,0 +1,48 @@
+"""Make the figure of the README from the bundled sample map: python docs/make_figures.py."""
+
+from pathlib import Path
+
+import numpy as np
+
+from occupy_core.maps.mrc import read_map
+from occupy_core.occupancy.modify import ModifyParams, iter_modified
+from occupy_core.occupancy.scale import ScaleParams, estimate_scale
+from occupy_core.report.colors import scale_colormap
+from occupy_core.report.plots import new_figure, save_figure
+
+HERE = Path(__file__).parent
+SAMPLE = HERE.parent / "examples" / "emd_11007_120.map.gz"
+
+
+def main() -> None:
+    """Draw one slice of the map, its scale, and the map modified by it."""
+    density = read_map(SAMPLE)
+    result = estimate_scale(density, ScaleParams(mode="occ"))
+    modify = ModifyParams(amplify=4, attenuate=4)
+    modified = {
+        made.kind: made.map.data
+        for made in iter_modified(density, result.scale, result.confidence, result.solvent, modify)
+    }
+    fullest = int(np.argmax((result.scale.data * result.confidence.data).sum(axis=(1, 2))))
+    low, high = np.percentile(density.data[fullest], (0.1, 99.9))
+    panels = [
+        ("map", density.data),
+        ("local scale", result.scale.data),
+        ("amplified", modified["amplified"]),
+        ("attenuated", modified["attenuated"]),
+    ]
+    figure = new_figure(10, 2.9)
+    for axes, (title, data) in zip(figure.subplots(1, 4), panels, strict=True):
+        if title == "local scale":
+            colours = {"cmap": scale_colormap(), "vmin": 0.2, "vmax": 1.0}
+        else:
+            colours = {"cmap": "gray_r", "vmin": low, "vmax": high}
+        image = axes.imshow(data[fullest], origin="lower", interpolation="bicubic", **colours)
+        axes.set(title=title, xticks=(), yticks=())
+        if title == "local scale":
+            figure.colorbar(image, ax=axes, extend="min", location="bottom", shrink=0.8, pad=0.03)
+    save_figure(figure, HERE / "figures" / "emd_11007.png")
+
+
+if __name__ == "__main__":
+    main()
