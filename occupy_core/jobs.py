@@ -1,0 +1,398 @@
+"""Run a job: files and parameters in, maps, pictures and a record out.
+
+The command line, Scipion and a cluster all come through `run_scale`. Its record, `result_X.json`,
+can be given back to `load_job`; running that job again writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from occupy_core.errors import MapFormatError, OccupyWarning, ParameterError
+from occupy_core.maps.filters import histogram
+from occupy_core.maps.grid import DensityMap, require_same_grid
+from occupy_core.maps.mrc import read_map, write_map
+from occupy_core.maps.threads import threads
+from occupy_core.occupancy.full_scale import Tiles
+from occupy_core.occupancy.lowpass import occupy_lowpass
+from occupy_core.occupancy.modify import ModifiedMap, iter_modified, modification_curves
+from occupy_core.occupancy.params import Output, ResolvedScale
+from occupy_core.occupancy.scale import estimate_confidence, estimate_scale, scale_above
+from occupy_core.occupancy.solvent import SolventModel
+from occupy_core.parameters import to_dict
+from occupy_core.progress import Progress, part, report
+from occupy_core.provenance import Checksums, versions
+from occupy_core.report import plots
+from occupy_core.report.chimerax import Scene, contour_level, quoted_path, write_chimerax
+from occupy_core.report.log import log_text
+from occupy_core.scale_job import (
+    ScaleJob,
+    load_job,
+    output_key,
+    output_names,
+)
+from occupy_core.staging import output_errors, refuse_outputs, staged_outputs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "JobResult",
+    "ScaleJob",
+    "load_job",
+    "output_names",
+    "run_scale",
+]
+
+# How a job is run, not what it computes: not part of the record.
+_NOT_RECORDED = ("outdir", "threads", "force")
+# Fractions of the whole at which its parts end.
+_READ, _ESTIMATED, _MODIFIED = 0.1, 0.6, 0.95
+_HISTOGRAM_BINS = 50
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job wrote.
+
+    Parameters
+    ----------
+    files : dict of str to Path
+        The files by what they are (see `output_names`).
+    result : dict
+        The record, as in result_X.json.
+    warnings : tuple of str
+        Sentences the user should read.
+    """
+
+    files: dict[str, Path]
+    result: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+@dataclass
+class _Estimate:
+    """What is known of a map once its scale is: estimated, or from a scale made before."""
+
+    scale: DensityMap
+    confidence: DensityMap
+    solvent: SolventModel
+    parameters: ResolvedScale
+    definition: DensityMap | None
+    tiles: Tiles | None
+    limits: dict[str, float | None]
+    warnings: tuple[str, ...]
+
+
+def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
+    """Estimate the local scale of a map, modify the map by it, and write everything.
+
+    The outputs appear together when all are complete; a run that fails or is interrupted leaves
+    the output folder as it was.
+
+    Parameters
+    ----------
+    job : ScaleJob
+        What to do.
+    progress : Progress, optional
+        Told the fraction done.
+
+    Returns
+    -------
+    JobResult
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is outside its limits.
+    MapFormatError, GridMismatchError, EstimationError
+        When an input cannot be used.
+    OutputError
+        When an output exists (unless forced) or cannot be written.
+    """
+    problems = job.problems()
+    if problems:
+        raise ParameterError(*problems)
+    names = output_names(job)
+    inputs = list(job.inputs.values())
+    refuse_outputs(job.outdir, names.values(), inputs, force=job.force)
+    if job.chimerax or job.chimerax_silent:
+        for path in (job.outdir / names["result"], *inputs):
+            quoted_path(path)  # a name that ChimeraX cannot read is met before the work
+    with (
+        _recorded_warnings() as recorded,
+        threads(job.threads),
+        staged_outputs(job.outdir) as staging,
+    ):
+        run = _Run(job, names, staging.folder, progress)
+        record = run.run(recorded)
+        # Once more, for another run may have written meanwhile.
+        refuse_outputs(job.outdir, names.values(), inputs, force=job.force)
+        staging.commit(names.values())
+    report(progress, 1.0, "done")
+    files = {key: job.outdir / name for key, name in names.items()}
+    return JobResult(files, record, tuple(record["warnings"]))
+
+
+class _Run:
+    """One run of a job, writing into a staging folder."""
+
+    def __init__(
+        self, job: ScaleJob, names: dict[str, str], folder: Path, progress: Progress | None
+    ) -> None:
+        self._job = job
+        self._names = names
+        self._folder = folder
+        self._progress = progress
+
+    def run(self, recorded: list[str]) -> dict[str, Any]:
+        """Do the work and return the record; `recorded` collects warnings meanwhile."""
+        job = self._job
+        report(self._progress, 0.0, f"reading {job.map}")
+        density = self._read("map")
+        checksums = Checksums(list(job.inputs.values()))
+        problems = [*job.scale.problems(density.grid), *job.modify.problems(density.grid)]
+        if problems:
+            raise ParameterError(*problems)
+        estimate = self._estimate(density)
+        self._write_estimate(density, estimate)
+        self._write_modified(density, estimate)
+        report(self._progress, _MODIFIED, "writing the report")
+        if job.plot:
+            self._draw(density, estimate)
+        recorded += estimate.warnings
+        digests = checksums.result()
+        record: dict[str, Any] = {
+            "job": {k: v for k, v in job.to_dict().items() if k not in _NOT_RECORDED},
+            "inputs": {
+                key: {"file": str(path), "sha256": digests[path]}
+                for key, path in job.inputs.items()
+            },
+            "parameters": to_dict(estimate.parameters),
+            "limits": estimate.limits,
+            "tiles": None if estimate.tiles is None else estimate.tiles._asdict(),
+            "files": self._names,
+            "warnings": recorded,
+            "versions": versions(),
+        }
+        record["inputs"]["map"] |= {
+            "shape": density.grid.shape,
+            "voxel_size": density.grid.voxel_size,
+        }
+        self._write_scripts(estimate)
+        self._write_text("log", log_text(record))
+        self._write_text("result", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        return record
+
+    def _read(self, what: str) -> DensityMap:
+        return read_map(self._job.inputs[what], voxel_size=self._job.voxel_size)
+
+    def _read_optional(self, what: str) -> DensityMap | None:
+        return self._read(what) if what in self._job.inputs else None
+
+    def _estimate(self, density: DensityMap) -> _Estimate:
+        definition = self._read_optional("solvent_def")
+        if self._job.scale_map is not None:
+            return self._take_scale(density, definition)
+        result = estimate_scale(
+            density,
+            self._job.scale,
+            solvent_definition=definition,
+            target_mask=self._read_optional("target_mask"),
+            progress=part(self._progress, _READ, self._after_estimate()),
+        )
+        limits = {
+            "full_scale": result.full_scale,
+            "variability_limit": result.variability_limit,
+            "confidence_limit": result.confidence_limit,
+            "target_occupancy": result.target_occupancy,
+            **_solvent_limits(result.solvent),
+        }
+        return _Estimate(
+            result.scale,
+            result.confidence,
+            result.solvent,
+            result.params,
+            result.solvent_definition,
+            result.tiles,
+            limits,
+            result.warnings,
+        )
+
+    def _take_scale(self, density: DensityMap, definition: DensityMap | None) -> _Estimate:
+        """Use a scale made before; only the solvent model is fitted again."""
+        job = self._job
+        report(self._progress, _READ, "solvent model")
+        scale = self._read("scale_map")
+        require_same_grid(density, scale, "scale map")
+        low, high = float(scale.data.min()), float(scale.data.max())
+        if low < 0 or high > 1:
+            raise MapFormatError(
+                f"The scale map {job.scale_map} has values from {low:g} to {high:g}, but a local "
+                "scale lies between 0 and 1; give a map made by this program or by OccuPy."
+            )
+        made = None
+        if job.scale.solvent_def_scale is not None:
+            made = scale_above(scale, job.scale.solvent_def_scale, density.name)
+        solvent, confidence = estimate_confidence(
+            density, job.scale, solvent_definition=definition or made
+        )
+        parameters = job.scale.resolve(density.grid)
+        limits = _solvent_limits(solvent)
+        return _Estimate(
+            scale, confidence, solvent, parameters, made, None, limits, solvent.warnings
+        )
+
+    def _after_estimate(self) -> float:
+        return _ESTIMATED if self._job.modify.active else _MODIFIED
+
+    def _write_estimate(self, density: DensityMap, estimate: _Estimate) -> None:
+        p = estimate.parameters
+        kernel = (
+            f"kernel {p.kernel_size}, radius {p.kernel_radius:.2f} ({p.n_voxels_in_kernel} voxels)"
+        )
+        if "scale" in self._names:
+            settings = f"{kernel}, low-pass {p.lowpass:.2f} A, tau {p.tau:.4f}"
+            self._write_map(
+                "scale", estimate.scale, f"Local scale ({p.mode}), {p.method}", settings
+            )
+        self._write_map("confidence", estimate.confidence, "Confidence not to be solvent")
+        if estimate.definition is not None:
+            self._write_map("solvent_definition", estimate.definition, "Solvent definition")
+            estimate.definition = None
+        if "lowpass" in self._names:
+            lowpassed = occupy_lowpass(density, p.lowpass)
+            self._write_map("lowpass", lowpassed, f"Low-passed to {p.lowpass:.2f} A")
+
+    def _write_modified(self, density: DensityMap, estimate: _Estimate) -> None:
+        job = self._job
+        if not job.modify.active:
+            return
+        halves = None
+        if job.half1 is not None:
+            halves = (self._read("half1"), self._read("half2"))
+        for modified in iter_modified(
+            density,
+            estimate.scale,
+            estimate.confidence,
+            estimate.solvent,
+            job.modify,
+            half_maps=halves,
+            progress=part(self._progress, _ESTIMATED, _MODIFIED),
+        ):
+            key, label = output_key(modified.kind, modified.pivot), _label(modified)
+            self._write_map(key, modified.map, label)
+            for i, half in enumerate(modified.half_maps or (), start=1):
+                self._write_map(f"{key}_half{i}", half, f"{label}, half map {i}")
+
+    def _draw(self, density: DensityMap, estimate: _Estimate) -> None:
+        job = self._job
+        # With "res", full scale is one of the map as it is: the low-passed map does not reach it.
+        limits = estimate.limits if job.scale.mode == "occ" else {}
+        figure = plots.new_figure(7, 4.5)
+        plots.draw_solvent_model(
+            figure, estimate.solvent, name=density.name, full_scale=limits.get("full_scale")
+        )
+        self._save(figure, "solvent_plot")
+        figure = plots.new_figure(9, 5.6)
+        plots.draw_slices(figure, density, estimate.scale, min_scale=job.min_vis_scale)
+        self._save(figure, "slices_plot")
+        figure = plots.new_figure(5, 3.5)
+        counts = histogram(
+            estimate.scale.data, _HISTOGRAM_BINS, 0.0, 1.0, estimate.confidence.data > 0.5
+        )
+        plots.draw_scale_histogram(
+            figure,
+            counts,
+            confidence_limit=limits.get("confidence_limit"),
+            min_scale=job.min_vis_scale,
+            name=density.name,
+        )
+        self._save(figure, "histogram_plot")
+        if "modification_plot" in self._names:
+            figure = plots.new_figure(5, 4.8)
+            scale, curves = modification_curves(job.modify)
+            labels = {str(output.kind): _label(output) for output in job.modify.kinds()}
+            plots.draw_modification(figure, scale, {labels[k]: c for k, c in curves.items()})
+            self._save(figure, "modification_plot")
+
+    def _write_scripts(self, estimate: _Estimate) -> None:
+        job, names = self._job, self._names
+        scene = Scene(
+            density=job.map,
+            scale=job.scale_map or job.outdir / names["scale"],
+            modified=[job.outdir / names[key] for key in _maps_shown(job)],
+            level=contour_level(estimate.solvent),
+            scale_level=estimate.limits.get("variability_limit") or 0.5,
+            min_scale=job.min_vis_scale,
+            tiles=None if estimate.tiles is None else estimate.tiles[:2],
+            tile_radius=0.0 if estimate.tiles is None else estimate.tiles.radius,
+            warnings=estimate.warnings,
+        )
+        with output_errors(job.outdir):
+            if "chimerax" in names:
+                write_chimerax(self._folder / names["chimerax"], scene)
+            if "chimerax_silent" in names:
+                stem = Path(names["chimerax_silent"]).stem
+                script = self._folder / names["chimerax_silent"]
+                write_chimerax(script, scene, pictures=job.outdir / stem)
+
+    def _write_map(self, key: str, density: DensityMap, *labels: str) -> None:
+        write_map(self._folder / self._names[key], density, labels=labels)
+
+    def _write_text(self, key: str, text: str) -> None:
+        with output_errors(self._job.outdir):
+            (self._folder / self._names[key]).write_text(text, encoding="utf-8")
+
+    def _save(self, figure: Figure, key: str) -> None:
+        with output_errors(self._job.outdir):
+            plots.save_figure(figure, self._folder / self._names[key])
+
+
+def _maps_shown(job: ScaleJob) -> list[str]:
+    """Return the modified maps for the ChimeraX script: no masks, no half maps."""
+    outputs = [output for output in job.modify.kinds() if output.kind != "subtraction_mask"]
+    return [output_key(output.kind, output.pivot) for output in outputs]
+
+
+def _solvent_limits(solvent: SolventModel) -> dict[str, float | None]:
+    return {
+        "solvent_mean": solvent.mean,
+        "solvent_sigma": solvent.sigma,
+        "solvent_edge": solvent.edge,
+        "content_at_one_percent": solvent.content_at_one_percent,
+        "value_at_half_confidence": solvent.value_at_half_confidence,
+    }
+
+
+def _label(made: ModifiedMap | Output) -> str:
+    """Describe a modified map in a few words."""
+    text = made.kind.replace("_", " ")
+    gamma = "" if made.gamma is None else f", gamma {made.gamma:g}"
+    return text + gamma + ("" if made.pivot is None else f", pivot {made.pivot:g}")
+
+
+@contextmanager
+def _recorded_warnings() -> Iterator[list[str]]:
+    """Collect the sentences of every OccupyWarning; other warnings pass."""
+    recorded: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", OccupyWarning)
+        show = warnings.showwarning
+
+        def remember(
+            message: Warning | str, category: type[Warning], *place: Any, **more: Any
+        ) -> None:
+            if not issubclass(category, OccupyWarning):
+                show(message, category, *place, **more)
+            elif str(message) not in recorded:
+                recorded.append(str(message))
+
+        warnings.showwarning = remember
+        yield recorded

@@ -1,0 +1,1 @@
+"""From results to pictures: figures and ChimeraX scripts."""

@@ -1,0 +1,244 @@
+"""What a local-scale job is: its files, its parameters and the names of what it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from occupy_core.errors import ParameterError
+from occupy_core.maps.mrc import map_name
+from occupy_core.occupancy.params import ModifyParams, Output, ScaleParams
+from occupy_core.parameters import from_dict, to_dict
+
+_SCALED = ("amplified", "attenuated", "sigmoid")
+_INPUTS = ("map", "half1", "half2", "solvent_def", "target_mask", "scale_map")
+
+
+@dataclass(frozen=True)
+class ScaleJob:
+    """What to estimate and to write.
+
+    Parameters
+    ----------
+    map : Path
+        The map.
+    outdir : Path
+        Folder for everything that is written; made if missing.
+    name : str, optional
+        Base name X of the outputs; by default that of the map.
+    half1, half2 : Path, optional
+        Half maps: they get the same factors as the map.
+    solvent_def : Path, optional
+        Mask of content (or of solvent), to fit the solvent model.
+    target_mask : Path, optional
+        Mask of a region whose occupancy is wanted as one number.
+    scale_map : Path, optional
+        A scale made before, used instead of estimating one.
+    voxel_size : float, optional
+        Voxel size in Å, instead of what the headers of the maps say.
+    scale : ScaleParams
+        How the scale is estimated.
+    modify : ModifyParams
+        Which modified maps are made.
+    save_all_maps : bool
+        Write the low-passed map too.
+    plot : bool
+        Draw figures.
+    chimerax, chimerax_silent : bool
+        Write the ChimeraX script, and the one that saves pictures.
+    min_vis_scale : float
+        Scale at which the colours start.
+    threads : int, optional
+        Number of threads; all cores by default.
+    force : bool
+        Replace outputs that exist.
+    """
+
+    map: Path
+    outdir: Path = Path()
+    name: str | None = None
+    half1: Path | None = None
+    half2: Path | None = None
+    solvent_def: Path | None = None
+    target_mask: Path | None = None
+    scale_map: Path | None = None
+    voxel_size: float | None = None
+    scale: ScaleParams = field(default_factory=ScaleParams)
+    modify: ModifyParams = field(default_factory=ModifyParams)
+    save_all_maps: bool = False
+    plot: bool = False
+    chimerax: bool = True
+    chimerax_silent: bool = False
+    min_vis_scale: float = 0.2
+    threads: int | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        # Absolute: the record can then be used from any folder. Links stay as they are, and the
+        # ending by which Scipion marks volumes is not part of the name.
+        for name in (*_INPUTS, "outdir"):
+            path = getattr(self, name)
+            if path is not None:
+                absolute = os.path.abspath(str(path).removesuffix(":mrc"))  # noqa: PTH100
+                object.__setattr__(self, name, Path(absolute))
+
+    @property
+    def base_name(self) -> str:
+        """X in the names of the outputs."""
+        return self.name or map_name(self.map)
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        """The files that are read, by the field that names them."""
+        found = {key: getattr(self, key) for key in _INPUTS}
+        return {key: path for key, path in found.items() if path is not None}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the job as plain values, for a JSON file that `load_job` reads."""
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], where: str = "the job") -> ScaleJob:
+        """Make a job from plain values; what is left out has its default.
+
+        Without a mode it is "occ" when the map is to be modified by its scale, as a modification
+        by a scale that falls off with resolution would be wrong, and "res" otherwise.
+        """
+        job = from_dict(cls, values, where)
+        scale = values.get("scale", {})
+        modified = any(output.kind in _SCALED for output in job.modify.kinds())
+        if modified and scale.get("mode") is None:
+            job = replace(job, scale=replace(job.scale, mode="occ"))
+        return job
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each parameter outside its limits, as far as no map is needed."""
+        found = [*self.scale.problems(), *self.modify.problems()]
+        if (self.half1 is None) != (self.half2 is None):
+            found.append(
+                "Only one half map is given, but there must be two; give --half1 and --half2."
+            )
+        if self.half1 is not None and not self.modify.active:
+            found.append(
+                "Half maps are given, but no map is modified; add --amplify, --attenuate, "
+                "--sigmoid or --exclude-solvent, or leave the half maps out."
+            )
+        if self.half1 is not None and self.half1 == self.half2:
+            found.append(f"Both half maps are {self.half1}; give the two halves.")
+        if self.scale_map is not None and self.target_mask is not None:
+            found.append(
+                "A target mask needs the scale to be estimated, but a scale map is given; "
+                "leave out one of them."
+            )
+        if self.voxel_size is not None and not self.voxel_size > 0:
+            found.append(f"The voxel size is {self.voxel_size} Å but must be a positive number.")
+        if not 0 <= self.min_vis_scale < 1:
+            found.append(
+                f"The lowest visible scale is {self.min_vis_scale} but must be at least 0 and "
+                "below 1."
+            )
+        if self.threads is not None and self.threads < 1:
+            found.append(f"The number of threads is {self.threads} but must be at least 1.")
+        if os.sep in self.base_name or self.base_name in ("", ".", ".."):
+            found.append(
+                f"The base name of the outputs is '{self.base_name}' but must be a file name; give "
+                "the folder with --outdir."
+            )
+        return found
+
+
+def load_job(path: Path) -> ScaleJob:
+    """Read a job from a params.json or from the record of an earlier run.
+
+    Raises
+    ------
+    ParameterError
+        When the file cannot be read or is neither.
+    """
+    return ScaleJob.from_dict(read_job_values(path), str(path))
+
+
+def read_job_values(path: Path) -> dict[str, Any]:
+    """Read the values of a job as they stand in a params.json or in a record."""
+    values = read_record(path)
+    values = values.get("job", values)
+    if not isinstance(values, dict):
+        raise ParameterError(f"{path} does not hold the parameters of a job; check the path.")
+    return values
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a params.json or the record of an earlier run, whole."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be read: {error.strerror}; check the path.") from error
+    except ValueError as error:
+        raise ParameterError(f"{path} is not a JSON file ({error}); check the path.") from error
+    if not isinstance(record, dict):
+        raise ParameterError(f"{path} does not hold the parameters of a job; check the path.")
+    return record
+
+
+def output_names(job: ScaleJob) -> dict[str, str]:
+    """Return the names of the files that a job writes, by what they are, in their order."""
+    x = job.base_name
+    names = {}
+    if job.scale_map is None:
+        names["scale"] = f"scale_{job.scale.mode}_{x}.mrc"
+    names["confidence"] = f"conf_{x}.mrc"
+    if job.scale.solvent_def_scale is not None:
+        names["solvent_definition"] = f"solDef_{x}.mrc"
+    if job.save_all_maps:
+        names["lowpass"] = f"lowpass_{x}.mrc"
+    for output in job.modify.kinds():
+        key = output_key(output.kind, output.pivot)
+        prefix = _prefix(output, job.modify.exclude_solvent)
+        names[key] = f"{prefix}_{x}.mrc"
+        if job.half1 is not None and output.kind != "subtraction_mask":
+            for half in ("half1", "half2"):
+                names[f"{key}_{half}"] = f"{prefix}_{half}_{x}.mrc"
+    if job.plot:
+        names |= {
+            "solvent_plot": f"solModel_{x}.png",
+            "slices_plot": f"slices_{x}.png",
+            "histogram_plot": f"scaleHist_{x}.png",
+        }
+        if any(output.gamma for output in job.modify.kinds()):
+            names["modification_plot"] = f"modification_{x}.png"
+    if job.chimerax:
+        names["chimerax"] = f"chimX_{x}.cxc"
+    if job.chimerax_silent:
+        names["chimerax_silent"] = f"chimX_{x}_silent.cxc"
+    # The record comes last: when it is there, everything is.
+    return {**names, "log": f"log_{x}.txt", "result": f"result_{x}.json"}
+
+
+def output_key(kind: str, pivot: float | None) -> str:
+    """Return what a modified map is called in the record; only a sigmoid has a pivot."""
+    if kind == "subtraction_mask":
+        return f"{kind}_{'attenuated' if pivot is None else 'sigmoid'}"
+    return kind
+
+
+def _prefix(output: Output, exclude_solvent: bool) -> str:
+    """Return how the file name of a modified map starts."""
+    if output.gamma is None:
+        return "solExcl"
+    power = _number(output.gamma, 1)
+    if output.pivot is not None:
+        power += f"-{_number(output.pivot, 2)}"
+    if output.kind == "subtraction_mask":
+        return f"subMask_{'attn' if output.pivot is None else 'sigm'}_{power}"
+    short = {"amplified": "ampl", "attenuated": "attn", "sigmoid": "sigm"}[output.kind]
+    return f"{short}_{power}" + ("_solExcl" if exclude_solvent else "")
+
+
+def _number(value: float, digits: int) -> str:
+    """Write a number with so many digits, or with all it needs."""
+    text = f"{value:.{digits}f}"
+    return text if float(text) == value else f"{value:g}"

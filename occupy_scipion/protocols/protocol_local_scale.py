@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import json
+import os
+from dataclasses import asdict
+
+import pyworkflow.protocol.params as params
+from pwem.objects import Float, Integer, SetOfVolumes, Volume, VolumeMask
+
+from occupy_core.jobs import ScaleJob
+from occupy_core.occupancy import ScaleParams
+from occupy_scipion.convert import (
+    SETS_OF_VOLUMES,
+    VolumeSource,
+    gridOf,
+    isSetOfVolumes,
+    iterVolumes,
+    paramsFromForm,
+    volumeProblem,
+)
+from occupy_scipion.protocols.protocol_base import SCALE, OccupyProtBase
+from occupy_scipion.record import readRecord
+
+
+class OccupyProtLocalScale(OccupyProtBase):
+    """Estimates the local scale (occupancy) of cryo-EM maps, and the confidence that a voxel is
+    not solvent.
+
+    Where the map is full the scale is 1, in the solvent it is 0, and what is only partly there
+    lies between. It needs one raw map: no mask, no half maps, no parameter. A set of volumes or 3D
+    classes gives the scale of each of them.
+    """
+
+    _label = "local scale"
+    # A dict, for members of an Enum that have equal values would be one and the same.
+    _possibleOutputs = {
+        "scaleVolume": Volume,
+        "confidenceVolume": Volume,
+        "scaleVolumes": SetOfVolumes,
+        "confidenceVolumes": SetOfVolumes,
+        "solventMask": VolumeMask,
+    }
+
+    # --------------------------- DEFINE param functions ------------------------------------------
+    def _defineParams(self, form):
+        form.addSection(label="Input")
+        form.addParam(
+            "inputVolumes",
+            params.PointerParam,
+            pointerClass=", ".join(("Volume", *SETS_OF_VOLUMES)),
+            important=True,
+            label="Volume(s)",
+            help="A map, a set of maps or 3D classes, as they come from a reconstruction: not "
+            "sharpened, and not masked.",
+        )
+        self._defineScaleParams(form, mode=SCALE.mode)
+        form.addSection(label="Solvent")
+        self._defineSolventParams(form)
+        form.addParam(
+            "targetMask",
+            params.PointerParam,
+            pointerClass="VolumeMask",
+            allowsNull=True,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Target mask",
+            help="Covers one part of the molecule: the summary says its occupancy. It changes "
+            "nothing else.",
+        )
+        form.addParallelSection(threads=4, mpi=0)
+
+    # --------------------------- INSERT steps functions ------------------------------------------
+    def _insertAllSteps(self):
+        # All that changes a result is an argument: a finished step is run again with Continue
+        # only when its arguments changed or one of its files is gone.
+        scale = asdict(paramsFromForm(self, ScaleParams))
+        masks = self._givenMaps("solventDefinition", "targetMask")
+        items = []
+        for folder, volume in self._iterInput():
+            items.append([folder, asdict(VolumeSource.of(volume))])
+            self._insertFunctionStep(self.scaleStep, *items[-1], masks, scale, needsGPU=False)
+        self._insertFunctionStep(
+            self.createOutputStep, json.dumps([items, masks, scale]), needsGPU=False
+        )
+
+    # --------------------------- STEPS functions -------------------------------------------------
+    def scaleStep(self, folder, source, masks, scale):
+        source = VolumeSource(**source)
+        located = {
+            name: self._located(name, mask["file"], source, folder, mask["index"])
+            for name, mask in masks.items()
+        }
+        job = ScaleJob(
+            map=self._located("map", source.file, source, folder, source.index),
+            outdir=folder,
+            solvent_def=located.get("solventDefinition"),
+            target_mask=located.get("targetMask"),
+            scale=ScaleParams(**scale),
+            # Pictures take longer than a small map; of a set, the viewer draws them.
+            plot=not isSetOfVolumes(self.inputVolumes.get()),
+        )
+        return self._runOccupy(job).allFiles()
+
+    def createOutputStep(self, arguments):
+        if isSetOfVolumes(self.inputVolumes.get()):
+            outputs = self._outputSets()
+        else:
+            outputs = self._outputVolumes()
+        self._replaceOutputs(outputs)
+        for output in outputs.values():
+            self._defineSourceRelation(self.inputVolumes, output)
+            if self.solventDefinition.get() is not None:
+                self._defineSourceRelation(self.solventDefinition, output)
+
+    def _outputVolumes(self):
+        ((folder, volume),) = self._iterInput()
+        record = readRecord(folder)
+        outputs = {
+            "scaleVolume": self._newVolume(volume, record.files["scale"]),
+            "confidenceVolume": self._newVolume(volume, record.files["confidence"]),
+        }
+        if "solvent_definition" in record.files:
+            outputs["solventMask"] = self._newMask(volume, record.files["solvent_definition"])
+        return outputs
+
+    def _outputSets(self):
+        sets = {
+            name: SetOfVolumes.create(self._getPath(), suffix=suffix)
+            for name, suffix in (("scaleVolumes", "scale"), ("confidenceVolumes", "confidence"))
+        }
+        for folder, volume in self._iterInput():
+            record = readRecord(folder)
+            for output, key in zip(sets.values(), ("scale", "confidence"), strict=True):
+                item = self._newVolume(volume, record.files[key])
+                item.setObjId(volume.getObjId())
+                item.setObjLabel(volume.getObjLabel())
+                if volume.particles is not None:  # a column of the set
+                    item.particles = Integer(volume.particles)
+                if record.targetOccupancy is not None:
+                    item.targetOccupancy = Float(record.targetOccupancy)
+                output.setSamplingRate(volume.getSamplingRate())
+                output.append(item)
+        return sets
+
+    # --------------------------- INFO functions --------------------------------------------------
+    def _validate(self):
+        obj = self.inputVolumes.get()
+        if obj is None:
+            return []  # the form says it already
+        if not (isinstance(obj, Volume) or isSetOfVolumes(obj)):
+            return [
+                f"The input is a {obj.getClassName()}, but must be a volume, a set of volumes or "
+                "3D classes."
+            ]
+        volumes = list(iterVolumes(obj))
+        if not volumes:
+            return ["The input set is empty; give one with volumes."]
+        errors = [problem for volume in volumes for problem in volumeProblem(volume)]
+        if errors:
+            return errors
+        return [
+            *paramsFromForm(self, ScaleParams).problems(gridOf(volumes[0])),
+            *self._checkMask("solventDefinition", volumes[0]),
+            *self._checkMask("targetMask", volumes[0]),
+        ]
+
+    def _warnings(self):
+        return self._sharpeningWarning(self.inputVolumes)
+
+    def _summary(self):
+        records = self._records()
+        if not records:
+            return ["The local scale is not ready yet."]
+        lines = [records[0].scaleSentence()]
+        if len(records) > 1:
+            lines.insert(0, f"Local scale of {len(records)} volumes.")
+        lines += [
+            f"Occupancy of the target in {record.name}: {record.targetOccupancy:.2f}."
+            for record in records
+            if record.targetOccupancy is not None
+        ]
+        return lines + self._warningLines(records)
+
+    def _methods(self):
+        records = self._records()
+        if not records:
+            return []
+        maps = "the map" if len(records) == 1 else f"each of {len(records)} maps"
+        return [records[0].methodSentence(maps)]
+
+    # --------------------------- UTILS functions -------------------------------------------------
+    def _getWantedOutputs(self):
+        if isSetOfVolumes(self.inputVolumes.get()):
+            return ["scaleVolumes", "confidenceVolumes"]
+        mask = [] if self.solventDefScale.get() is None else ["solventMask"]
+        return ["scaleVolume", "confidenceVolume", *mask]
+
+    def _iterInput(self):
+        """Yield the folder for the results and the volume, for each volume of the input.
+
+        A folder for each: maps of the same name from different folders do not collide.
+        """
+        obj = self.inputVolumes.get()
+        for volume in iterVolumes(obj) if obj is not None else ():
+            item = volume.getObjId() if isSetOfVolumes(obj) else 1
+            yield self._getExtraPath(f"volume_{item:03d}"), volume
+
+    def _records(self):
+        records = [readRecord(folder) for folder, _ in self._iterInput()]
+        return [record for record in records if record is not None]
+
+    def getResultFolders(self):
+        """The folders that hold a result, with the name of their volume: for the viewer."""
+        return {
+            folder: volume.getObjLabel() or VolumeSource.of(volume).name
+            for folder, volume in self._iterInput()
+            if os.path.isdir(folder)
+        }

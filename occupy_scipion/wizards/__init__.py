@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from occupy_scipion.wizards.wizard_lowpass import OccupyLowpassWizard
+
+__all__ = ["OccupyLowpassWizard"]

@@ -1,0 +1,113 @@
+"""Who may import whom, and what must not be loaded before it is needed."""
+
+import ast
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "occupy_core"
+
+# A module may import from its own layer and from lower ones.
+LAYERS = (
+    {"errors"},
+    {"parameters", "progress", "provenance", "staging"},
+    {"maps"},
+    {"occupancy"},
+    {"blocks", "resolution"},
+    {"report"},
+    {"scale_job", "jobs", "emdb"},
+    {"scale_options", "cli", "cli_scale", "__main__"},
+)
+LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
+# What blocks and resolution may use of occupancy.
+FROM_OCCUPANCY = {"occupy_core.occupancy.solvent"}
+
+
+def parts():
+    return [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
+
+
+def imported_modules(path):
+    """Full names of what a module imports from this package."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [node.module]
+            if (
+                node.module == "occupy_core"
+                or (PACKAGE.parent / node.module.replace(".", "/")).is_dir()
+            ):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] == "occupy_core")
+
+
+def part_of(path):
+    """Name of the part of the package that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", parts(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_from_its_own_layer_and_lower_ones_only(path):
+    part = part_of(path)
+    assert part in LAYER, f"{part} has no layer; give it one here"
+    for module in imported_modules(path):
+        names = module.split(".")
+        if len(names) == 1 or names[1] not in LAYER:  # the version and the errors of the package
+            continue
+        assert LAYER[names[1]] <= LAYER[part], f"{path} imports {module}"
+        if part in ("blocks", "resolution") and names[1] == "occupancy":
+            assert ".".join(names[:3]) in FROM_OCCUPANCY, f"{path} imports {module}"
+
+
+def test_the_package_itself_imports_errors_only():
+    found = {m.split(".")[1] for m in imported_modules(PACKAGE / "__init__.py")}
+    assert found == {"errors"}
+
+
+def modules_after(statement):
+    script = f"import sys, json; {statement}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import occupy_core",
+        "from occupy_core.cli import main; main(['scale', '--help'])",
+        "from occupy_core.cli import main; main(['scale', '--nonsense'])",
+    ],
+)
+def test_nothing_heavy_is_loaded_for_the_package_and_for_help(statement):
+    loaded = modules_after(statement)
+    for heavy in ("numba", "matplotlib", "scipy", "mrcfile", "pyworkflow", "tkinter"):
+        assert heavy not in loaded
+
+
+@pytest.mark.parametrize(
+    "statement", ["import occupy_core.jobs", "import occupy_core.report.plots, occupy_core.emdb"]
+)
+def test_no_figure_library_and_no_scipion_is_loaded_for_a_job(statement):
+    loaded = modules_after(statement)
+    for heavy in ("matplotlib", "scipy.optimize", "scipy.stats", "pyworkflow", "tkinter"):
+        assert heavy not in loaded
+
+
+def test_help_comes_at_once():
+    command = [sys.executable, "-m", "occupy_core", "scale", "--help"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Time of the processor: other work on the machine must not count.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3

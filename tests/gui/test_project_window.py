@@ -1,0 +1,117 @@
+"""The demonstration, and its project opened on a real screen (Xvfb).
+
+The screenshots are kept in the folder that OCCUPY_SCREENSHOTS names, if it does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipion])")
+pytest.importorskip("tkinter", reason="this Python has no tkinter (apt-get install python3-tk)")
+
+from PIL import Image
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PROGRAMS = ("Xvfb", "openbox", "import")
+SCREEN = (1500, 950)
+LOCAL_SCALE = ("showSlices", "showSolvent", "showHistogram", "showParameters", "showChimera")
+MODIFY_MAP = (*LOCAL_SCALE, "showModifiedSlices", "showModification")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Folder in which the demonstration ran, and what it said."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "main_job.py"), "--folder", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+@pytest.fixture(scope="module")
+def display():
+    """Name of a display with a window manager."""
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"no screen: {', '.join(missing)} not installed (xvfb, openbox, imagemagick)")
+    reader, writer = os.pipe()
+    width, height = SCREEN
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width}x{height}x24"],
+        pass_fds=(writer,),
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writer)
+    with os.fdopen(reader) as stream:
+        name = ":" + stream.readline().strip()
+    manager = subprocess.Popen(
+        ["openbox"],
+        env={**os.environ, "DISPLAY": name},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield name
+    for process in (manager, server):
+        process.terminate()
+        process.wait()
+
+
+def test_the_demonstration_says_where_everything_is(demo):
+    folder, said = demo
+    assert "Traceback" not in said
+    named = [Path(word.rstrip(":")) for word in said.split() if word.startswith(str(folder))]
+    assert all(path.exists() for path in named)
+    for suffix in (".mrc", ".json", ".txt", ".png", ".cxc"):
+        assert any(path.suffix == suffix for path in named), suffix
+    for log in folder.rglob("run.std*"):
+        assert "Traceback" not in log.read_text(), log
+
+
+def test_forms_and_viewers_open_in_the_project_window(demo, display, tmp_path):
+    folder, _ = demo
+    from scipion.utils import getTemplatesPath
+
+    shots = Path(os.environ.get("OCCUPY_SCREENSHOTS", tmp_path)).resolve()
+    done = subprocess.run(
+        [sys.executable, "-O", str(HERE / "drive.py"), "LocalScale", str(shots)],
+        env={
+            **os.environ,
+            "DISPLAY": display,
+            "SCIPION_HOME": str(folder / "scipion"),
+            "SCIPION_USER_DATA": str(folder),
+            "SCIPION_DOMAIN": "pwem",
+            "SCIPION_NOTIFY": "False",
+            "SCIPION_HOSTS": str(Path(getTemplatesPath()) / "hosts.template"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    windows = ("form", "wizard", "viewer")
+    names = ["project", *(f"{w}_{p}" for w in windows for p in ("local_scale", "modify_map"))]
+    names += [f"local_scale_{show}" for show in LOCAL_SCALE]
+    names += [f"modify_map_{show}" for show in MODIFY_MAP]
+    pictures = {name: np.asarray(Image.open(shots / f"{name}.png").convert("L")) for name in names}
+    for name, picture in pictures.items():
+        assert picture.shape == SCREEN[::-1]
+        # A window was opened over the project.
+        if name != "project":
+            changed = np.count_nonzero(picture != pictures["project"])
+            assert changed > 0.03 * picture.size, name

@@ -1,0 +1,150 @@
+"""What the tests of the plugin share: synthetic maps, and protocols run in a real project."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import psutil
+import pyworkflow
+from pyworkflow.project import Manager
+from pyworkflow.protocol import MODE_RESUME
+
+VOXEL = 1.35
+
+
+def two_bodies(seed: int = 0, n: int = 24, occupancy: float = 0.5) -> np.ndarray:
+    """A full and a partly occupied body in noise, shape (n, n, n)."""
+    rng = np.random.default_rng(seed)
+    z, y, x = np.mgrid[:n, :n, :n] - (n - 1) / 2
+    data = rng.normal(0, 0.05, (n, n, n))
+    for centre, height in ((-0.17 * n, 1.0), (0.17 * n, occupancy)):
+        body = (x - centre) ** 2 + y**2 + z**2 < (0.16 * n) ** 2
+        data[body] += height * rng.uniform(0.3, 1.7, int(body.sum()))
+    return data.astype(np.float32)
+
+
+def write_mrc(path: Path, data: np.ndarray, voxel: float = VOXEL, origin=(0.0, 0.0, 0.0)) -> Path:
+    """Write an MRC file, without the package under test."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mrcfile.new(path, overwrite=True) as mrc:
+        mrc.set_data(data.astype(np.float32))
+        mrc.set_volume()
+        mrc.voxel_size = voxel
+        mrc.header.origin = origin
+    return path
+
+
+class Runner:
+    """Runs protocols in a project; a run with a traceback in its log fails, whatever its status."""
+
+    def __init__(self, name: str) -> None:
+        self.protocols = pyworkflow.Config.getDomain().getProtocols()
+        self.project = Manager().createProject(name)
+        os.chdir(self.project.path)
+        self.inputs = Path(self.project.path) / "inputs"
+
+    # ---- making protocols
+    def new(self, name: str, label: str = "", **values):
+        """Make a protocol; a tuple (protocol, output name) makes a pointer."""
+        pointers = {k: v for k, v in values.items() if isinstance(v, tuple)}
+        plain = {k: v for k, v in values.items() if not isinstance(v, tuple)}
+        protocol = self.project.newProtocol(self.protocols[name], **plain)
+        protocol.setObjLabel(label or name)
+        for key, (producer, output) in pointers.items():
+            getattr(protocol, key).set(producer)
+            getattr(protocol, key).setExtended(output)
+        return protocol
+
+    def run(self, name: str, label: str = "", **values):
+        """Make a protocol and run it to its end."""
+        return self.launch(self.new(name, label, **values))
+
+    # ---- running protocols
+    def launch(self, protocol, *, check: bool = True):
+        """Run a protocol to its end."""
+        self.project.launchProtocol(protocol, wait=True)
+        if check:
+            log = self.stderr(protocol)
+            assert "Traceback" not in log, log
+            assert protocol.isFinished(), f"{protocol.getErrorMessage()}\n{log}"
+        return protocol
+
+    def resume(self, protocol, *, check: bool = True, **changes):
+        """Continue a protocol with changed values; return the names of the steps that ran."""
+        before = {s.getObjId(): str(s.endTime) for s in protocol.loadSteps()}
+        for key, value in changes.items():
+            getattr(protocol, key).set(value)
+        protocol.runMode.set(MODE_RESUME)
+        self.launch(protocol, check=check)
+        return [
+            s.funcName.get()
+            for s in protocol.loadSteps()
+            if before.get(s.getObjId()) != str(s.endTime)
+        ]
+
+    def stderr(self, protocol) -> str:
+        path = Path(protocol.getStderrLog())
+        return path.read_text() if path.exists() else ""
+
+    def stdout(self, protocol) -> str:
+        return Path(protocol.getStdoutLog()).read_text()
+
+    def processes(self, protocol) -> list[psutil.Process]:
+        """The processes that work for a protocol."""
+        folder = protocol.getWorkingDir()
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if any(folder in argument for argument in process.cmdline()):
+                    found.append(process)
+        return found
+
+    def wait_until(self, condition, protocol, seconds: float = 60) -> None:
+        """Wait until a condition of a running protocol is met."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.stderr(protocol)
+            time.sleep(0.02)
+
+    # ---- inputs
+    def volume(self, path: Path, voxel: float = VOXEL, halves=(), label: str = "import", **values):
+        """Import a map; return the pointer to it."""
+        if halves:
+            values.update(setHalfMaps=True, half1map=str(halves[0]), half2map=str(halves[1]))
+        protocol = self.run(
+            "ProtImportVolumes", label, filesPath=str(path), samplingRate=voxel, **values
+        )
+        return protocol, "outputVolume"
+
+    def volumes(self, folder: Path, pattern: str = "*.mrc", voxel: float = VOXEL):
+        """Import the maps of a folder; return the pointer to the set."""
+        protocol = self.run(
+            "ProtImportVolumes",
+            "import set",
+            filesPath=str(folder) + "/",
+            filesPattern=pattern,
+            samplingRate=voxel,
+        )
+        return protocol, "outputVolumes"
+
+    def mask(self, path: Path, voxel: float = VOXEL):
+        """Import a mask; return the pointer to it."""
+        protocol = self.run("ProtImportMask", "import mask", maskPath=str(path), samplingRate=voxel)
+        return protocol, "outputMask"
+
+
+def read(volume) -> np.ndarray:
+    """Data of a volume of Scipion."""
+    with mrcfile.open(volume.getFileName().replace(":mrc", ""), permissive=True) as mrc:
+        return mrc.data.copy()
+
+
+def header(volume) -> tuple[float, tuple[float, float, float]]:
+    """Voxel size and origin in the header of the file of a volume."""
+    with mrcfile.open(volume.getFileName().replace(":mrc", ""), header_only=True) as mrc:
+        return float(mrc.voxel_size.x), tuple(float(v) for v in mrc.header.origin.tolist())

@@ -1,0 +1,253 @@
+"""Volumes and files: Scipion's sampling rate and origin are the truth."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+
+pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipion])")
+
+from pwem.emlib.image import ImageHandler
+from pwem.objects import (
+    Class3D,
+    Particle,
+    SetOfClasses3D,
+    SetOfParticles,
+    SetOfVolumes,
+    SetOfVolumesFlex,
+    Transform,
+    Volume,
+    VolumeFlex,
+)
+from scipion_project import VOXEL, write_mrc
+
+from occupy_core import MapFormatError
+from occupy_core.maps.mrc import read_map
+from occupy_scipion.convert import (
+    VolumeSource,
+    gridOf,
+    gridProblem,
+    iterVolumes,
+    locatedMap,
+    missingHalfMaps,
+)
+
+ORIGIN = (-20.5, 3.25, 7.0)
+SHAPE = (8, 10, 12)
+
+
+@pytest.fixture
+def data():
+    return np.random.default_rng(3).normal(size=SHAPE).astype(np.float32)
+
+
+def volume(file, voxel=VOXEL, origin=ORIGIN) -> Volume:
+    made = Volume(location=str(file))
+    made.setSamplingRate(voxel)
+    if origin is not None:
+        transform = Transform()
+        transform.setShifts(*origin)
+        made.setOrigin(transform)
+    return made
+
+
+def located(made, folder) -> Path:
+    source = VolumeSource.of(made)
+    return Path(locatedMap(source.file, source, str(folder), source.index))
+
+
+def assert_true_map(path, data, voxel=VOXEL, origin=ORIGIN):
+    density = read_map(path)
+    np.testing.assert_array_equal(density.data, data)
+    np.testing.assert_allclose(density.grid.voxel_size, voxel, rtol=1e-6)
+    np.testing.assert_allclose(density.grid.position((0, 0, 0)), origin, atol=1e-5)
+
+
+def test_a_file_whose_header_agrees_is_used_itself(tmp_path, data):
+    file = write_mrc(tmp_path / "map.mrc", data, VOXEL, ORIGIN)
+    assert located(volume(f"{file}:mrc"), tmp_path / "copies") == file
+    assert not (tmp_path / "copies").exists()
+
+
+@pytest.mark.parametrize(
+    ("voxel", "origin"), [(1.0, ORIGIN), (VOXEL * 1.001, ORIGIN), (VOXEL, (0, 0, 0)), (0.0, ORIGIN)]
+)
+def test_a_wrong_header_gives_a_corrected_copy_and_an_untouched_input(
+    tmp_path, data, voxel, origin
+):
+    file = write_mrc(tmp_path / "map.mrc", data, voxel, origin)
+    before = hashlib.sha256(file.read_bytes()).hexdigest()
+    copy = located(volume(file), tmp_path / "copies")
+    assert copy == tmp_path / "copies" / "map.mrc"
+    assert_true_map(copy, data)
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == before
+
+
+def test_start_indices_count_as_a_place(tmp_path, data):
+    file = write_mrc(tmp_path / "map.mrc", data)
+    with mrcfile.open(file, "r+") as mrc:
+        mrc.nstart = (2, -3, 4)  # x, y, z
+    x, y, z = (VOXEL * n for n in (2, -3, 4))
+    assert located(volume(file, origin=(x, y, z)), tmp_path / "copies") == file
+    copy = located(volume(file, origin=(0.0, 0.0, 0.0)), tmp_path / "copies")
+    assert_true_map(copy, data, origin=(0, 0, 0))
+
+
+def test_other_axis_orders_are_put_in_order(tmp_path, data):
+    file = write_mrc(tmp_path / "map.mrc", data.transpose(2, 1, 0), VOXEL, ORIGIN)
+    with mrcfile.open(file, "r+") as mrc:
+        mrc.header.mapc, mrc.header.mapr, mrc.header.maps = 3, 2, 1
+        mrc.header.mx, mrc.header.my, mrc.header.mz = SHAPE[::-1]
+        mrc.header.cella = tuple(n * VOXEL for n in SHAPE[::-1])
+    with pytest.warns(match="axes"):
+        copy = located(volume(file), tmp_path / "copies")
+    assert_true_map(copy, data)
+
+
+def test_spider_volumes_are_converted(tmp_path, data):
+    file = tmp_path / "map.vol"
+    image = ImageHandler().createImage()
+    image.setData(data)
+    image.write(str(file))
+    assert_true_map(located(volume(file), tmp_path / "copies"), data)
+
+
+def test_compressed_maps_are_converted_unless_their_header_agrees(tmp_path, data):
+    plain = write_mrc(tmp_path / "map.mrc", data, 1.0, ORIGIN)
+    file = tmp_path / "map.map.gz"
+    file.write_bytes(gzip.compress(plain.read_bytes()))
+    assert_true_map(located(volume(file), tmp_path / "copies"), data)
+
+
+def test_a_volume_marked_as_a_stack_is_a_volume_all_the_same(tmp_path, data):
+    file = write_mrc(tmp_path / "map.mrc", data, VOXEL, ORIGIN)
+    with mrcfile.open(file, "r+") as mrc:
+        mrc.set_image_stack()
+    with pytest.raises(MapFormatError, match="stack"):
+        read_map(file)
+    assert_true_map(located(volume(f"{file}:mrc"), tmp_path / "copies"), data)
+    assert_true_map(located(volume(file), tmp_path / "copies"), data)
+
+
+def test_a_volume_of_a_stack_is_taken_out(tmp_path, data):
+    file = str(tmp_path / "stack.stk")
+    handler = ImageHandler()
+    for index, factor in ((1, 1), (2, 3)):
+        image = handler.createImage()
+        image.setData(data * factor)
+        handler.write(image, (index, file))
+    made = volume(file)
+    made.setLocation(2, file)
+    copy = located(made, tmp_path / "copies")
+    assert copy.name == "stack_2.mrc"
+    assert_true_map(copy, data * 3)
+
+
+def test_a_file_that_is_no_map_is_refused_with_one_sentence(tmp_path):
+    file = tmp_path / "map.mrc"
+    file.write_text("no map")
+    with pytest.raises(MapFormatError, match=r"map\.mrc"):
+        located(volume(file), tmp_path / "copies")
+
+
+# ---- sources
+def test_a_source_changes_when_the_file_is_made_anew(tmp_path, data):
+    file = write_mrc(tmp_path / "map.mrc", data)
+    first = VolumeSource.of(volume(file))
+    assert VolumeSource.of(volume(file)) == first
+    write_mrc(file, data + 1)
+    assert VolumeSource.of(volume(file)) != first
+
+
+def test_half_maps_that_are_gone_are_left_out(tmp_path, data):
+    made = volume(write_mrc(tmp_path / "map.mrc", data))
+    halves = [str(write_mrc(tmp_path / f"half{i}.mrc", data)) for i in (1, 2)]
+    made.setHalfMaps(halves)
+    assert VolumeSource.of(made, withHalfMaps=True).halfMaps == tuple(halves)
+    assert VolumeSource.of(made).halfMaps == ()
+    Path(halves[1]).unlink()
+    assert missingHalfMaps(made) == halves[1:]
+    assert VolumeSource.of(made, withHalfMaps=True).halfMaps == ()
+
+
+# ---- volumes of an input
+def test_a_volume_without_an_origin_lies_in_the_centre(tmp_path, data):
+    made = volume(write_mrc(tmp_path / "map.mrc", data), origin=None)
+    (complete,) = iterVolumes(made)
+    nz, ny, nx = SHAPE
+    assert complete.getShiftsFromOrigin() == pytest.approx([-n / 2 * VOXEL for n in (nx, ny, nz)])
+    assert not made.hasOrigin()
+    assert gridOf(complete).shape == SHAPE
+
+
+def test_items_of_a_set_are_clones_with_their_ids_and_labels(tmp_path, data):
+    volumes = SetOfVolumes(filename=str(tmp_path / "set.sqlite"))
+    volumes.setSamplingRate(VOXEL)
+    for i in (3, 1, 7):
+        item = volume(write_mrc(tmp_path / f"{i}" / "map.mrc", data * i))
+        item.setObjId(i)
+        item.setObjLabel(f"state {i}")
+        volumes.append(item)
+    found = list(iterVolumes(volumes))
+    assert [v.getObjId() for v in found] == [1, 3, 7]
+    assert [v.getObjLabel() for v in found] == ["state 1", "state 3", "state 7"]
+    assert len({v.getFileName() for v in found}) == 3
+    assert len({id(v.getOrigin()) for v in found}) == 3
+
+
+def test_sets_with_flexibility_are_sets_of_volumes_too(tmp_path, data):
+    volumes = SetOfVolumesFlex(filename=str(tmp_path / "flex.sqlite"), progName="test")
+    volumes.setSamplingRate(VOXEL)
+    item = VolumeFlex(progName="test")
+    item.setFileName(str(write_mrc(tmp_path / "map.mrc", data)))
+    item.setZFlex([1.0, 2.0])
+    volumes.append(item)
+    (found,) = iterVolumes(volumes)
+    assert found.getSamplingRate() == VOXEL
+
+
+def test_classes_give_their_representatives_with_sampling_and_size(tmp_path, data):
+    particles = SetOfParticles(filename=str(tmp_path / "particles.sqlite"))
+    particles.setSamplingRate(VOXEL)
+    for i in range(5):
+        particle = Particle()
+        particle.setLocation(i + 1, "stack.mrcs")
+        particle.setClassId(1 + i % 2)
+        particles.append(particle)
+    particles.write()
+    classes = SetOfClasses3D(filename=str(tmp_path / "classes.sqlite"))
+    classes.setImages(particles)
+    for i in (1, 2):
+        item = Class3D()
+        file = write_mrc(tmp_path / f"class{i}.mrc", data * i)
+        item.setRepresentative(Volume(location=f"{file}:mrc"))
+        item.setObjId(i)
+        classes.append(item)
+        for particle in particles:
+            if particle.getClassId() == i:
+                item.append(particle)
+        classes.update(item)
+    classes.write()
+    found = list(iterVolumes(classes))
+    assert [v.getSamplingRate() for v in found] == [VOXEL, VOXEL]
+    assert [v.particles for v in found] == [3, 2]
+
+
+# ---- grids
+def test_problems_of_grids_name_both_numbers(tmp_path, data):
+    def complete(name, values, voxel=VOXEL):
+        return next(iterVolumes(volume(write_mrc(tmp_path / name, values), voxel)))
+
+    first = complete("map.mrc", data)
+    assert gridProblem(first, complete("same.mrc", data, VOXEL * 1.0001), "mask") == []
+    (size,) = gridProblem(first, complete("small.mrc", data[1:]), "mask")
+    assert "12 x 10 x 7" in size
+    assert "12 x 10 x 8" in size
+    (sampling,) = gridProblem(first, complete("coarse.mrc", data, 2.7), "mask")
+    assert "2.7 Å" in sampling
+    assert "1.35 Å" in sampling

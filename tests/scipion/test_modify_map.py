@@ -1,0 +1,252 @@
+"""The protocol modify map, run in a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipion])")
+
+import numpy as np
+from pwem.objects import VolumeMask
+from scipion_project import VOXEL, header, read, two_bodies, write_mrc
+
+from occupy_core.maps.mrc import read_map
+from occupy_core.occupancy import ModifyParams, ScaleParams, estimate_scale, iter_modified
+
+N = 24
+POWERS = {"amplify": 4.0, "attenuate": 3.0, "sigmoid": 4.0, "pivot": 0.3}
+VOLUMES = ("amplifiedVolume", "attenuatedVolume", "sigmoidVolume")
+
+
+@pytest.fixture(scope="module")
+def imported(runner):
+    """A map at a place of its own, with half maps."""
+    data = two_bodies()
+    noise = np.random.default_rng(9).normal(0, 0.05, data.shape).astype(np.float32)
+    folder = runner.inputs / "modify"
+    path = write_mrc(folder / "map.mrc", data)
+    halves = [write_mrc(folder / f"half{i}.mrc", data + s * noise) for i, s in ((1, 1), (2, -1))]
+    return runner.volume(path, halves=halves)
+
+
+@pytest.fixture(scope="module")
+def scaled(runner, imported):
+    return runner.run("OccupyProtLocalScale", "scale", inputVolumes=imported, mode=1)
+
+
+@pytest.fixture(scope="module")
+def modified(runner, imported, scaled):
+    return runner.run(
+        "OccupyProtModifyMap",
+        "modify",
+        inputVolume=imported,
+        inputScale=(scaled, "scaleVolume"),
+        subtractionMaskOf=1,
+        **POWERS,
+    )
+
+
+def density(imported):
+    producer, name = imported
+    return read_map(getattr(producer, name).getFileName(), voxel_size=VOXEL)
+
+
+def test_each_modification_is_an_output_at_the_place_of_the_map(imported, modified):
+    producer, name = imported
+    volume = getattr(producer, name)
+    outputs = dict(modified.iterOutputAttributes())
+    assert set(outputs) == {*VOLUMES, "subtractionMask"}
+    for output in outputs.values():
+        assert output.getDim() == (N, N, N)
+        assert output.getSamplingRate() == VOXEL
+        assert output.getShiftsFromOrigin() == volume.getShiftsFromOrigin()
+        voxel, origin = header(output)
+        assert voxel == pytest.approx(VOXEL)
+        assert origin == pytest.approx(volume.getShiftsFromOrigin())
+    assert isinstance(modified.subtractionMask, VolumeMask)
+    assert read(modified.subtractionMask).max() <= 1
+
+
+def test_the_maps_are_those_that_the_core_makes(imported, modified):
+    original = density(imported)
+    estimate = estimate_scale(original, ScaleParams(mode="occ"))
+    made = iter_modified(
+        original,
+        estimate.scale,
+        estimate.confidence,
+        estimate.solvent,
+        ModifyParams(**POWERS),
+    )
+    for name, expected in zip(VOLUMES, made, strict=True):
+        found = read(getattr(modified, name))
+        np.testing.assert_allclose(found, expected.map.data, atol=1e-5)
+
+
+def test_half_maps_are_carried_and_modified(imported, modified):
+    producer, name = imported
+    originals = getattr(producer, name).getHalfMaps(asList=True)
+    for name in VOLUMES:
+        halves = list(getattr(modified, name).getHalfMaps(asList=True))
+        assert len(halves) == 2
+        for half, original in zip(halves, originals, strict=True):
+            assert not np.array_equal(read_map(half).data, read_map(original).data)
+    assert not modified.subtractionMask.hasHalfMaps()
+
+
+def test_modified_maps_are_transforms_of_the_input_and_come_from_the_scale(modified):
+    relations = [(r["name"], r["object_parent_extended"]) for r in modified.getRelations()]
+    assert relations.count(("relation_transform", "outputVolume")) == 4
+    assert relations.count(("relation_datasource", "scaleVolume")) == 4
+
+
+def test_the_summary_and_the_methods_name_the_powers(modified):
+    summary = modified.summary()
+    assert "Amplified with a power of 4, with half maps." in summary
+    assert "Modified by a sigmoid with a power of 4 and a pivot of 0.3, with half maps." in summary
+    assert any(line.startswith("The scale was given") for line in summary)
+    methods = modified._methods()
+    assert "amplified with a power of 4" in methods[-1]
+    assert all(sentence.endswith(".") for sentence in methods)
+
+
+def test_without_a_scale_it_is_estimated_and_the_maps_are_the_same(runner, imported, modified):
+    alone = runner.run("OccupyProtModifyMap", "alone", inputVolume=imported, **POWERS)
+    assert [s.funcName.get() for s in alone.loadSteps()] == [
+        "scaleStep",
+        "modifyStep",
+        "createOutputStep",
+    ]
+    for name in VOLUMES:
+        np.testing.assert_array_equal(read(getattr(alone, name)), read(getattr(modified, name)))
+    assert any(line.startswith("Scale of the low-passed map") for line in alone.summary())
+
+
+def test_the_solvent_alone_can_be_excluded(runner, imported):
+    protocol = runner.run(
+        "OccupyProtModifyMap", "solvent", inputVolume=imported, excludeSolvent=True
+    )
+    assert [name for name, _ in protocol.iterOutputAttributes()] == ["solventExcludedVolume"]
+    data = read(protocol.solventExcludedVolume)
+    assert abs(float(np.median(data[:3]))) < 1e-3
+    assert "Solvent excluded, with half maps." in protocol.summary()
+
+
+def test_the_subtraction_mask_can_be_that_of_the_sigmoid(runner, imported, modified):
+    protocol = runner.run(
+        "OccupyProtModifyMap",
+        "mask of sigmoid",
+        inputVolume=imported,
+        subtractionMaskOf=2,
+        **POWERS,
+    )
+    assert not np.array_equal(read(protocol.subtractionMask), read(modified.subtractionMask))
+
+
+def test_a_map_without_half_maps_gives_maps_without(runner):
+    pointer = runner.volume(write_mrc(runner.inputs / "single.mrc", two_bodies()))
+    protocol = runner.run("OccupyProtModifyMap", inputVolume=pointer, amplify=2.0)
+    assert not protocol.amplifiedVolume.hasHalfMaps()
+    assert any("no half maps" in line for line in protocol.summary())
+    assert protocol._warnings() == []
+
+
+# ---- what is refused, and what is warned of
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({}, "Nothing is to be made"),
+        ({"amplify": 1.0}, "Nothing is to be made"),
+        ({"amplify": 0.5}, "at least 1"),
+        ({"sigmoid": 3.0, "pivot": 1.0}, "above 0 and below 1"),
+        ({"amplify": 2.0, "subtractionMaskOf": 1}, "its power is not given"),
+        ({"attenuate": 2.0, "subtractionMaskOf": 2}, "its power is not given"),
+        ({"attenuate": 2.0, "seed": -1}, "must not be negative"),
+    ],
+)
+def test_values_outside_their_limits_are_refused_by_the_form(runner, imported, values, sentence):
+    protocol = runner.new("OccupyProtModifyMap", inputVolume=imported, **values)
+    (error,) = protocol.validate()
+    assert sentence in error
+
+
+def test_a_scale_on_another_grid_is_refused(runner, imported):
+    other = runner.volume(write_mrc(runner.inputs / "other.mrc", np.ones((20, 20, 20))))
+    protocol = runner.new(
+        "OccupyProtModifyMap", inputVolume=imported, inputScale=other, amplify=2.0
+    )
+    (error,) = protocol.validate()
+    assert "20 x 20 x 20" in error
+
+
+def test_a_map_given_as_scale_fails_with_a_sentence_and_no_traceback(runner, imported):
+    protocol = runner.new(
+        "OccupyProtModifyMap", inputVolume=imported, inputScale=imported, amplify=2.0
+    )
+    runner.launch(protocol, check=False)
+    assert protocol.isFailed()
+    assert "lies between 0 and 1" in protocol.getErrorMessage()
+    assert "Traceback" not in runner.stderr(protocol)
+
+
+def test_half_maps_that_are_gone_are_warned_of_and_left_out(runner):
+    folder = runner.inputs / "lost"
+    path = write_mrc(folder / "map.mrc", two_bodies())
+    halves = [write_mrc(folder / f"half{i}.mrc", two_bodies(i)) for i in (1, 2)]
+    pointer = runner.volume(path, halves=halves)
+    halves[0].unlink()
+    protocol = runner.new("OccupyProtModifyMap", inputVolume=pointer, amplify=2.0)
+    (warning,) = protocol._warnings()
+    assert "half1" in warning
+    runner.launch(protocol)
+    assert not protocol.amplifiedVolume.hasHalfMaps()
+
+
+def test_a_sharpened_input_is_warned_of(runner, imported):
+    producer, _ = imported
+    post = (
+        runner.new("ProtRelionPostprocess", "sharpened")
+        if ("ProtRelionPostprocess" in runner.protocols)
+        else pytest.skip("scipion-em-relion is not installed")
+    )
+    post.outputVolume = producer.outputVolume.clone()
+    protocol = runner.new("OccupyProtModifyMap", inputVolume=(post, "outputVolume"), amplify=2.0)
+    (warning,) = protocol._warnings()
+    assert "sharpened" in warning
+    assert "without sharpening" in warning
+
+
+def test_a_map_that_was_modified_before_is_warned_of(runner, modified):
+    pointer = modified, "amplifiedVolume"
+    (warning,) = runner.new("OccupyProtLocalScale", inputVolumes=pointer)._warnings()
+    assert "modify" in warning
+
+
+# ---- Continue
+@pytest.fixture
+def alone(runner, imported):
+    return runner.run("OccupyProtModifyMap", "to continue", inputVolume=imported, **POWERS)
+
+
+def test_continue_redoes_what_changed_and_nothing_else(runner, alone):
+    assert runner.resume(alone) == []
+    assert runner.resume(alone, pivot=0.6) == ["modifyStep", "createOutputStep"]
+    assert "sigm_4.0-0.60" in alone.sigmoidVolume.getFileName()
+    folder = Path(alone.sigmoidVolume.getFileName()).parent
+    assert not list(folder.glob("sigm_4.0-0.30*"))
+    assert runner.resume(alone, kernelSize=5) == ["scaleStep", "modifyStep", "createOutputStep"]
+    assert runner.resume(alone, subtractionMaskOf=1) == ["modifyStep", "createOutputStep"]
+    mask = read(alone.subtractionMask)
+    assert runner.resume(alone, subtractionMaskOf=2) == ["createOutputStep"]
+    assert not np.array_equal(read(alone.subtractionMask), mask)
+    assert runner.resume(alone, subtractionMaskOf=0) == ["modifyStep", "createOutputStep"]
+    # An output that is not wanted any more goes, and then the pivot has no effect.
+    assert runner.resume(alone, sigmoid=None) == ["modifyStep", "createOutputStep"]
+    assert [name for name, _ in alone.iterOutputAttributes()] == list(VOLUMES[:2])
+    assert runner.resume(alone, pivot=0.4) == []
+    transforms = [r for r in alone.getRelations() if r["name"] == "relation_transform"]
+    assert len(transforms) == 2
+    Path(alone.amplifiedVolume.getFileName()).unlink()
+    assert runner.resume(alone) == ["modifyStep"]
+    assert Path(alone.amplifiedVolume.getFileName()).exists()
