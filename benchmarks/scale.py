@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import scipy.fft
+
+from benchmarks.measure import Measurement, alternate, best_of, run_process
+from occupy_core.maps import DensityMap, Grid
 from occupy_core.maps.fourier import resample
 from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.maps.threads import threads
 from occupy_core.occupancy.scale import ScaleParams, estimate_scale
-
-from benchmarks.measure import Measurement, alternate, best_of, run_process
-from occupy_core.maps import DensityMap, Grid
 
 SAMPLE = Path(__file__).parents[1] / "examples" / "emd_11007_120.map.gz"
 

@@ -290,6 +290,7 @@ class _Run:
             self._write_map(key, modified.map, label)
             for i, half in enumerate(modified.half_maps or (), start=1):
                 self._write_map(f"{key}_half{i}", half, f"{label}, half map {i}")
+            del modified  # not to be held while the next one is made
 
     def _draw(self, density: DensityMap, estimate: _Estimate) -> None:
         job = self._job

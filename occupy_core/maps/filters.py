@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from occupy_core.maps import kernels
 from occupy_core.maps.grid import Array, Mask
@@ -81,6 +80,8 @@ def maximum_filter(data: Array, footprint: Mask) -> Array:
     values = _fixed(data)
     result = np.empty(values.shape, np.float32)
     if plan is None:
+        from scipy import ndimage  # takes 0.1 s, and balls do not need it
+
         ndimage.maximum_filter(values, footprint=footprint, mode="reflect", output=result)
         return result
     rows, ends = plan

@@ -25,7 +25,7 @@ LAYERS = (
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
 # What blocks and resolution may use of occupancy.
-FROM_OCCUPANCY = {"occupy_core.occupancy.solvent"}
+FROM_OCCUPANCY = {"occupy_core.occupancy.solvent", "occupy_core.occupancy.full_scale"}
 
 
 def parts():
