@@ -18,5 +18,5 @@ done
 import importlib.util, json, pathlib
 assert importlib.util.find_spec("pyworkflow") is None, "Scipion came along"
 result = json.loads(pathlib.Path("out/result_emd_11007_120.json").read_text())
-print("full scale", result["full_scale"])
+print("full scale", result["limits"]["full_scale"])
 PY
