@@ -5,6 +5,7 @@ The screenshots are kept in the folder that OCCUPY_SCREENSHOTS names, if it does
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipion])")
+if importlib.util.find_spec("pyworkflow") is None:  # imported here, it would miss its settings
+    pytest.skip("Scipion is not installed (extra [scipion])", allow_module_level=True)
 pytest.importorskip("tkinter", reason="this Python has no tkinter (apt-get install python3-tk)")
 
 from PIL import Image
