@@ -44,8 +44,9 @@ setup(
         "matplotlib>=3.8",
     ],
     extras_require={
+        "model": ["gemmi>=0.6"],
         "scipion": ["scipion-em>=3.11", "scipion-pyworkflow>=3.11", "scipion-app>=3.8"],
-        "test": ["pytest>=8", "hypothesis>=6", "ruff>=0.14", "mypy>=1.11"],
+        "test": ["pytest>=8", "hypothesis>=6", "gemmi>=0.6", "ruff>=0.14", "mypy>=1.11"],
     },
     entry_points={
         "console_scripts": ["occupy-core = occupy_core.cli:main"],

@@ -341,9 +341,15 @@ def _refuse_skew_cell(header: Any, file: Path) -> None:
 def _refuse_non_finite(data: Array, file: Path) -> None:
     """Raise when a value is NaN or infinite."""
     # The extremes tell, without a second array of the size of the map.
-    with np.errstate(invalid="ignore"):
-        finite = math.isfinite(data.min()) and math.isfinite(data.max())
-    if not finite:
+    finite = np.empty(-(-len(data) // _PLANES_AT_ONCE), np.bool_)
+
+    def look(first: int, last: int) -> None:
+        with np.errstate(invalid="ignore"):
+            extremes = data[first:last].min(), data[first:last].max()
+        finite[first // _PLANES_AT_ONCE] = np.isfinite(extremes).all()
+
+    for_slabs(look, len(data), _PLANES_AT_ONCE)
+    if not finite.all():
         count = sum(int(plane.size - np.count_nonzero(np.isfinite(plane))) for plane in data)
         raise MapFormatError(
             f"The map {file} has {count} values that are not numbers (NaN or infinite); "
@@ -370,8 +376,10 @@ def _header_bytes(density: DensityMap, labels: Sequence[str]) -> bytes:
     header["cellb"] = (90.0, 90.0, 90.0)
     header["mapc"], header["mapr"], header["maps"] = 1, 2, 3
     header["map"], header["machst"] = b"MAP ", (0x44, 0x44, 0, 0)
-    header["dmin"], header["dmax"] = density.data.min(), density.data.max()
-    header["dmean"], header["rms"] = _mean_and_deviation(density.data)
+    for field, value in zip(
+        ("dmin", "dmax", "dmean", "rms"), _statistics(density.data), strict=True
+    ):
+        header[field] = value
     texts = [*labels[: _LABELS - 1], f"Created by occupy_core {occupy_core.__version__}"]
     for i, text in enumerate(texts):
         header["label"][i] = text.encode("ascii", "replace")[:_LABEL_LENGTH]
@@ -379,12 +387,27 @@ def _header_bytes(density: DensityMap, labels: Sequence[str]) -> bytes:
     return header.tobytes()
 
 
-def _mean_and_deviation(data: Array) -> tuple[float, float]:
-    """Mean and standard deviation in double precision, a few planes at a time."""
-    slabs = [data[i : i + _PLANES_AT_ONCE] for i in range(0, len(data), _PLANES_AT_ONCE)]
-    mean = sum(float(s.sum(dtype=np.float64)) for s in slabs) / data.size
-    squares = sum(float(np.square(s - mean, dtype=np.float64).sum()) for s in slabs)
-    return mean, math.sqrt(squares / data.size)
+def _statistics(data: Array) -> tuple[float, float, float, float]:
+    """Return minimum, maximum, mean and standard deviation, from sums over fixed slabs."""
+    slabs = -(-len(data) // _PLANES_AT_ONCE)
+    low, high = np.empty(slabs), np.empty(slabs)
+    sums, squares = np.empty(slabs), np.empty(slabs)
+
+    def extremes(first: int, last: int) -> None:
+        i = first // _PLANES_AT_ONCE
+        low[i], high[i] = data[first:last].min(), data[first:last].max()
+        sums[i] = data[first:last].sum(dtype=np.float64)
+
+    def deviations(first: int, last: int) -> None:
+        off = data[first:last] - centre
+        with np.errstate(over="ignore"):  # the field is a float32 too
+            squares[first // _PLANES_AT_ONCE] = np.multiply(off, off, out=off).sum()
+
+    for_slabs(extremes, len(data), _PLANES_AT_ONCE)
+    mean = float(sums.sum()) / data.size
+    centre = np.float32(mean)
+    for_slabs(deviations, len(data), _PLANES_AT_ONCE)
+    return float(low.min()), float(high.max()), mean, math.sqrt(squares.sum() / data.size)
 
 
 def _write_all(stream: IO[bytes], content: bytes | memoryview) -> None:
