@@ -1,0 +1,369 @@
+"""From densities to bits: which voxel is on in which volume."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occupy_core.blocks import kernels
+from occupy_core.blocks.cooccupancy import VoxelBits
+from occupy_core.blocks.params import LEAST_VOLUMES, BlocksParams
+from occupy_core.blocks.thresholds import (
+    Threshold,
+    find_threshold,
+    smoothed,
+    solvent_level,
+)
+from occupy_core.errors import EstimationError, ParameterError
+from occupy_core.maps.ensemble import Ensemble
+from occupy_core.maps.grid import DensityMap, Grid, Mask
+from occupy_core.maps.threads import for_slabs
+from occupy_core.progress import Progress, part, report
+
+_DEVIATIONS = 2.0  # volumes whose threshold lies farther from the mean stand out
+_NOISE_PAIRS = 8  # pairs of volumes whose difference shows the noise
+_NOISE_REACH = 6  # voxels; noise that is correlated farther makes no maps worth searching
+_FEW_NOISE_VOXELS = 1000
+_STANDS_OUT = 1.0  # sigmas of the noise; a sixth of the solvent is above that
+
+
+@dataclass(frozen=True, eq=False)
+class Thresholds:
+    """Thresholds of all volumes of an ensemble.
+
+    Parameters
+    ----------
+    names : tuple of str, length N_all
+        The volumes, in order.
+    values, solvent : ndarray of float64, shape (N_all,)
+        Threshold and level of the solvent, grey units of each volume.
+    on_fraction : ndarray of float64, shape (N_all,)
+        Part of the box that is on.
+    used : ndarray of bool, shape (N_all,)
+        Whether the volume is searched for blocks.
+    rule : str
+        A rule of `THRESHOLD_RULES`, "number" or "table".
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    solvent: NDArray[np.float64]
+    on_fraction: NDArray[np.float64]
+    used: Mask
+    rule: str
+
+    @property
+    def heights(self) -> NDArray[np.float64]:
+        """Thresholds above the solvent, grey units; the unit of calibrated density."""
+        return self.values - self.solvent
+
+    @property
+    def outlying(self) -> Mask:
+        """Volumes whose threshold lies outside mean +- 2 standard deviations."""
+        return _outlying(self.values)
+
+    def calibrated(self, density: DensityMap, index: int) -> NDArray[np.float32]:
+        """Return a volume with its solvent at 0 and its threshold at 1."""
+        zero, unit = np.float32(self.solvent[index]), np.float32(self.heights[index])
+        return (density.data - zero) / unit
+
+
+@dataclass(frozen=True, eq=False)
+class OccupiedVoxels:
+    """The union voxels of an ensemble: on in more than a given fraction of the volumes.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of the volumes.
+    thresholds : Thresholds
+    voxels : ndarray of int64, shape (V,)
+        Flat indices of the union voxels, ascending.
+    bits : VoxelBits
+        In which of the N volumes used each is on.
+    smoothing : float
+        Sigma of the Gaussian before the volumes were contoured, Å.
+    noise : ndarray of float64, shape (7,)
+        Correlation of the noise at 0 to 6 voxels.
+    """
+
+    grid: Grid
+    thresholds: Thresholds
+    voxels: NDArray[np.int64]
+    bits: VoxelBits
+    smoothing: float
+    noise: NDArray[np.float64]
+
+    @property
+    def n_volumes(self) -> int:
+        """Number of volumes used, N."""
+        return self.bits.n_volumes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The volumes used."""
+        pairs = zip(self.thresholds.names, self.thresholds.used, strict=True)
+        return tuple(name for name, used in pairs if used)
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Places of the volumes used among all."""
+        return tuple(int(i) for i in np.flatnonzero(self.thresholds.used))
+
+
+def binarize(
+    ensemble: Ensemble,
+    params: BlocksParams | None = None,
+    *,
+    table: Mapping[str, float] | None = None,
+    progress: Progress | None = None,
+) -> OccupiedVoxels:
+    """Contour every volume and pack the voxels that are on.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        At least 10 aligned volumes on one grid.
+    params : BlocksParams, optional
+    table : mapping of str to float, optional
+        Threshold of each volume by its name, instead of a rule or a number.
+    progress : callable, optional
+
+    Returns
+    -------
+    OccupiedVoxels
+
+    Raises
+    ------
+    ParameterError
+        When there are too few volumes, or the table lacks one.
+    EstimationError
+        When a volume is constant, all are the same, or nothing is above the thresholds.
+    """
+    params = params or BlocksParams()
+    params.require_valid()
+    _require_volumes(len(ensemble))
+    given = _given_thresholds(ensemble, params, table)
+    sigma = _smoothing(ensemble, params, automatic=given is None)
+    found, packed, on_fraction = _contour(
+        ensemble, lambda d, i: _threshold(d, i, given, params), sigma, part(progress, 0.0, 0.9)
+    )
+    values, solvent = (np.array([t[k] for t in found], np.float64) for k in (0, 1))
+    _require_content(ensemble, values, on_fraction)
+    used = np.ones(len(ensemble), np.bool_)
+    if params.filter_volumes:
+        used = ~_outlying(values)
+        _require_volumes(int(used.sum()))
+    given_as = "table" if table is not None else "number"
+    rule = params.threshold_rule if given is None else given_as
+    thresholds = Thresholds(ensemble.names, values, solvent, on_fraction, used, rule)
+    rows = np.flatnonzero(used)
+    totals = _totals(packed, rows, ensemble.grid.size)
+    noise = _noise_correlation(ensemble, thresholds, totals, sigma)
+    report(progress, 0.9, "union of the volumes")
+    voxels, bits = _union(packed, rows, totals, ensemble.grid, params.union_fraction)
+    return OccupiedVoxels(ensemble.grid, thresholds, voxels, bits, sigma, noise)
+
+
+def _contour(
+    ensemble: Ensemble,
+    rule: Callable[[DensityMap, int], Threshold],
+    sigma: float,
+    progress: Progress | None,
+) -> tuple[list[Threshold], NDArray[np.uint8], NDArray[np.float64]]:
+    """Return the thresholds, the packed voxels (N, octets) and the parts that are on.
+
+    A volume with nothing in it is contoured where the others would be if their noise were its own:
+    the rule would contour its noise.
+    """
+    n = len(ensemble)
+    packed = np.zeros((n, -(-ensemble.grid.size // 8)), np.uint8)
+    on_fraction = np.zeros(n)
+    found = [Threshold(0.0, 0.0)] * n
+
+    def pack_volume(index: int, density: DensityMap) -> None:
+        on = smoothed(density, sigma).data > found[index].value
+        packed[index] = np.packbits(on, bitorder="little")
+        on_fraction[index] = np.count_nonzero(on) / on.size
+
+    def contour(index: int, density: DensityMap) -> None:
+        found[index] = rule(density, index)
+        pack_volume(index, density)
+
+    ensemble.for_each(contour, done=lambda k: report(progress, k / n, "thresholds"))
+    heights = [(t.value - t.solvent) / t.sigma for t in found if not t.empty and t.sigma > 0]
+    empty = [i for i, t in enumerate(found) if t.empty]
+    if heights and empty:
+        for i in empty:
+            value = found[i].solvent + float(np.median(heights)) * found[i].sigma
+            found[i] = found[i]._replace(value=value)
+        ensemble.for_each(lambda k, density: pack_volume(empty[k], density), indices=empty)
+    return found, packed, on_fraction
+
+
+def _require_volumes(n: int) -> None:
+    if n < LEAST_VOLUMES:
+        volumes = "1 volume" if n == 1 else f"{n} volumes"
+        raise ParameterError(
+            f"Blocks are found by what comes and goes together, but {volumes} can be used and "
+            f"{LEAST_VOLUMES} is the least; give more volumes (200 and more are usual)."
+        )
+
+
+def _smoothing(ensemble: Ensemble, params: BlocksParams, *, automatic: bool) -> float:
+    """Return the sigma of the Gaussian before contouring, Å."""
+    if params.smoothing is not None:
+        return params.smoothing
+    if not automatic:
+        return 0.0
+    ratios = []
+    for i in np.unique(np.linspace(0, len(ensemble) - 1, _NOISE_PAIRS + 1).astype(int)):
+        density = ensemble.read(int(i))
+        threshold = find_threshold(density, params.threshold_rule)
+        if not threshold.empty:
+            height = threshold.value - threshold.solvent
+            ratios.append(height / max(threshold.sigma, 1e-30))
+    noisy = bool(ratios) and float(np.median(ratios)) < _STANDS_OUT
+    return ensemble.grid.mean_voxel_size if noisy else 0.0
+
+
+def _given_thresholds(
+    ensemble: Ensemble, params: BlocksParams, table: Mapping[str, float] | None
+) -> NDArray[np.float64] | None:
+    if table is None:
+        return None if params.threshold is None else np.full(len(ensemble), params.threshold)
+    missing = [name for name in ensemble.names if name not in table]
+    if missing:
+        raise ParameterError(
+            f"The table of thresholds has no row for {missing[0]} ({len(missing)} of "
+            f"{len(ensemble)} volumes are missing); add them."
+        )
+    return np.array([table[name] for name in ensemble.names], np.float64)
+
+
+def _threshold(
+    density: DensityMap, index: int, given: NDArray[np.float64] | None, params: BlocksParams
+) -> Threshold:
+    if given is None:
+        return find_threshold(density, params.threshold_rule)
+    value = float(given[index])
+    # The level of the solvent calibrates the grey scale; below it there is no contour to speak of.
+    level = solvent_level(density)
+    if level >= value:
+        raise ParameterError(
+            f"The threshold of {density.name} is {value:g}, but its solvent lies at {level:g}; "
+            "give a threshold above the solvent."
+        )
+    return Threshold(value, level)
+
+
+def _require_content(
+    ensemble: Ensemble, values: NDArray[np.float64], on_fraction: NDArray[np.float64]
+) -> None:
+    empty = np.flatnonzero(on_fraction == 0)
+    if len(empty) == len(values):
+        raise EstimationError(
+            f"No voxel of any volume lies above its threshold ({values[0]:g} for "
+            f"{ensemble.names[0]}); give lower thresholds."
+        )
+
+
+def _outlying(values: NDArray[np.float64]) -> Mask:
+    deviation = max(float(values.std()), 1e-300)
+    return np.asarray(np.abs(values - values.mean()) > _DEVIATIONS * deviation, np.bool_)
+
+
+def _totals(packed: NDArray[np.uint8], rows: NDArray[np.int64], size: int) -> NDArray[np.int32]:
+    """Return the number of volumes in which each voxel of the box is on."""
+    totals = np.zeros(8 * packed.shape[1], np.int32)
+    for_slabs(
+        lambda start, stop: kernels.count_on(packed, rows, (start, stop), totals),
+        packed.shape[1],
+        4096,
+    )
+    return totals[:size]
+
+
+def _union(
+    packed: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    totals: NDArray[np.int32],
+    grid: Grid,
+    fraction: float,
+) -> tuple[NDArray[np.int64], VoxelBits]:
+    """Return the union voxels and their bits."""
+    n = len(rows)
+    voxels = np.flatnonzero(totals > fraction * n)
+    if voxels.size == 0:
+        raise EstimationError(
+            f"No voxel is on in more than {100 * fraction:g} % of the {n} volumes; give lower "
+            "thresholds, or check that the volumes are aligned."
+        )
+    if not np.any(totals[voxels] < n):
+        raise EstimationError(
+            f"Every voxel that is on is on in all {n} volumes, so nothing comes or goes; give "
+            "volumes that differ."
+        )
+    words = np.zeros((-(-n // 64), len(voxels)), np.uint64)
+    for_slabs(
+        lambda start, stop: kernels.gather_words(packed, rows, voxels, (start, stop), words),
+        len(voxels),
+        8192,
+    )
+    cells = np.stack(np.unravel_index(voxels, grid.shape), axis=1).astype(np.int32)
+    return voxels, VoxelBits(words, totals[voxels].astype(np.int64), cells, n)
+
+
+def _noise_correlation(
+    ensemble: Ensemble, thresholds: Thresholds, totals: NDArray[np.int32], sigma: float
+) -> NDArray[np.float64]:
+    """Return the correlation of the noise at 0 to 6 voxels along the axes.
+
+    What differs between two volumes in the half of the box that is on least is noise.
+    """
+    mask = (totals <= np.median(totals)).reshape(ensemble.grid.shape)
+    indices = np.flatnonzero(thresholds.used)
+    chosen = indices[np.linspace(0, len(indices) - 1, _NOISE_PAIRS + 1).astype(int)]
+    volumes = (
+        thresholds.calibrated(smoothed(ensemble.read(int(i)), sigma), int(i))
+        for i in np.unique(chosen)
+    )
+    sums = np.zeros(_NOISE_REACH + 1)
+    counts = np.zeros(_NOISE_REACH + 1)
+    for a, b in itertools.pairwise(volumes):
+        difference = np.where(mask, a - b, 0)
+        difference[mask] -= difference[mask].mean()
+        for axis in range(3):
+            for d in range(_NOISE_REACH + 1):
+                if d < difference.shape[axis]:
+                    low = (slice(None),) * axis + (slice(0, difference.shape[axis] - d),)
+                    high = (slice(None),) * axis + (slice(d, None),)
+                    sums[d] += float(np.vdot(difference[low], difference[high]))
+                    counts[d] += np.count_nonzero(mask[low] & mask[high])
+    if counts[0] < 3 * _FEW_NOISE_VOXELS or not sums[0] > 0:  # flattened solvent has no noise
+        return np.asarray(np.eye(1, _NOISE_REACH + 1)[0], np.float64)
+    correlation = sums / np.maximum(counts, 1)
+    return np.asarray(correlation / correlation[0])
+
+
+def noise_distance(correlation: NDArray[np.float64], limit: float) -> float:
+    """Return the distance, voxels, beyond which the noise is correlated by less than `limit`."""
+    above = np.flatnonzero(correlation > limit)
+    last = int(above[-1])
+    if last + 1 >= len(correlation):
+        return float(last)
+    high, low = correlation[last], correlation[last + 1]
+    return last + float((high - limit) / max(high - low, 1e-12))
+
+
+def correlation_limit(n_volumes: int, log_limit: float) -> float:
+    """Return the correlation of two voxels that is just significant, by the normal approximation.
+
+    Between 0.1 and 0.5: noise that is correlated by less does not matter, by more always.
+    """
+    return min(max(math.sqrt(-2 * log_limit / n_volumes), 0.1), 0.5)

@@ -1,0 +1,238 @@
+"""The one door to the blocks of an ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from occupy_core.blocks.binarize import OccupiedVoxels, binarize
+from occupy_core.blocks.communities import Communities, sketch_communities
+from occupy_core.blocks.expand import Block, ExpandedBlocks, expand_communities
+from occupy_core.blocks.params import BlocksParams
+from occupy_core.blocks.patterns import CLEAR
+from occupy_core.blocks.rules import apply_rule
+from occupy_core.blocks.tracking import Tracking, track
+from occupy_core.maps.ensemble import Ensemble
+from occupy_core.maps.grid import DensityMap
+from occupy_core.progress import Progress, part, report
+
+_BETWEEN = 0.05  # of the volumes
+
+
+@dataclass(frozen=True, eq=False)
+class BlocksResult:
+    """Blocks of an ensemble and all that led to them.
+
+    Parameters
+    ----------
+    occupied : OccupiedVoxels
+        Thresholds and union voxels.
+    communities : Communities
+        Seeds.
+    expanded : ExpandedBlocks
+        Masks.
+    tracking : Tracking
+        Occupancies and relations.
+    params : BlocksParams
+    warnings : tuple of str
+        Sentences: what, value, limit, remedy.
+    """
+
+    occupied: OccupiedVoxels
+    communities: Communities
+    expanded: ExpandedBlocks
+    tracking: Tracking
+    params: BlocksParams
+    warnings: tuple[str, ...]
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks, the largest first."""
+        return self.expanded.blocks
+
+    @property
+    def gradual(self) -> tuple[str, ...]:
+        """Names of the blocks that are not just there or not: partial occupancy, or motion."""
+        return tuple(
+            block.name
+            for block, between in zip(self.blocks, self.tracking.between, strict=True)
+            if block.silhouette < CLEAR and between > _BETWEEN
+        )
+
+    def mask(self, index: int) -> DensityMap:
+        """Return one block as a binary mask on the grid of the volumes."""
+        return self.expanded.mask(index)
+
+    def record(self) -> dict[str, Any]:
+        """Return everything but masks and tables as plain values, for a JSON file."""
+        communities, tracking = self.communities, self.tracking
+        thresholds = self.occupied.thresholds
+        return {
+            "params": asdict(self.params),
+            "volumes": {
+                "given": len(thresholds.names),
+                "used": self.occupied.n_volumes,
+                "left_out": [
+                    n for n, u in zip(thresholds.names, thresholds.used, strict=True) if not u
+                ],
+                "outlying_thresholds": [
+                    n for n, o in zip(thresholds.names, thresholds.outlying, strict=True) if o
+                ],
+            },
+            "threshold_rule": thresholds.rule,
+            "smoothing": self.occupied.smoothing,
+            "union_voxels": len(self.occupied.voxels),
+            "screened_voxels": communities.n_screened,
+            "sampled_voxels": communities.n_sampled,
+            "cooccupied_pairs": communities.n_edges,
+            "correction": communities.correction,
+            "log_p_limit": communities.log_limit,
+            "min_distance": communities.min_distance,
+            "noise_correlation": [round(float(c), 4) for c in self.occupied.noise],
+            "blocks": [
+                {
+                    "name": block.name,
+                    "voxels": len(block.voxels),
+                    "volume": block.volume,
+                    "level": block.level,
+                    "silhouette": block.silhouette,
+                    "seeds": block.n_seeds,
+                    "pieces": list(block.pieces),
+                    "present_in": int(tracking.present[:, k].sum()),
+                    "gradual": block.name in self.gradual,
+                    "mean_occupancy": float(tracking.occupancy[:, k].mean()),
+                    "needs": list(tracking.parents[block.name]),
+                }
+                for k, block in enumerate(self.blocks)
+            ],
+            "moving_regions": [len(region) for region in self.expanded.moving],
+            "relations": [asdict(relation) for relation in tracking.relations],
+            "states": [
+                {"blocks": list(blocks), "volumes": list(names)}
+                for blocks, names in tracking.states()
+            ],
+            "warnings": list(self.warnings),
+        }
+
+
+def find_blocks(
+    ensemble: Ensemble,
+    params: BlocksParams | None = None,
+    *,
+    thresholds: Mapping[str, float] | None = None,
+    progress: Progress | None = None,
+) -> BlocksResult:
+    """Find the parts of a complex that come and go together, and where each of them is.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        At least 10 aligned volumes on one grid; 200 and more are usual.
+    params : BlocksParams, optional
+    thresholds : mapping of str to float, optional
+        Threshold of each volume by its name, instead of a rule or a number.
+    progress : callable, optional
+
+    Returns
+    -------
+    BlocksResult
+        Perhaps without a block.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is outside its limits or there are too few volumes.
+    GridMismatchError, MapFormatError
+        When a volume lies on another grid, or cannot be read.
+    EstimationError
+        When the volumes are constant, all the same, or below their thresholds.
+    """
+    params = params or BlocksParams()
+    params.require_valid()
+    occupied = binarize(ensemble, params, table=thresholds, progress=part(progress, 0.0, 0.5))
+    communities = sketch_communities(occupied, params, progress=part(progress, 0.5, 0.7))
+    return continue_from(ensemble, occupied, communities, params, progress=part(progress, 0.7, 1.0))
+
+
+def continue_from(
+    ensemble: Ensemble,
+    occupied: OccupiedVoxels,
+    communities: Communities,
+    params: BlocksParams | None = None,
+    *,
+    progress: Progress | None = None,
+) -> BlocksResult:
+    """Expand and track communities that were found before, perhaps with other parameters.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        The one that was binarized.
+    occupied : OccupiedVoxels
+    communities : Communities
+    params : BlocksParams, optional
+    progress : callable, optional
+    """
+    params = params or BlocksParams()
+    expanded = expand_communities(
+        ensemble, occupied, communities, params, progress=part(progress, 0.0, 0.5)
+    )
+    tracking = track(ensemble, occupied, expanded, progress=part(progress, 0.5, 1.0))
+    report(progress, 1.0, "done")
+    result = BlocksResult(occupied, communities, expanded, tracking, params, expanded.warnings)
+    return replace(result, warnings=(*_remarks(result), *expanded.warnings))
+
+
+def subset(result: BlocksResult, rule: str) -> tuple[str, ...]:
+    """Return the names of the volumes for which a rule on their blocks holds.
+
+    Parameters
+    ----------
+    result : BlocksResult
+    rule : str
+        For example ``B3 > 0.7 and B1 < 0.2``; numbers are occupancies, from 0 to 1.
+
+    Raises
+    ------
+    ParameterError
+        When the rule cannot be read or names an unknown block.
+    """
+    tracking = result.tracking
+    columns = dict(zip(tracking.blocks, tracking.occupancy.T, strict=True))
+    chosen = apply_rule(rule, columns)
+    return tuple(n for n, c in zip(tracking.volumes, chosen, strict=True) if c)
+
+
+def _remarks(result: BlocksResult) -> list[str]:
+    """Return what a user should know about the result."""
+    found = []
+    communities, expanded = result.communities, result.expanded
+    n = result.occupied.n_volumes
+    if communities.correction == "bh":
+        found.append(
+            f"With {n} volumes not even two voxels that always agree are significant after "
+            "Bonferroni's correction, so the fraction of false pairs was limited instead "
+            "(Benjamini-Hochberg); small blocks may be missed, and blocks that are in nearly all "
+            "or in very few volumes cannot be found."
+        )
+    if communities.n_sampled < communities.n_screened:
+        found.append(
+            f"{communities.n_sampled} of {communities.n_screened} voxels were sampled for the "
+            "sketch; raise max_voxels to compare all."
+        )
+    if expanded.moving:
+        found.append(
+            f"{len(expanded.moving)} regions change gradually from volume to volume, as when "
+            "something moves; they are no blocks."
+        )
+    if result.gradual:
+        found.append(
+            f"{', '.join(result.gradual)} take occupancies of all sizes from volume to volume: "
+            "partial occupancy, or an edge of something that moves; look at them."
+        )
+    if not expanded.blocks:
+        found.append(
+            "No block was found: what differs between the volumes is no more than noise or motion."
+        )
+    return found

@@ -1,0 +1,116 @@
+"""Parameters of the search for blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from occupy_core.errors import ParameterError
+
+ThresholdRule = Literal["density", "scale", "solvent", "otsu"]
+Correction = Literal["auto", "bonferroni", "bh"]
+
+THRESHOLD_RULES: tuple[str, ...] = get_args(ThresholdRule)
+CORRECTIONS: tuple[str, ...] = get_args(Correction)
+
+LEAST_VOLUMES = 10  # with fewer, not even complete agreement of two voxels is significant
+
+
+@dataclass(frozen=True)
+class BlocksParams:
+    """How to find blocks.
+
+    Parameters
+    ----------
+    threshold : float or None
+        Grey value above which a voxel of any volume is on; None: one for each volume by
+        `threshold_rule`.
+    threshold_rule : {"density", "scale", "solvent", "otsu"}
+        Automatic threshold of each volume, see `occupy_core.blocks.thresholds`.
+    smoothing : float or None
+        Sigma (Å) of a Gaussian that the volumes are smoothed by before they are contoured; None:
+        one voxel where an automatic threshold does not stand out of the noise, else none. The masks
+        come from the volumes as they are.
+    filter_volumes : bool
+        Leave out volumes whose threshold lies outside mean +- 2 standard deviations.
+    union_fraction : float
+        Only voxels that are on in more than this fraction of the volumes are looked at.
+    posp, negp : float
+        Level of the tests for both on and for both off, before the correction for the number of
+        pairs. With exact tails the two tests are one and the smaller level decides.
+    correction : {"auto", "bonferroni", "bh"}
+        Bonferroni (no false pair at the level), Benjamini-Hochberg (the fraction of false pairs is
+        the level), or the first where any pair can reach it, else the second.
+    distance_factor : bool
+        Ask for more agreement of far voxels, as SIREN does.
+    min_distance : float or None
+        Distance in Å below which agreement is no evidence, for noise is correlated over it; None:
+        measured in the solvent.
+    exp_frac : float
+        A voxel joins a block when it is co-occupied with at least this fraction of its seeds.
+    max_agreement : float
+        Groups of voxels that agree in more than this fraction of the volumes are one block.
+    min_volume : float or None
+        Smallest block in Å3; None: 20 voxels.
+    max_voxels : int
+        All pairs of up to this number of voxels are tested, else those of a random sample.
+    seed : int
+        Of the sample.
+    """
+
+    threshold: float | None = None
+    threshold_rule: ThresholdRule = "density"
+    smoothing: float | None = None
+    filter_volumes: bool = False
+    union_fraction: float = 0.01
+    posp: float = 0.01
+    negp: float = 0.05
+    correction: Correction = "auto"
+    distance_factor: bool = False
+    min_distance: float | None = None
+    exp_frac: float = 0.25
+    max_agreement: float = 0.95
+    min_volume: float | None = None
+    max_voxels: int = 100_000
+    seed: int = 0
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the values, one sentence each."""
+        found = []
+        limits = {
+            "union_fraction": (0.0, 0.5),
+            "posp": (0.0, 0.5),
+            "negp": (0.0, 0.5),
+            "exp_frac": (0.0, 1.0),
+            "max_agreement": (0.5, 1.0),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low < value <= high and not (name == "union_fraction" and value == 0):
+                found.append(f"{name} is {value:g} but must be above {low:g} and up to {high:g}.")
+        if self.threshold_rule not in THRESHOLD_RULES:
+            found.append(
+                f"threshold_rule is {self.threshold_rule!r} but must be one of "
+                f"{', '.join(THRESHOLD_RULES)}."
+            )
+        if self.correction not in CORRECTIONS:
+            found.append(
+                f"correction is {self.correction!r} but must be one of {', '.join(CORRECTIONS)}."
+            )
+        if self.smoothing is not None and not self.smoothing >= 0:
+            found.append(f"smoothing is {self.smoothing:g} Å but must not be negative.")
+        if self.min_distance is not None and not self.min_distance >= 0:
+            found.append(f"min_distance is {self.min_distance:g} Å but must not be negative.")
+        if self.min_volume is not None and not self.min_volume >= 0:
+            found.append(f"min_volume is {self.min_volume:g} Å3 but must not be negative.")
+        if self.max_voxels < 1000:
+            found.append(f"max_voxels is {self.max_voxels} but must be at least 1000.")
+        if self.seed < 0:
+            found.append(f"seed is {self.seed} but must not be negative.")
+        return found
+
+    def require_valid(self) -> None:
+        """Raise ParameterError when there are problems."""
+        found = self.problems()
+        if found:
+            raise ParameterError(*found)

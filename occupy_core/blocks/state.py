@@ -1,0 +1,133 @@
+"""Intermediate results as files in open formats (npz, no pickle), so that steps can be rerun."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from occupy_core.blocks.binarize import OccupiedVoxels, Thresholds
+from occupy_core.blocks.communities import Communities
+from occupy_core.blocks.cooccupancy import VoxelBits
+from occupy_core.errors import MapFormatError, OutputError
+from occupy_core.maps.grid import Grid
+
+_OCCUPIED, _COMMUNITIES = "occupied voxels 1", "communities 1"
+
+
+def save_occupied(path: Path, occupied: OccupiedVoxels) -> Path:
+    """Save what `sketch_communities` starts from.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written.
+    """
+    grid, thresholds = occupied.grid, occupied.thresholds
+    head = {
+        "content": _OCCUPIED,
+        "shape": grid.shape,
+        "voxel_size": grid.voxel_size,
+        "origin": grid.origin,
+        "nstart": grid.nstart,
+        "names": thresholds.names,
+        "rule": thresholds.rule,
+        "smoothing": occupied.smoothing,
+        "n_volumes": occupied.n_volumes,
+    }
+    return _save(
+        path,
+        head,
+        {
+            "thresholds": thresholds.values,
+            "solvent": thresholds.solvent,
+            "on_fraction": thresholds.on_fraction,
+            "used": thresholds.used,
+            "voxels": occupied.voxels,
+            "words": occupied.bits.words,
+            "totals": occupied.bits.totals,
+            "noise": occupied.noise,
+        },
+    )
+
+
+def load_occupied(path: Path) -> OccupiedVoxels:
+    """Load what `save_occupied` saved.
+
+    Raises
+    ------
+    MapFormatError
+        When the file is missing or something else.
+    """
+    head, arrays = _load(path, _OCCUPIED)
+    grid = Grid(*(tuple(head[k]) for k in ("shape", "voxel_size", "origin", "nstart")))
+    thresholds = Thresholds(
+        tuple(head["names"]),
+        arrays["thresholds"],
+        arrays["solvent"],
+        arrays["on_fraction"],
+        arrays["used"],
+        head["rule"],
+    )
+    voxels = arrays["voxels"]
+    cells = np.stack(np.unravel_index(voxels, grid.shape), axis=1).astype(np.int32)
+    bits = VoxelBits(arrays["words"], arrays["totals"], cells, head["n_volumes"])
+    return OccupiedVoxels(grid, thresholds, voxels, bits, head["smoothing"], arrays["noise"])
+
+
+def save_communities(path: Path, communities: Communities) -> Path:
+    """Save what `expand_communities` starts from, beside the occupied voxels.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written.
+    """
+    fields = vars(communities)
+    arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
+    head = {name: value for name, value in fields.items() if name not in arrays}
+    return _save(path, {"content": _COMMUNITIES, **head}, arrays)
+
+
+def load_communities(path: Path) -> Communities:
+    """Load what `save_communities` saved.
+
+    Raises
+    ------
+    MapFormatError
+        When the file is missing or something else.
+    """
+    head, arrays = _load(path, _COMMUNITIES)
+    del head["content"]
+    return Communities(**head, **arrays)
+
+
+def _save(path: Path, head: dict[str, Any], arrays: dict[str, Any]) -> Path:
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as stream:
+            np.savez_compressed(stream, head=np.array(json.dumps(head)), **arrays)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"The state {path} cannot be written: {error.strerror}.") from error
+    return path
+
+
+def _load(path: Path, content: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+            head = json.loads(str(arrays.pop("head")))
+    except FileNotFoundError:
+        raise MapFormatError(f"The state {path} does not exist; run the step before.") from None
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        raise MapFormatError(f"{path} is no saved state; run the step before again.") from error
+    if head.get("content") != content:
+        raise MapFormatError(
+            f"{path} holds '{head.get('content')}', but '{content}' is needed; give the other file."
+        )
+    return head, arrays

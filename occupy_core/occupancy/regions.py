@@ -1,0 +1,365 @@
+"""Occupancy of regions given by masks: mean density against that of a full region.
+
+A mask tells where a region is, not what it is made of: the number is as good as the regions are
+alike in composition and packing. With an atomic model, `chains` does better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from occupy_core.errors import ParameterError
+from occupy_core.maps.fourier import radial_power
+from occupy_core.maps.grid import Array, DensityMap, Grid, require_same_grid
+from occupy_core.occupancy.region_table import RegionTable, make_row
+from occupy_core.occupancy.significance import normalise, region_indices
+from occupy_core.progress import Progress, report
+
+Values = NDArray[np.float64]
+Slices = tuple[slice, slice, slice]
+
+_INSIDE = 0.5  # of the largest weight: a voxel inside the region
+_PLATEAU = 0.2  # of the density deep inside: the surface of the molecule
+_LEAST_CORE = 0.1  # of the voxels of a region stay in its core
+_KINDS = 0.02  # relative: how much the mean density of full regions differs in simulations
+_BLOCK = 12.0  # Å; density differs independently between cubes of this edge
+_SOLVENT_DISTANCE = 6.0  # Å from all masks
+_LEAST_SOLVENT = 0.02  # of the box
+_REFERENCE_SHARE = 0.25  # of all masks: a small dense region (nucleic acid) is no reference
+_NOISE_REACH = 20.0  # Å over which noise is correlated at most
+
+
+@dataclass(frozen=True)
+class RegionParams:
+    """How density in masks becomes occupancy.
+
+    Parameters
+    ----------
+    reference : str, optional
+        Regions that are full, comma-separated; None chooses the highest level that a quarter of
+        all masks share in every map.
+    whole : bool
+        Count all of a mask. By default a mask is peeled to the surface of the molecule, and voxels that masks share count less: masks from tight to generous
+        then read alike.
+    """
+
+    reference: str | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A mask, cut to the voxels that are not zero.
+
+    Parameters
+    ----------
+    name : str
+    part : tuple of slice
+        Where `weight` lies in the grid (z, y, x).
+    weight : ndarray of float32
+        0 to 1.
+    """
+
+    name: str
+    part: Slices
+    weight: Array
+
+    def mean(self, density: DensityMap) -> float:
+        """Weighted mean of a map over the region."""
+        return float(np.average(density.data[self.part], weights=self.weight))
+
+    def amplitude(self, density: DensityMap, level: float) -> tuple[float, float]:
+        """Mean density above a level, and its standard error.
+
+        The error is the scatter between cubes of `_BLOCK` Å, which holds the noise and what makes
+        one part of a molecule denser than another, and the difference between kinds of molecule.
+        """
+        z, y, x = (
+            (np.arange(n) * v / _BLOCK).astype(np.int64)
+            for n, v in zip(self.weight.shape, density.grid.voxel_size_zyx, strict=True)
+        )
+        ny, nx = int(y[-1]) + 1, int(x[-1]) + 1
+        block = ((z[:, None, None] * ny + y[:, None]) * nx + x).ravel()
+        above = (density.data[self.part] - np.float32(level)) * self.weight
+        sums = np.bincount(block, above.ravel().astype(np.float64))
+        norms = np.bincount(block, self.weight.ravel().astype(np.float64))
+        value = float(sums.sum() / norms.sum())
+        share = norms / norms.sum()
+        deviation = sums / norms.sum() - share * value
+        effective = 1 / float((share**2).sum())
+        if effective < 2:
+            return value, abs(value)
+        error = math.sqrt(float((deviation**2).sum()) * effective / (effective - 1))
+        return value, math.hypot(error, _KINDS * value)
+
+
+def region_occupancy(
+    maps: Iterable[DensityMap],
+    masks: Iterable[DensityMap],
+    params: RegionParams | None = None,
+    *,
+    half_maps: Iterable[tuple[DensityMap, DensityMap] | None] | None = None,
+    scales: Iterable[DensityMap | None] | None = None,
+    progress: Progress | None = None,
+) -> RegionTable:
+    """Measure the occupancy of masked regions in one or more maps.
+
+    Parameters
+    ----------
+    maps : iterable of DensityMap
+        Maps of one grid; read one by one, so that a generator keeps only one in memory.
+    masks : iterable of DensityMap
+        Weights 0 to 1 on the same grid; soft and overlapping ones are welcome.
+    params : RegionParams, optional
+    half_maps : iterable of pairs of DensityMap, optional
+        Half maps of each map, for the noise; by default it is taken from the solvent.
+    scales : iterable of DensityMap, optional
+        Local scale of each map, for the column `mean_scale`.
+    progress : Progress, optional
+
+    Returns
+    -------
+    RegionTable
+
+    Raises
+    ------
+    ParameterError
+        When there is no map or mask, or a mask is empty.
+    GridMismatchError
+        When maps and masks do not lie on one grid.
+    EstimationError
+        When the reference has no density.
+    """
+    params = params or RegionParams()
+    stream = iter(maps)
+    first = next(stream, None)
+    if first is None:
+        raise ParameterError("No map is given; name at least one.")
+    report(progress, 0.0, "reading the masks")
+    regions, notes = read_regions(masks, first)
+    names = tuple(region.name for region in regions)
+    reference = region_indices(names, params.reference)
+    solvent = _solvent_weight(regions, first.grid)
+    counted = list(regions) if params.whole else peeled(regions, first, solvent)
+    map_names: list[str] = []
+    means: list[Values] = []
+    errors: list[Values] = []
+    rows, flags, scale_means = [], [], []
+    each = zip(
+        chain([first], stream),
+        repeat(None) if half_maps is None else half_maps,
+        repeat(None) if scales is None else scales,
+        strict=False,
+    )
+    for density, halves, scale in each:
+        report(progress, 0.1 + 0.9 * (1 - 1 / (1 + len(means))), f"measuring {density.name}")
+        require_same_grid(first, density, "map")
+        level, noise, doubts = _solvent_of(density, halves, solvent)
+        mean, error = np.array([region.amplitude(density, level) for region in counted]).T
+        if noise is not None:
+            # Blocks hold the noise as well, but few blocks may miss it.
+            least = np.array([_noise_error(region, *noise, density.grid) for region in counted])
+            error = np.maximum(error, least)
+        map_names.append(density.name)
+        means.append(mean)
+        errors.append(error)
+        flags.append(doubts)
+        scale_means.append([math.nan if scale is None else r.mean(scale) for r in regions])
+    sizes = np.array([float(region.weight.sum()) for region in regions])
+    covariances = np.stack([np.diag(error**2) for error in errors])
+    found = normalise(np.array(means), covariances, sizes, reference, least_share=_REFERENCE_SHARE)
+    sigma = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
+    for i, name in enumerate(map_names):
+        for j, region in enumerate(regions):
+            rows.append(
+                make_row(
+                    name,
+                    region.name,
+                    float(found.values[i, j]),
+                    float(sigma[i, j]) if len(regions) > 1 else 1.0,
+                    n_voxels=round(sizes[j]),
+                    resolution=2 * max(first.grid.voxel_size),
+                    mean_scale=scale_means[i][j],
+                    flags=_flags(j in found.members, found.values[i, j], sigma[i, j], len(regions))
+                    + flags[i],
+                )
+            )
+    report(progress, 1.0, "done")
+    return RegionTable(
+        rows=tuple(rows),
+        maps=tuple(map_names),
+        regions=names,
+        reference=tuple(names[j] for j in found.members),
+        notes=(*notes, *found.notes),
+    )
+
+
+def read_regions(
+    masks: Iterable[DensityMap], density: DensityMap
+) -> tuple[tuple[Region, ...], tuple[str, ...]]:
+    """Cut masks to what is not zero, with weights from 0 to 1.
+
+    Parameters
+    ----------
+    masks : iterable of DensityMap
+    density : DensityMap
+        Map whose grid they must have.
+
+    Returns
+    -------
+    regions : tuple of Region
+    notes : tuple of str
+        What was changed, one sentence each.
+
+    Raises
+    ------
+    ParameterError
+        When a mask has no positive voxel, two masks have one name, or there is no mask.
+    GridMismatchError
+        When a mask lies on another grid.
+    """
+    regions: list[Region] = []
+    notes = []
+    for mask in masks:
+        require_same_grid(density, mask, "mask")
+        top = float(mask.data.max())
+        if not top > 0:
+            raise ParameterError(f"The mask {mask.name} is empty: no voxel is above 0.")
+        if mask.name in [region.name for region in regions]:
+            raise ParameterError(f"Two masks are named {mask.name}; rename one.")
+        if float(mask.data.min()) < 0:
+            notes.append(f"Negative weights of the mask {mask.name} were set to 0.")
+        if abs(top - 1) > 1e-3:
+            notes.append(f"The mask {mask.name} was divided by its maximum, {top:.3g}.")
+        (part,) = ndimage.find_objects((mask.data > 0).astype(np.int8))
+        weight = np.clip(mask.data[part] / np.float32(top), 0, 1)
+        regions.append(Region(mask.name, part, weight))
+    if not regions:
+        raise ParameterError("No mask is given; name at least one.")
+    return tuple(regions), tuple(notes)
+
+
+def peeled(regions: Sequence[Region], density: DensityMap, solvent: Array) -> list[Region]:
+    """Peel masks to where density has reached its plateau, and share what they have in common.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+    density : DensityMap
+        Map in which most of the regions are full.
+    solvent : ndarray of float32
+        Weight of the solvent, whose level is taken off.
+
+    Returns
+    -------
+    list of Region
+        The same regions with smaller weights; none is left empty.
+
+    Notes
+    -----
+    All masks are peeled by one depth, at which the mean density below the surface of all of them
+    together reaches `_PLATEAU` of its value deep inside: the depth belongs to the way the masks
+    were made, not to the occupancy of one. Peeling further would leave cores, and cores differ
+    more between kinds of molecule than wholes do. A voxel in several masks counts in each with
+    w²/sum(w).
+    """
+    voxel = density.grid.voxel_size_zyx
+    total = np.zeros(density.grid.shape, np.float32)
+    for region in regions:
+        total[region.part] += region.weight
+    depths = [_depth(region.weight, voxel) for region in regions]
+    within = _depth(total, voxel)
+    level = np.average(density.data, weights=solvent) if solvent.any() else 0.0
+    step = min(voxel)
+    inside = within > 0
+    shell = (within[inside] / step).astype(np.int64)
+    counts = np.bincount(shell)
+    profile = np.bincount(shell, density.data[inside] - level) / np.maximum(counts, 1)
+    told = counts > 0.01 * counts.sum()
+    plateau = max(float(profile[told].max(initial=0.0)), 1e-30)
+    peel = step * int(np.argmax(told & (profile >= _PLATEAU * plateau)))
+    result = []
+    for region, depth in zip(regions, depths, strict=True):
+        own = depth > 0
+        deepest = float(np.quantile(depth[own], 1 - _LEAST_CORE)) if own.any() else 0.0
+        core = (depth >= min(peel, deepest)) & own if own.any() else region.weight > 0
+        shared = region.weight**2 / np.maximum(total[region.part], 1e-6)
+        result.append(Region(region.name, region.part, np.where(core, shared, 0.0)))
+    return result
+
+
+def _depth(weight: Array, voxel: tuple[float, float, float]) -> Array:
+    """Distance in Å of each voxel inside a mask from the nearest one outside."""
+    inside = np.pad(weight > _INSIDE, 1)
+    depth = ndimage.distance_transform_edt(inside, sampling=voxel)
+    return np.asarray(depth[1:-1, 1:-1, 1:-1], np.float32)
+
+
+def _solvent_weight(regions: Sequence[Region], grid: Grid) -> Array:
+    """1 in the inscribed ellipsoid away from all masks, 0 elsewhere."""
+    free = np.ones(grid.shape, bool)
+    for region in regions:
+        free[region.part] &= region.weight <= 0
+    distance = ndimage.distance_transform_edt(free, sampling=grid.voxel_size_zyx)
+    z, y, x = (2 * (np.arange(n) - n // 2) / n for n in grid.shape)
+    round_box = z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 <= 1
+    return np.asarray((distance > _SOLVENT_DISTANCE) & round_box, np.float32)
+
+
+def _solvent_of(
+    density: DensityMap, halves: tuple[DensityMap, DensityMap] | None, solvent: Array
+) -> tuple[float, tuple[Values, Values] | None, tuple[str, ...]]:
+    """Level of the solvent, spectrum of the noise (frequency, power) and doubts about them."""
+    outside = density.data[solvent > 0]
+    masked = outside.size == 0 or bool(np.mean(outside == np.median(outside)) > 0.5)
+    scarce = outside.size < _LEAST_SOLVENT * density.grid.size
+    level = float(outside.mean(dtype=np.float64)) if outside.size and not masked else 0.0
+    if halves is not None:
+        for number, half in enumerate(halves, start=1):
+            require_same_grid(density, half, f"half map {number}")
+        half_difference = density.with_data(0.5 * (halves[0].data - halves[1].data))
+        return level, radial_power(half_difference), ("solvent masked",) if masked else ()
+    if masked or scarce:
+        what = "solvent masked" if masked else "little solvent"
+        return level, None, (f"{what}: noise unknown",)
+    return level, radial_power(density, solvent), ()
+
+
+def _noise_error(region: Region, frequency: Values, power: Values, grid: Grid) -> float:
+    """Standard error of the weighted mean that noise of a given spectrum causes.
+
+    The integral of the spectrum times the squared transform of the weights (sum 1) over all
+    frequencies, taken in a box padded by the reach of the noise.
+    """
+    voxel = np.array(grid.voxel_size_zyx)
+    weight = region.weight / region.weight.sum(dtype=np.float64)
+    reach = np.ceil(_NOISE_REACH / voxel).astype(int)
+    nz, ny, nx = (
+        fft.next_fast_len(int(n + r), real=True) for n, r in zip(weight.shape, reach, strict=True)
+    )
+    transform = fft.rfftn(weight.astype(np.float32), (nz, ny, nx))
+    z, y, x = (float(v) for v in voxel)
+    fz, fy, fx = fft.fftfreq(nz, z), fft.fftfreq(ny, y), fft.rfftfreq(nx, x)
+    k = np.sqrt(fz[:, None, None] ** 2 + fy[:, None] ** 2 + fx**2)
+    twice = np.where((fx == 0) | (2 * np.arange(len(fx)) == nx), 1, 2)
+    spectrum = np.interp(k, frequency, power) * np.abs(transform) ** 2 * twice
+    return math.sqrt(float(spectrum.sum()) / (nz * ny * nx * float(voxel.prod())))
+
+
+def _flags(member: bool, value: float, sigma: float, n_regions: int) -> tuple[str, ...]:
+    """Flags that follow from the number itself."""
+    flags = ["reference"] if member else []
+    if n_regions == 1:
+        flags.append("nothing to compare with")
+    if value < 2 * sigma:
+        flags.append("not seen")
+    if sigma > 0.1:
+        flags.append("uncertain")
+    return tuple(flags)

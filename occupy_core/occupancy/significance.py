@@ -1,0 +1,253 @@
+"""From amplitudes to occupancies: the reference that is full, and which differences are real."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occupy_core.errors import EstimationError, ParameterError
+from occupy_core.occupancy.region_table import RegionTable
+
+Values = NDArray[np.float64]
+
+_ALIKE = 0.03  # amplitudes that differ by less are one level, whatever their standard errors
+_SIGMAS = 2.0
+_BEST_KNOWN = 0.01  # relative: no amplitude weighs more than one known to 1 %
+
+
+@dataclass(frozen=True, eq=False)
+class Occupancies:
+    """Amplitudes of several maps, divided by their reference.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_maps, n_regions)
+        Occupancies; NaN for regions that were not measured.
+    covariance : ndarray, shape (n_maps, n_regions, n_regions)
+        With the error of the reference.
+    members : tuple of int
+        Regions of the reference.
+    notes : tuple of str
+        Doubts about the reference, one sentence each.
+    """
+
+    values: Values
+    covariance: Values
+    members: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference of the occupancy of a region between two maps.
+
+    Parameters
+    ----------
+    region, first, second : str
+        Region and maps.
+    difference, sigma : float
+        Occupancy in the second map less that in the first, and its standard error.
+    p_value, q_value : float
+        Two-sided probability of so large a difference by chance, and the false discovery rate
+        among all differences of the table up to this one (Benjamini & Hochberg 1995).
+    """
+
+    region: str
+    first: str
+    second: str
+    difference: float
+    sigma: float
+    p_value: float
+    q_value: float
+
+
+def full_level(
+    amplitude: Values, sigma: Values, size: NDArray[Any], least_share: float = 0.1
+) -> NDArray[np.bool_]:
+    """Find the regions that form the highest level: those that are taken to be full.
+
+    Parameters
+    ----------
+    amplitude, sigma, size : ndarray, shape (n,)
+        Amplitudes with their standard errors, and the size of each region (number of atoms).
+    least_share : float
+        Share of the size of all regions that a level needs to be taken for the full one.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        Regions that agree with the highest amplitude which regions of at least that share have;
+        all False when there is none.
+
+    Notes
+    -----
+    A level must be known to `_ALIKE`, so that a single uncertain region that lies above by its
+    error does not set it; when no level is, the most uncertain ones are allowed.
+    """
+    weight = 1 / (sigma**2 + (_BEST_KNOWN * np.abs(amplitude)) ** 2 + 1e-300)
+    order = np.argsort(-amplitude, kind="stable")
+    for worst in (_ALIKE, np.inf):
+        for start in order[amplitude[order] > _SIGMAS * sigma[order]]:
+            members = _level_members(amplitude, sigma, weight, float(amplitude[start]))
+            if not members.any():
+                continue
+            level = float(np.average(amplitude[members], weights=weight[members]))
+            known = weight[members].sum() ** -0.5 <= worst * level
+            if known and size[members].sum() >= least_share * size.sum():
+                return members
+    return np.zeros(len(amplitude), bool)
+
+
+def _level_members(
+    amplitude: Values, sigma: Values, weight: Values, level: float
+) -> NDArray[np.bool_]:
+    """Regions whose amplitudes agree with their weighted mean, found from a first level."""
+    for _ in range(10):
+        agree = np.abs(amplitude - level) <= np.maximum(_SIGMAS * sigma, _ALIKE * level)
+        members: NDArray[np.bool_] = np.asarray(agree)
+        if not members.any():
+            break
+        new = float(np.average(amplitude[members], weights=weight[members]))
+        if math.isclose(new, level, rel_tol=1e-6):
+            break
+        level = new
+    return members
+
+
+def normalise(
+    amplitudes: Values,
+    covariances: Values,
+    sizes: NDArray[Any],
+    reference: Sequence[int] | None = None,
+    *,
+    least_share: float = 0.1,
+) -> Occupancies:
+    """Divide the amplitudes of each map by those of one set of regions, full in all maps.
+
+    Parameters
+    ----------
+    amplitudes : ndarray, shape (n_maps, n_regions)
+        NaN for regions that were not measured.
+    covariances : ndarray, shape (n_maps, n_regions, n_regions)
+    sizes : ndarray, shape (n_regions,)
+        Number of atoms or voxels.
+    reference : sequence of int, optional
+        Regions to be used; None chooses those that are on the full level in every map.
+    least_share : float
+        See `full_level`.
+
+    Raises
+    ------
+    EstimationError
+        When the reference is absent from a map.
+    """
+    measured: NDArray[np.bool_] = np.asarray(np.isfinite(amplitudes).all(axis=0))
+    amplitude = np.where(measured, amplitudes, 0.0)
+    covariance = np.where(measured & measured[:, None], covariances, 0.0)
+    sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    notes: list[str] = []
+    if reference is None:
+        share_of = np.where(measured, sizes, 0)
+        members, notes = _choose_reference(amplitude, sigma, share_of, least_share)
+    else:
+        members = np.isin(np.arange(len(measured)), list(reference)) & measured
+        if not members.any():
+            raise EstimationError("None of the reference regions lies in the maps; name others.")
+    typical = (sigma**2 + (_BEST_KNOWN * amplitude) ** 2).mean(axis=0)
+    share = np.where(members, 1 / np.maximum(typical, 1e-300), 0.0)
+    share /= share.sum()
+    level = amplitude @ share
+    if not (level > 0).all():
+        absent = int(np.argmin(level)) + 1
+        raise EstimationError(
+            f"The reference regions have no density in map {absent}; name a region that is full."
+        )
+    values = amplitude / level[:, None]
+    jacobian = (np.eye(len(share)) - values[:, :, None] * share) / level[:, None, None]
+    spread = jacobian @ covariance @ np.swapaxes(jacobian, 1, 2)
+    values[:, ~measured] = np.nan
+    return Occupancies(values, spread, tuple(np.flatnonzero(members).tolist()), tuple(notes))
+
+
+def _choose_reference(
+    amplitude: Values, sigma: Values, sizes: NDArray[Any], least_share: float
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Regions that are full in every map, or the region that comes nearest."""
+    measured = sizes > 0
+    full = np.zeros(amplitude.shape, bool)
+    for i, (a, s) in enumerate(zip(amplitude, sigma, strict=True)):
+        full[i, measured] = full_level(a[measured], s[measured], sizes[measured], least_share)
+    members: NDArray[np.bool_] = np.asarray(full.all(axis=0))
+    notes = []
+    if not members.any():
+        tops = [a[f].mean() if f.any() else a.max() for a, f in zip(amplitude, full, strict=True)]
+        relative = np.where(measured, amplitude / np.array(tops)[:, None], -np.inf)
+        members = np.zeros(len(measured), bool)
+        members[int(np.argmax(relative.min(axis=0)))] = True
+        notes.append(
+            "No region is full in all maps: the one that comes nearest is the reference; name one "
+            "with --reference-region if you know better."
+        )
+    share = sizes[members].sum() / sizes.sum()
+    if share < 0.25 and len(sizes) > 1:
+        notes.append(
+            f"The reference holds only {share:.0%} of the model: if it is not full, all "
+            "occupancies are too high."
+        )
+    return members, notes
+
+
+def differences(table: RegionTable) -> tuple[Difference, ...]:
+    """Compare every region between every two maps, the most significant first.
+
+    Parameters
+    ----------
+    table : RegionTable
+
+    Returns
+    -------
+    tuple of Difference
+        Regions that a map cannot tell are left out.
+    """
+    value, sigma = table.occupancy, table.sigma
+    found = []
+    for (i, first), (j, second) in itertools.combinations(enumerate(table.maps), 2):
+        for k, region in enumerate(table.regions):
+            error = math.hypot(sigma[i, k], sigma[j, k])
+            change = float(value[j, k] - value[i, k])
+            if math.isfinite(change) and error > 0:
+                p = math.erfc(abs(change) / error / math.sqrt(2))
+                found.append(Difference(region, first, second, change, error, p, 1.0))
+    found.sort(key=lambda d: (d.p_value, -abs(d.difference / d.sigma)))
+    rate, corrected = 1.0, []
+    for rank, d in reversed(list(enumerate(found, start=1))):
+        rate = min(rate, d.p_value * len(found) / rank)
+        corrected.append(
+            Difference(d.region, d.first, d.second, d.difference, d.sigma, d.p_value, rate)
+        )
+    return tuple(reversed(corrected))
+
+
+def region_indices(names: Sequence[str], wanted: str | None) -> tuple[int, ...] | None:
+    """Indices of the regions named in a comma-separated text; None for None.
+
+    Raises
+    ------
+    ParameterError
+        When a name is unknown.
+    """
+    if wanted is None:
+        return None
+    asked = [name.strip() for name in wanted.split(",") if name.strip()]
+    unknown = [name for name in asked if name not in names]
+    if unknown or not asked:
+        known = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+        what = f"'{unknown[0]}'" if unknown else "empty"
+        raise ParameterError(f"The reference region is {what}; the regions are {known}.")
+    return tuple(names.index(name) for name in asked)
