@@ -46,8 +46,8 @@ class RegionParams:
         Regions that are full, comma-separated; None chooses the highest level that a quarter of
         all masks share in every map.
     whole : bool
-        Count all of a mask. By default a mask is peeled to the surface of the molecule, and voxels that masks share count less: masks from tight to generous
-        then read alike.
+        Count all of a mask. By default a mask is peeled to the surface of the molecule, and
+        voxels that masks share count less: masks from tight to generous then read alike.
     """
 
     reference: str | None = None
