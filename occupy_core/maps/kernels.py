@@ -128,6 +128,24 @@ def select_in_boxes(
 
 
 @_compiled
+def count_in_boxes(
+    data: Array, corners: Integers, size: Integers, limits: Array, counts: Integers
+) -> None:
+    """Count the values of each box that are at most limits[0] and at least limits[1]."""
+    lo, hi = limits[0], limits[1]
+    for n in range(len(corners)):
+        z0, y0, x0 = corners[n]
+        below, above = 0, 0
+        for z in range(z0, z0 + size[0]):
+            for y in range(y0, y0 + size[1]):
+                row = data[z, y, x0 : x0 + size[2]]
+                for x in range(len(row)):
+                    below += row[x] <= lo
+                    above += row[x] >= hi
+        counts[n, 0], counts[n, 1] = below, above
+
+
+@_compiled
 def _select(values: Array, rank: int) -> Any:
     """Value of a rank by Hoare's quickselect (Commun. ACM 4 (1961) 321); reorders the values."""
     low, high = 0, len(values) - 1

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.errors import EstimationError
-from occupy_core.maps.filters import ball_kernel, box_quantiles
+from occupy_core.maps.filters import ball_kernel, extreme_boxes
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 
 _TILES = 20  # along each axis
@@ -140,9 +140,9 @@ def find_full_scale(
         corners = tile_corners(density.grid.shape, tile_size)
         n = tile_size**3
         rank = min(math.floor(tau * n), n - 1)
-        values = box_quantiles(density.data, corners, (tile_size,) * 3, rank)
-        largest, smallest = int(np.argmax(values)), int(np.argmin(values))
-        full = float(values[largest])
+        (smallest, _), (largest, full) = extreme_boxes(
+            density.data, corners, (tile_size,) * 3, rank
+        )
         tiles = Tiles(
             _centre(density.grid, corners[largest], tile_size),
             _centre(density.grid, corners[smallest], tile_size),

@@ -66,8 +66,7 @@ def density_of(model, occupancy, *, grid=GRID, extra_b=None, sharpness=25.0):
                 width = 4 * np.pi**2 / total
                 height = a * (4 * np.pi / total) ** 1.5 * site.atom.occ
                 ez, ey, ex = (
-                    np.exp(-width * (axis - p) ** 2)
-                    for axis, p in ((z, pz), (y, py), (x, px))
+                    np.exp(-width * (axis - p) ** 2) for axis, p in ((z, pz), (y, py), (x, px))
                 )
                 scale = height * occupancy.get(region.name, 1.0)
                 data += scale * ez[:, None, None] * ey[:, None] * ex

@@ -11,6 +11,7 @@ from occupy_core.maps import filters
 from occupy_core.maps.filters import (
     ball_kernel,
     box_quantiles,
+    extreme_boxes,
     histogram,
     linear_interpolate,
     map_values,
@@ -291,3 +292,17 @@ def test_interpolation_stays_within_the_range_of_the_data():
     result = linear_interpolate(data, (25, 26, 27))
     assert result.min() >= 0
     assert result.max() <= 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_extreme_boxes_are_the_first_of_the_smallest_and_largest_quantiles(seed, levels):
+    rng = np.random.default_rng(seed)
+    data = rng.integers(0, levels, (20, 17, 23)).astype(np.float32)
+    size = (4, 5, 3)
+    corners = rng.integers(0, np.subtract(data.shape, size) + 1, (300, 3))
+    for rank in (0, 31, 59):
+        values = box_quantiles(data, corners, size, rank)
+        smallest, largest = extreme_boxes(data, corners, size, rank)
+        assert smallest == (int(np.argmin(values)), values.min())
+        assert largest == (int(np.argmax(values)), values.max())
