@@ -33,7 +33,7 @@ setup(
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["occupy_core*", "occupy_scipion*"]),
     package_data={
-        "occupy_core": ["py.typed"],
+        "occupy_core": ["py.typed", "resolution/data/*"],
         "occupy_scipion": ["protocols.conf", "logo.png", "templates/*"],
     },
     install_requires=[

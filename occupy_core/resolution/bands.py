@@ -1,0 +1,262 @@
+"""Local energy of a map in bands of fixed absolute frequency.
+
+The map is whitened shell by shell first, so no isotropic filter that it has seen (B-factor,
+sharpening, FSC weighting) changes the energies by more than a constant of the band, and signal
+and noise of a band are weighed alike. Each band is cut out of the transform of the map, brought
+back to real space on the coarsest grid that holds its square, and its square is averaged in a
+Gaussian window and kept on a grid as fine as the window needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from occupy_core.errors import EstimationError
+from occupy_core.maps import Array, Grid
+from occupy_core.maps.threads import for_slabs
+from occupy_core.progress import Progress, report
+from occupy_core.resolution import kernels
+from occupy_core.resolution.spectrum import Spectrum, Transform, frequencies
+
+Values = NDArray[np.float64]
+
+STEP = 0.028  # 1/Å between the centres of the bands
+WINDOW = 5.0  # Å, standard deviation of the Gaussian window of a map of usual resolution
+_HIGHEST = 1.0  # 1/Å; finer than this no map is believed
+_COHERENCE = 0.21 / STEP  # Å, over which a band is coherent along its frequency
+_SAMPLES_PER_WINDOW = 1.5  # of the grid of the energies: its own Nyquist loses 2e-5 of the window
+_WINDOW_BAND = 0.1  # 1/Å by 5 Å: what a window passes of the square of a band
+_LAST_SHARE = 0.6  # of its lower half that the last band must hold below the limit
+TABLE = 4096.0  # steps of a gain table per 1/Å
+_PLANES = 8
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Bands on the frequency axis.
+
+    Parameters
+    ----------
+    edges : ndarray of float64, shape (n, 3)
+        Start, centre and end of the band, 1/Å. The gain is a cosine about the centre, so squared
+        gains add up to one; the last band may end early, at the limit of the map.
+    frequency : ndarray of float64, shape (n,)
+        Mean frequency of the coefficients of a white map in the band, 1/Å.
+    volume : ndarray of float64, shape (n,)
+        Effective volume of the band in reciprocal space, 1/Å³: (∫ g²)² / ∫ g⁴.
+    """
+
+    edges: Values
+    frequency: Values
+    volume: Values
+
+
+@dataclass(frozen=True)
+class BandEnergies:
+    """Local energies of the whitened map.
+
+    Parameters
+    ----------
+    bands : Bands
+    energy : ndarray of float32, shape (n, z, y, x)
+        Energy of each band about each point of `grid`; one where the map is like its own mean.
+    grid : Grid
+        Grid of the energies: the box of the map with fewer voxels.
+    window : float
+        Standard deviation of the Gaussian window, Å.
+    """
+
+    bands: Bands
+    energy: Array
+    grid: Grid
+    window: float
+
+    @property
+    def freedom(self) -> Values:
+        """Degrees of freedom of the noise energy of each band, shape (n,).
+
+        The window averages over (2 sqrt(pi) s)³ Å³, and a real field has one degree of freedom
+        for each unit of volume times band volume (half of it conjugate, each coefficient two).
+        Along its frequency a narrow band is coherent over more than the window; that length was
+        measured on white noise.
+        """
+        length = np.hypot(self.window, _COHERENCE)
+        volume = (2 * np.sqrt(np.pi)) ** 3 * self.window**2 * length
+        result: Values = np.maximum(volume * self.bands.volume, 1.0)
+        return result
+
+
+def make_bands(limit: float) -> Bands:
+    """Bands from zero up to `limit`, 1/Å.
+
+    Raises
+    ------
+    EstimationError
+        When fewer than three bands fit.
+    """
+    count = int(min(limit, _HIGHEST) / STEP + 1 - _LAST_SHARE)
+    if count < 3:
+        raise EstimationError(
+            f"The map holds nothing finer than {1 / limit:.1f} Å but local resolution needs "
+            f"{1 / (3 * STEP):.1f} Å; use a map of smaller voxels or one that was not low-passed."
+        )
+    centre = STEP * np.arange(1, count + 1)
+    edges = np.stack([centre - STEP, centre, np.minimum(centre + STEP, limit)], axis=1)
+    f = edges[:, :1] + (edges[:, 2:] - edges[:, :1]) * (np.arange(200) + 0.5) / 200
+    square = np.cos(np.pi / 2 * (f - centre[:, None]) / STEP) ** 2
+    shell = 4 * np.pi * f**2 * (edges[:, 2:] - edges[:, :1]) / 200
+    content = (square * shell).sum(axis=1)
+    frequency = (f * square * shell).sum(axis=1) / content
+    return Bands(edges, frequency, content**2 / (square**2 * shell).sum(axis=1))
+
+
+def window_for(grid: Grid, limit: float) -> float:
+    """Standard deviation of the window in Å: 5 Å, more where the limit of the map is beyond 7 Å.
+
+    A window must hold several periods of the finest detail, or the energies in it mean little.
+    """
+    return max(WINDOW, 0.7 / limit, 0.8 * max(grid.voxel_size))
+
+
+def energy_grid(grid: Grid, window: float) -> Grid:
+    """Grid on which the energies are kept: the box of the map, spaced for the window."""
+    spacing = window / _SAMPLES_PER_WINDOW
+    nx, ny, nz = (
+        max(1, min(n, int(np.ceil(edge / spacing))))
+        for n, edge in zip(reversed(grid.shape), grid.box, strict=True)
+    )
+    return grid.resampled((nz, ny, nx))
+
+
+def local_energies(
+    spectra: tuple[Spectrum, ...], window: float, *, progress: Progress | None = None
+) -> list[BandEnergies]:
+    """Measure the local energies of maps on the same grid, with the whitening of the first.
+
+    Parameters
+    ----------
+    spectra : tuple of Spectrum
+        The first says how the bands are whitened and where they end.
+    window : float
+        Standard deviation of the Gaussian window, Å.
+    progress : Progress, optional
+
+    Raises
+    ------
+    EstimationError
+        When fewer than three bands fit below the limit.
+    """
+    lead = spectra[0]
+    bands = make_bands(lead.limit)
+    coarse = energy_grid(lead.grid, window)
+    energies = [np.empty((len(bands.edges), *coarse.shape), np.float32) for _ in spectra]
+    for b in range(len(bands.edges)):
+        for spectrum, energy in zip(spectra, energies, strict=True):
+            band = band_map(spectrum.transform, lead, bands.edges[b])
+            np.square(band, out=band)
+            energy[b] = windowed(band, lead.grid, coarse, window)
+        report(progress, (b + 1) / len(bands.edges), f"band {1 / bands.frequency[b]:.1f} Å")
+    return [BandEnergies(bands, energy, coarse, window) for energy in energies]
+
+
+def band_map(spectrum: Transform, lead: Spectrum, edges: Values) -> Array:
+    """One band of a whitened map in real space, on the coarsest grid that holds its square.
+
+    Parameters
+    ----------
+    spectrum : ndarray of complex64
+        Transform of the map.
+    lead : Spectrum
+        Whose power whitens, and whose grid counts.
+    edges : ndarray, shape (3,)
+        Start, centre and end of the band, 1/Å.
+
+    Returns
+    -------
+    ndarray of float32, shape (z', y', x')
+        The box of the map in as many or fewer voxels.
+    """
+    cropped, shape = cropped_band(spectrum, lead, edges)
+    result: Array = fft.irfftn(cropped, shape, norm="ortho", overwrite_x=True)
+    return result
+
+
+def cropped_band(
+    spectrum: Transform, lead: Spectrum, edges: Values
+) -> tuple[Transform, tuple[int, int, int]]:
+    """Return the transform of a whitened band on its own grid, and the shape of that."""
+    # The square of the band reaches to twice its end; what folds back must miss the window.
+    needed = 2 * edges[2] + _WINDOW_BAND
+    nx, ny, nz = (
+        min(n, fft.next_fast_len(int(np.ceil(edge * needed)) | 1, real=True))
+        for n, edge in zip(reversed(lead.grid.shape), lead.grid.box, strict=True)
+    )
+    scale = np.sqrt(nz * ny * nx / lead.grid.size)
+    table = (band_gain(lead, edges) * np.float32(scale), TABLE)
+    cropped = np.empty((nz, ny, nx // 2 + 1), np.complex64)
+    squares = frequencies(lead.grid, (nz, ny, nx))
+
+    def work(start: int, stop: int) -> None:
+        kernels.band_planes(spectrum, cropped, (start, stop), squares, table)
+
+    for_slabs(work, nz, _PLANES)
+    return cropped, (nz, ny, nx)
+
+
+def band_gain(lead: Spectrum, edges: Values) -> Array:
+    """Gain of a whitened band at equal steps of frequency; unit variance for the lead map."""
+    f = np.arange(int(edges[2] * TABLE) + 3) / TABLE
+    inside = (f > edges[0]) & (f < edges[2])
+    gain = np.where(inside, np.cos(np.pi / 2 * (f - edges[1]) / STEP), 0.0)
+    # The lowest shells hold few coefficients: their power is smoothed over the neighbours.
+    # Past the limit the power falls off a cliff and must not be drawn in.
+    last = int(np.searchsorted(lead.frequency, lead.limit, side="right"))
+    level = np.log(np.maximum(lead.power[1:last], 1e-30))
+    level = ndimage.convolve1d(level, np.array([0.25, 0.5, 0.25]), mode="nearest")
+    shells = np.interp(f, lead.frequency[1:last], level)
+    content = np.sum(gain**2 * f**2) * 4 * np.pi / TABLE
+    volume = np.prod(lead.grid.voxel_size)
+    result: Array = (gain * np.exp(-shells / 2) / np.sqrt(content * volume)).astype(np.float32)
+    return result
+
+
+def windowed(data: Array, grid: Grid, coarse: Grid, window: float) -> Array:
+    """Average data over a Gaussian window about each point of a coarser grid of the same box.
+
+    Parameters
+    ----------
+    data : ndarray of float32, shape (z, y, x)
+        Any number of voxels of the box of `grid`.
+    grid, coarse : Grid
+        Grids of the same box and the same voxel 0.
+    window : float
+        Standard deviation of the window, Å.
+
+    Returns
+    -------
+    ndarray of float32, shape of `coarse`
+        The box is periodic, as its transform is.
+    """
+    nz, ny, nx = data.shape
+    mz, my, mx = coarse.shape
+    x, y, z = grid.box
+    # One matrix product for each axis, the longest first and none on a transposed copy.
+    along_x = data.reshape(nz * ny, nx) @ _window_matrix(nx, mx, x, window).T
+    along_y = np.matmul(_window_matrix(ny, my, y, window), along_x.reshape(nz, ny, mx))
+    along_z = _window_matrix(nz, mz, z, window) @ along_y.reshape(nz, my * mx)
+    result: Array = along_z.reshape(mz, my, mx)
+    return result
+
+
+def _window_matrix(n: int, n_out: int, edge: float, window: float) -> Array:
+    """Weights of n voxels in the window about n_out points along one periodic axis."""
+    points = np.arange(n_out)[:, None] / n_out
+    apart = points - np.arange(n) / n
+    apart = (apart - np.rint(apart)) * edge / window
+    weights = np.exp(-(apart**2) / 2)
+    result: Array = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return result

@@ -1,0 +1,317 @@
+"""From one map, or two half maps, to local resolution, mask and global resolution."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from scipy import ndimage
+
+from occupy_core.errors import OccupyWarning, ParameterError
+from occupy_core.maps import Array, DensityMap, Mask, require_same_grid
+from occupy_core.maps.filters import linear_interpolate
+from occupy_core.progress import Progress, part, report
+from occupy_core.resolution.analysis import Analysis, analyse_map, onto
+from occupy_core.resolution.features import resolution_features
+from occupy_core.resolution.global_resolution import (
+    LOCAL_QUANTILE,
+    GlobalResolution,
+    from_energies,
+)
+from occupy_core.resolution.halfmaps import half_map_energies, local_fsc
+from occupy_core.resolution.learned import load_models
+from occupy_core.resolution.local_filter import filter_locally
+from occupy_core.resolution.mask_refinement import refine_mask
+from occupy_core.resolution.monogenic import disagreement, monogenic_resolution
+from occupy_core.resolution.result import (
+    LocalResolution,
+    ResolutionParams,
+    ResolutionResult,
+)
+from occupy_core.resolution.ssnr import COARSEST, first_crossing, fsc_from_energy
+from occupy_core.resolution.uncertainty import deviation_from_fsc, deviation_from_ssnr
+
+_DISAGREES = 0.25  # log ratio of two estimates beyond which the user is told
+_MANY = 0.25  # of the molecule
+
+
+def estimate_resolution(
+    density: DensityMap,
+    params: ResolutionParams | None = None,
+    *,
+    half_maps: tuple[DensityMap, DensityMap] | None = None,
+    mask: DensityMap | None = None,
+    progress: Progress | None = None,
+) -> ResolutionResult:
+    """Estimate the local and global resolution of a map and its molecular mask.
+
+    Where the noise of the solvent can be seen, the local SSNR gives the FSC that half maps would
+    have; where it was masked or filtered away, a model learned on simulated maps steps in. Half
+    maps, when given, decide, and the estimate from the map alone stands beside.
+
+    Parameters
+    ----------
+    density : DensityMap
+        The map; sharpened or not.
+    params : ResolutionParams, optional
+    half_maps : tuple of DensityMap, optional
+        Unfiltered half maps on the grid of the map.
+    mask : DensityMap, optional
+        Mask to use in place of the one found; inside above 0.5.
+    progress : Progress, optional
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is outside its limits, or the mask is empty.
+    GridMismatchError
+        When the half maps or the mask lie on another grid.
+    EstimationError
+        When a map is constant or holds too little detail.
+
+    Warns
+    -----
+    OccupyWarning
+        For each of `warnings` of the result.
+    """
+    params = params or ResolutionParams()
+    problems = params.problems(density.grid)
+    if mask is not None and not (mask.data > 0.5).any():
+        problems.append(
+            f"The mask {mask.name} is nowhere above 0.5; give one with a molecule in it."
+        )
+    if problems:
+        raise ParameterError(*problems)
+    for other, what in ((mask, "mask"), *((h, "half map") for h in half_maps or ())):
+        if other is not None:
+            require_same_grid(density, other, what)
+
+    report(progress, 0.0, "measuring the bands")
+    analysis = analyse_map(density, window=params.window, progress=part(progress, 0.0, 0.4))
+    single = None if analysis.noise.featureless else _from_one_map(analysis)
+    inside = _mask_of(analysis) if mask is None else mask.data > 0.5
+    if half_maps is not None:
+        answer, overall = _from_half_maps(half_maps, analysis, inside, part(progress, 0.4, 0.6))
+        source = "half maps"
+    elif single is not None:
+        answer, overall = single, _overall(analysis, single, inside)
+        source = "solvent noise" if analysis.state.measured else "learned"
+    else:
+        answer, overall, source = _nothing(analysis), _unknown(analysis), "nothing"
+        inside = np.zeros_like(inside)
+    second = None
+    if params.second_opinion and analysis.state.measured:
+        opinion = monogenic_resolution(analysis, progress=part(progress, 0.6, 0.8))
+        within = onto(inside, opinion.shape)
+        second = disagreement(answer.fine, opinion, within)
+    filtered: tuple[DensityMap, ...] = ()
+    if params.filter and source != "nothing":
+        everywhere = answer.fine if analysis.state.measured else _blurred_outside(answer, inside)
+        filtered = tuple(filter_locally(m, everywhere) for m in (density, *(half_maps or ())))
+    report(progress, 0.9, "writing down")
+    return _result(
+        density, params, analysis, answer,
+        inside=inside, overall=overall, source=source, filtered=filtered, second=second,
+        single=single if half_maps is not None else None,
+    )  # fmt: skip
+
+
+def _from_one_map(analysis: Analysis) -> LocalResolution:
+    """Local resolution from the noise of the solvent, or from the learned model."""
+    energies, limit = analysis.energies, analysis.spectrum.limit
+    if not analysis.state.measured:
+        return _learned(analysis)
+    fsc = fsc_from_energy(energies.energy, analysis.noise.power, analysis.noise.trend)
+    fine = first_crossing(fsc, energies.bands, 0.143, limit)
+    coarse = first_crossing(fsc, energies.bands, 0.5, limit)
+    sigma = deviation_from_ssnr(fine, energies, 0.143)
+    return LocalResolution(fine.resolution, coarse.resolution, sigma, fine.censored)
+
+
+def _learned(analysis: Analysis) -> LocalResolution:
+    """Local resolution from the learned model, about the molecule; the coarsest elsewhere."""
+    shape = analysis.energies.grid.shape
+    where = onto(analysis.mask, shape)
+    limit = analysis.spectrum.limit
+    fine = np.full(shape, COARSEST, np.float32)
+    sigma = np.full(shape, COARSEST, np.float32)
+    if where.any():
+        models = load_models()
+        features = resolution_features(analysis, where)
+        middle = models.resolution.predict(features)
+        lower, upper = models.lower.predict(features), models.upper.predict(features)
+        fine[where] = np.clip(np.exp(middle) / limit, 0.8 / limit, COARSEST)
+        spread = np.float32(models.spread / 2)
+        sigma[where] = fine[where] * np.maximum(upper - lower, 0.02) * spread
+        fine, sigma = _extended(fine, where), _extended(sigma, where)
+    return LocalResolution(fine, None, sigma, fine < 1 / limit)
+
+
+def _extended(values: Array, where: Mask) -> Array:
+    """Give points outside the value of the nearest point inside, for the surface of the mask."""
+    nearest = ndimage.distance_transform_edt(~where, return_distances=False, return_indices=True)
+    result: Array = values[tuple(nearest)]
+    return result
+
+
+def _from_half_maps(
+    halves: tuple[DensityMap, DensityMap],
+    analysis: Analysis,
+    inside: Mask,
+    progress: Progress | None,
+) -> tuple[LocalResolution, GlobalResolution]:
+    """Local and global resolution from the FSC of half maps."""
+    window = analysis.energies.window
+    spectrum, mean, difference = half_map_energies(*halves, window, progress=progress)
+    fsc = local_fsc(mean, difference)
+    fine = first_crossing(fsc, mean.bands, 0.143, spectrum.limit)
+    coarse = first_crossing(fsc, mean.bands, 0.5, spectrum.limit)
+    sigma = deviation_from_fsc(fine, mean, 0.143)
+    within = onto(inside, mean.grid.shape)
+    overall = from_energies(mean.energy, difference.energy, within, mean.bands, spectrum.limit)
+    local = LocalResolution(fine.resolution, coarse.resolution, sigma, fine.censored)
+    return local, overall
+
+
+def _mask_of(analysis: Analysis) -> Mask:
+    """Molecular mask on the grid of the map."""
+    if analysis.noise.featureless or not analysis.mask.any():
+        return np.zeros(analysis.spectrum.grid.shape, bool)
+    return onto(refine_mask(analysis), analysis.spectrum.grid.shape)
+
+
+def _overall(analysis: Analysis, local: LocalResolution, inside: Mask) -> GlobalResolution:
+    """Global resolution from the SSNR within the mask, or from the local values."""
+    energies, limit = analysis.energies, analysis.spectrum.limit
+    within = onto(inside, energies.grid.shape)
+    if not within.any():
+        return _unknown(analysis)
+    if analysis.state.measured:
+        noise = analysis.noise.power.astype(np.float32)[:, None, None, None] * analysis.noise.trend
+        return from_energies(energies.energy, noise, within, energies.bands, limit)
+    at = float(np.quantile(local.fine[within], LOCAL_QUANTILE))
+    unknown = np.full(len(energies.bands.frequency), np.nan)
+    return GlobalResolution(energies.bands.frequency, unknown, at, None, at < 1 / limit)
+
+
+def _unknown(analysis: Analysis) -> GlobalResolution:
+    """No global resolution."""
+    f = analysis.energies.bands.frequency
+    return GlobalResolution(f, np.full(len(f), np.nan), None, None, False)
+
+
+def _nothing(analysis: Analysis) -> LocalResolution:
+    """No local resolution."""
+    shape = analysis.energies.grid.shape
+    coarsest = np.full(shape, COARSEST, np.float32)
+    return LocalResolution(coarsest, None, coarsest, np.zeros(shape, bool))
+
+
+def _blurred_outside(local: LocalResolution, inside: Mask) -> Array:
+    """Local resolution, coarsest outside the mask."""
+    within = linear_interpolate(inside.astype(np.float32), local.fine.shape)
+    frequency = within / local.fine + (1 - within) / np.float32(COARSEST)
+    result: Array = (1 / frequency).astype(np.float32)
+    return result
+
+
+def _result(
+    density: DensityMap,
+    params: ResolutionParams,
+    analysis: Analysis,
+    local: LocalResolution,
+    *,
+    inside: Mask,
+    overall: GlobalResolution,
+    source: str,
+    filtered: tuple[DensityMap, ...],
+    second: Array | None,
+    single: LocalResolution | None,
+) -> ResolutionResult:
+    """Bring everything to the grid of the map and put it together."""
+    background = np.float32(params.background)
+
+    def spread(values: Array, name: str, outside: np.float32 = background) -> DensityMap:
+        full = linear_interpolate(values.astype(np.float32, copy=False), density.grid.shape)
+        full[~inside] = outside
+        return density.with_data(full, f"{name}_{density.name}")
+
+    zero = np.float32(0)
+    resolution = spread(local.fine, "resolution")
+    within = resolution.data[inside]
+    levels = (0.05, 0.25, 0.5, 0.75, 0.95)
+    values = np.quantile(within, levels) if within.size else np.full(len(levels), np.nan)
+    censored = density.with_data(
+        (linear_interpolate(local.censored.astype(np.float32), density.grid.shape) > 0.5) & inside,
+        f"censored_{density.name}",
+    )
+    fraction = float(censored.data[inside].mean()) if within.size else 0.0
+    messages = _messages(analysis, local, overall, source, inside, fraction, second, single)
+    for message in messages:
+        warnings.warn(message, OccupyWarning, stacklevel=3)
+    return ResolutionResult(
+        resolution=resolution,
+        resolution05=None if local.coarse is None else spread(local.coarse, "resolution05"),
+        sigma=spread(local.sigma, "resolution_sigma", zero),
+        censored=censored,
+        mask=density.with_data(inside, f"mask_{density.name}"),
+        single_map=None if single is None else spread(single.fine, "resolution_single_map"),
+        second_opinion=None if second is None else spread(second, "disagreement", zero),
+        filtered=filtered,
+        overall=overall,
+        state=analysis.state,
+        limit=1 / analysis.spectrum.limit,
+        window=analysis.energies.window,
+        source=source,
+        quantiles={f"{level:.0%}": float(v) for level, v in zip(levels, values, strict=True)},
+        censored_fraction=fraction,
+        model_checksum=load_models().checksum,
+        warnings=messages,
+    )
+
+
+def _messages(
+    analysis: Analysis,
+    local: LocalResolution,
+    overall: GlobalResolution,
+    source: str,
+    inside: Mask,
+    fraction: float,
+    second: Array | None,
+    single: LocalResolution | None,
+) -> tuple[str, ...]:
+    """Say what the user should know about the result, one sentence each."""
+    limit = 1 / analysis.spectrum.limit
+    found = []
+    if source == "nothing" or not inside.any():
+        found.append("Nothing stands out of the noise; no resolution is reported.")
+        return tuple(found)
+    if source == "learned":
+        found.append(
+            f"The noise of the solvent cannot be measured ({'; '.join(analysis.state.words())}); "
+            "the resolution comes from a model learned on simulated maps and is unknown at FSC 0.5."
+        )
+    if fraction > 0.01:
+        what = "was low-passed at" if analysis.spectrum.cut else "has its Nyquist limit at"
+        found.append(
+            f"The map {what} {limit:.2f} Å and {fraction:.0%} of the molecule is better than or "
+            "equal to that; values past it are extrapolated and flagged as censored."
+        )
+    if overall.censored:
+        found.append(
+            "The FSC of the whole molecule has not fallen to 0.143 by the limit of the map."
+        )
+    within = onto(inside, local.fine.shape)
+    if second is not None and float((second[within] > _DISAGREES).mean()) > _MANY:
+        found.append(
+            "The second opinion (monogenic amplitude) disagrees over much of the molecule; look at "
+            "where it does before trusting details of the local resolution."
+        )
+    if single is not None:
+        ratio = float(np.median(np.abs(np.log(single.fine / local.fine)[within])))
+        if ratio > _DISAGREES:
+            found.append(
+                f"The map alone and the half maps differ by {np.expm1(ratio):.0%} in local "
+                "resolution; the half maps decide, and the map may have been modified."
+            )
+    return tuple(found)
