@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from benchmarks.simulate_occupancy import Complex, add_noise, chain_maps, place
 from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import read_map, write_map
-from occupy_core.occupancy.atoms import AtomicModel, AtomicRegion, model_of
-from occupy_core.occupancy.chains import ChainParams, chain_masks, chain_occupancy
-from occupy_core.occupancy.region_table import RegionTable
-from occupy_core.occupancy.regions import RegionParams, region_occupancy
+from occupy_core.regions.atoms import AtomicModel, AtomicRegion, model_of
+from occupy_core.regions.chains import ChainParams, chain_masks, chain_occupancy
+from occupy_core.regions.masks import RegionParams, region_occupancy
+from occupy_core.regions.table import RegionTable
 
 OCCUPANCIES = (0.1, 0.25, 0.5, 0.75, 1.0)
 # File, voxel size and resolution in Å: 2.5-6 Å, 0.8-2 Å/voxel, 2 to 28 chains.

@@ -14,7 +14,7 @@ from pyworkflow import BETA
 from pyworkflow.exceptions import PyworkflowException
 
 from occupy_core import OccupyError
-from occupy_core.jobs import output_names
+from occupy_core.jobs.scale_job import output_names
 from occupy_core.occupancy import METHODS, MODES, ScaleParams
 from occupy_scipion.constants import FORSBERG_2023
 from occupy_scipion.convert import VolumeSource, gridProblem, iterVolumes, locatedMap

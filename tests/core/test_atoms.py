@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from occupy_core.errors import ParameterError
-from occupy_core.occupancy.atoms import read_model
+from occupy_core.regions.atoms import read_model
 from tests.core.small_models import chain_lines, pdb_line, three_chains, write_pdb
 
 gemmi = pytest.importorskip("gemmi")

@@ -8,9 +8,9 @@ from occupy_core.errors import EstimationError, GridMismatchError, ParameterErro
 from occupy_core.maps.fourier import lowpass
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.mrc import read_map
-from occupy_core.occupancy.atoms import AtomicModel, read_model
-from occupy_core.occupancy.chains import ChainParams, chain_masks, chain_occupancy
-from occupy_core.occupancy.significance import differences
+from occupy_core.regions.atoms import AtomicModel, read_model
+from occupy_core.regions.chains import ChainParams, chain_masks, chain_occupancy
+from occupy_core.regions.significance import differences
 from tests.core.small_models import GRID, density_of, noisy, three_chains, write_pdb
 
 pytest.importorskip("gemmi")

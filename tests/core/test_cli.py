@@ -11,7 +11,8 @@ import time
 import pytest
 from small_jobs import ROOT, contents, run_cli, write_small_map
 
-from occupy_core.jobs import ScaleJob, run_scale
+from occupy_core.jobs.scale import run_scale
+from occupy_core.jobs.scale_job import ScaleJob
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_an_emdb_entry_is_the_input(capsys, small, tmp_path, monkeypatch):
         folder.mkdir()
         return small.rename(folder / "emd_3061.map")
 
-    monkeypatch.setattr("occupy_core.emdb.fetch_emdb", fetch)
+    monkeypatch.setattr("occupy_core.jobs.emdb.fetch_emdb", fetch)
     outdir = tmp_path / "out"
     assert run_cli(capsys, "scale", "--emdb", "EMD-3061", "--outdir", outdir)[0] == 0
     assert (outdir / "scale_res_emd_3061.mrc").exists()

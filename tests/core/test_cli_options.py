@@ -9,15 +9,15 @@ from small_jobs import ROOT, run_cli
 
 import occupy_core
 from occupy_core import ParameterError
-from occupy_core.cli_scale import COMMAND_FIELDS, all_options, help_text, job_values, parse
-from occupy_core.jobs import ScaleJob
+from occupy_core.cli.scale import COMMAND, job_values
+from occupy_core.cli.scale_options import SECTIONS
+from occupy_core.jobs.scale_job import ScaleJob
 from occupy_core.occupancy.params import METHODS, MODES, ModifyParams, ScaleParams
 from occupy_core.parameters import value_types
-from occupy_core.scale_options import SECTIONS
 
 
 def job(*arguments):
-    return ScaleJob.from_dict(job_values(parse([str(a) for a in arguments])))
+    return ScaleJob.from_dict(job_values(COMMAND.parse([str(a) for a in arguments])))
 
 
 # ---- options ----------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def list_parameters():
     ("name", "cls", "field"), list(list_parameters()), ids=lambda v: str(v)[:30]
 )
 def test_every_parameter_has_an_option_of_its_type(name, cls, field):
-    options = [option for option in all_options() if option.field == name]
+    options = [option for option in COMMAND.options() if option.field == name]
     assert options, f"no option sets {name}"
     expected = value_types(cls)[field.name]
     for option in options:
@@ -54,7 +54,7 @@ def test_the_help_states_the_default_that_the_parameter_has(name, cls, field):
     default = field.default
     if default is None or default is False or default is dataclasses.MISSING:
         return
-    options = [option for option in all_options() if option.field == name]
+    options = [option for option in COMMAND.options() if option.field == name]
     if default is True:
         assert any("default" in option.text for option in options)
     elif name == "scale.mode":
@@ -64,12 +64,12 @@ def test_the_help_states_the_default_that_the_parameter_has(name, cls, field):
 
 
 def test_no_option_sets_what_does_not_exist():
-    known = {name for name, _, _ in list_parameters()} | COMMAND_FIELDS
-    assert {option.field for option in all_options()} == known
+    known = {name for name, _, _ in list_parameters()} | COMMAND.command_fields
+    assert {option.field for option in COMMAND.options()} == known
 
 
 def test_no_spelling_means_two_things():
-    flags = [flag for option in all_options() for flag in option.flags]
+    flags = [flag for option in COMMAND.options() for flag in option.flags]
     assert len(flags) == len(set(flags))
 
 
@@ -174,7 +174,7 @@ def test_every_flag_stands_in_the_table_of_spellings():
         for options in SECTIONS.values()
         for option in options
         for flag in option.flags
-        if option.field not in COMMAND_FIELDS - {"gamma", "keep_output_path"}
+        if option.field not in COMMAND.command_fields - {"gamma", "keep_output_path"}
     }
     assert flags - {"--gamma", "-g"} <= {t.partition("=")[0] for t in tried}
 
@@ -183,7 +183,7 @@ def test_every_flag_stands_in_the_table_of_spellings():
 @pytest.mark.parametrize("joined", [True, False])
 @pytest.mark.parametrize("flag", ["--pivot", "-t", "--scale-limit", "--amplify"])
 def test_a_negative_number_is_a_value_and_no_option(number, joined, flag):
-    given = parse(["x.mrc", f"{flag}={number}"] if joined else ["x.mrc", flag, number])
+    given = COMMAND.parse(["x.mrc", f"{flag}={number}"] if joined else ["x.mrc", flag, number])
     given.pop("map")
     assert list(given.values()) == [float(number)]
 
@@ -236,7 +236,7 @@ def test_choices_are_those_of_the_parameters():
 
 
 def test_help_has_every_option_and_one_sentence_each():
-    text = help_text(long=False)
+    text = COMMAND.help_text(long=False)
     for options in SECTIONS.values():
         for option in options:
             assert all(re.search(rf"(^|\s){re.escape(flag)}\b", text) for flag in option.flags)
@@ -244,7 +244,7 @@ def test_help_has_every_option_and_one_sentence_each():
 
 
 def test_help_all_has_every_word_about_every_option():
-    text = " ".join(help_text(long=True).split())
+    text = " ".join(COMMAND.help_text(long=True).split())
     for options in SECTIONS.values():
         for option in options:
             assert option.text in text
@@ -254,12 +254,12 @@ def test_the_manual_page_is_what_help_all_prints():
     page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
     match = re.search(r"<!-- help-all -->\n```text\n(.*?)```\n<!-- /help-all -->", page, re.DOTALL)
     assert match, "docs/command_line.md lacks the block between the help-all marks"
-    assert match[1] == help_text(long=True)
+    assert match[1] == COMMAND.help_text(long=True)
 
 
 def test_the_manual_page_knows_every_option_it_names():
     page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
-    known = {flag for option in all_options() for flag in option.flags} | {
+    known = {flag for option in COMMAND.options() for flag in option.flags} | {
         "--offscreen",
         "--option",
     }

@@ -10,7 +10,7 @@ import pytest
 from small_jobs import contents
 
 from occupy_core import OutputError, ParameterError
-from occupy_core.emdb import DownloadError, entry_number, fetch_emdb
+from occupy_core.jobs.emdb import DownloadError, entry_number, fetch_emdb
 
 MAP = random.Random(0).randbytes(50_000)
 PACKED = gzip.compress(MAP, mtime=0)
@@ -158,7 +158,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(archive, tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("occupy_core.emdb.shutil.copyfileobj", full)
+    monkeypatch.setattr("occupy_core.jobs.emdb.shutil.copyfileobj", full)
     with pytest.raises(OutputError, match=r"Nothing can be written into .*: No space left"):
         fetch(archive, tmp_path)
     assert contents(tmp_path) == {}

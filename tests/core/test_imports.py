@@ -18,13 +18,13 @@ LAYERS = (
     {"parameters", "progress", "provenance", "staging"},
     {"maps"},
     {"occupancy"},
-    {"blocks", "resolution"},
+    {"blocks", "regions", "resolution"},
     {"report"},
-    {"scale_job", "jobs", "emdb"},
-    {"scale_options", "cli", "cli_scale", "__main__"},
+    {"jobs"},
+    {"cli", "__main__"},
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
-# What blocks and resolution may use of occupancy.
+# What blocks and resolution may use of occupancy: the least, for they stand beside it.
 FROM_OCCUPANCY = {"occupy_core.occupancy.solvent", "occupy_core.occupancy.full_scale"}
 
 
@@ -96,7 +96,8 @@ def test_nothing_heavy_is_loaded_for_the_package_and_for_help(statement):
 
 
 @pytest.mark.parametrize(
-    "statement", ["import occupy_core.jobs", "import occupy_core.report.plots, occupy_core.emdb"]
+    "statement",
+    ["import occupy_core.jobs.scale", "import occupy_core.report.plots, occupy_core.jobs.emdb"],
 )
 def test_no_figure_library_and_no_scipion_is_loaded_for_a_job(statement):
     loaded = modules_after(statement)

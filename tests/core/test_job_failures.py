@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from small_jobs import contents, start_python, write_small_map
 
-from occupy_core import GridMismatchError, OutputError, ParameterError, jobs
-from occupy_core.jobs import ScaleJob, output_names, run_scale
+from occupy_core import GridMismatchError, OutputError, ParameterError
+from occupy_core.jobs import scale as jobs
+from occupy_core.jobs.scale import run_scale
+from occupy_core.jobs.scale_job import ScaleJob, output_names
 from occupy_core.maps import Grid, write_map
 from occupy_core.occupancy.params import ModifyParams, ScaleParams
 
@@ -122,7 +124,7 @@ def test_a_failure_at_the_very_end_leaves_nothing(small, tmp_path, monkeypatch, 
 
 MAIN = """
 import os, signal, sys, time
-from occupy_core import jobs
+from occupy_core.jobs import scale as jobs
 from occupy_core.cli import main
 write, count = jobs.write_map, 0
 

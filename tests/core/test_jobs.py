@@ -13,7 +13,8 @@ from occupy_core import (
     MapFormatError,
     ParameterError,
 )
-from occupy_core.jobs import ScaleJob, load_job, output_names, run_scale
+from occupy_core.jobs.scale import run_scale
+from occupy_core.jobs.scale_job import ScaleJob, load_job, output_names
 from occupy_core.maps import Grid, read_map, write_map
 from occupy_core.occupancy.params import ModifyParams, ScaleParams
 from occupy_core.occupancy.scale import estimate_scale

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from occupy_core.errors import EstimationError, ParameterError
-from occupy_core.occupancy.region_table import COLUMNS, RegionTable, make_row
-from occupy_core.occupancy.significance import differences, full_level, normalise, region_indices
+from occupy_core.regions.significance import differences, full_level, normalise, region_indices
+from occupy_core.regions.table import COLUMNS, RegionTable, make_row
 
 
 def covariances(sigma):

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps.grid import Array, DensityMap, Grid, require_same_grid
-from occupy_core.occupancy.atoms import AtomicModel, Division, read_model
-from occupy_core.occupancy.map_fit import MapFit, put_into_maps
-from occupy_core.occupancy.model_density import atom_weights
-from occupy_core.occupancy.placement import find_placement
-from occupy_core.occupancy.region_table import RegionRow, RegionTable, make_row
-from occupy_core.occupancy.significance import Occupancies, normalise, region_indices
 from occupy_core.progress import Progress, report
+from occupy_core.regions.atoms import AtomicModel, Division, read_model
+from occupy_core.regions.map_fit import MapFit, put_into_maps
+from occupy_core.regions.model_density import atom_weights
+from occupy_core.regions.placement import find_placement
+from occupy_core.regions.significance import Occupancies, normalise, region_indices
+from occupy_core.regions.table import RegionRow, RegionTable, make_row
 
 Values = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize
 
-from occupy_core.occupancy.model_density import Band, Coefficients
+from occupy_core.regions.model_density import Band, Coefficients
 
 Values = NDArray[np.float64]
 

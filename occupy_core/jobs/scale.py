@@ -1,20 +1,15 @@
-"""Run a job: files and parameters in, maps, pictures and a record out.
-
-The command line, Scipion and a cluster all come through `run_scale`. Its record, `result_X.json`,
-can be given back to `load_job`; running that job again writes the same bytes.
-"""
+"""Run a local-scale job: files and parameters in, maps, pictures and a record out."""
 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from occupy_core.errors import MapFormatError, OccupyWarning, ParameterError
+from occupy_core.errors import MapFormatError, ParameterError
+from occupy_core.jobs.record import NOT_RECORDED, JobResult, recorded_warnings
+from occupy_core.jobs.scale_job import ScaleJob, output_key, output_names
 from occupy_core.maps.filters import histogram
 from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import read_map, write_map
@@ -31,49 +26,14 @@ from occupy_core.provenance import Checksums, versions
 from occupy_core.report import plots
 from occupy_core.report.chimerax import Scene, contour_level, quoted_path, write_chimerax
 from occupy_core.report.log import log_text
-from occupy_core.scale_job import (
-    ScaleJob,
-    load_job,
-    output_key,
-    output_names,
-)
 from occupy_core.staging import output_errors, refuse_outputs, staged_outputs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "JobResult",
-    "ScaleJob",
-    "load_job",
-    "output_names",
-    "run_scale",
-]
-
-# How a job is run, not what it computes: not part of the record.
-_NOT_RECORDED = ("outdir", "threads", "force")
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _MODIFIED = 0.1, 0.6, 0.95
 _HISTOGRAM_BINS = 50
-
-
-@dataclass(frozen=True)
-class JobResult:
-    """What a job wrote.
-
-    Parameters
-    ----------
-    files : dict of str to Path
-        The files by what they are (see `output_names`).
-    result : dict
-        The record, as in result_X.json.
-    warnings : tuple of str
-        Sentences the user should read.
-    """
-
-    files: dict[str, Path]
-    result: dict[str, Any]
-    warnings: tuple[str, ...]
 
 
 @dataclass
@@ -126,7 +86,7 @@ def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
         for path in (job.outdir / names["result"], *inputs):
             quoted_path(path)  # a name that ChimeraX cannot read is met before the work
     with (
-        _recorded_warnings() as recorded,
+        recorded_warnings() as recorded,
         threads(job.threads),
         staged_outputs(job.outdir) as staging,
     ):
@@ -169,7 +129,7 @@ class _Run:
         recorded += estimate.warnings
         digests = checksums.result()
         record: dict[str, Any] = {
-            "job": {k: v for k, v in job.to_dict().items() if k not in _NOT_RECORDED},
+            "job": {k: v for k, v in job.to_dict().items() if k not in NOT_RECORDED},
             "inputs": {
                 key: {"file": str(path), "sha256": digests[path]}
                 for key, path in job.inputs.items()
@@ -377,23 +337,3 @@ def _label(made: ModifiedMap | Output) -> str:
     text = made.kind.replace("_", " ")
     gamma = "" if made.gamma is None else f", gamma {made.gamma:g}"
     return text + gamma + ("" if made.pivot is None else f", pivot {made.pivot:g}")
-
-
-@contextmanager
-def _recorded_warnings() -> Iterator[list[str]]:
-    """Collect the sentences of every OccupyWarning; other warnings pass."""
-    recorded: list[str] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", OccupyWarning)
-        show = warnings.showwarning
-
-        def remember(
-            message: Warning | str, category: type[Warning], *place: Any, **more: Any
-        ) -> None:
-            if not issubclass(category, OccupyWarning):
-                show(message, category, *place, **more)
-            elif str(message) not in recorded:
-                recorded.append(str(message))
-
-        warnings.showwarning = remember
-        yield recorded

@@ -1,4 +1,4 @@
-"""The command line: the only place that prints and exits.
+"""From the arguments of the process to its exit status.
 
 Exit status: 0 done, 2 something the user has to mend (one sentence on stderr), 128 + signal number
 when interrupted (130 for Ctrl-C, 143 for SIGTERM).
@@ -20,7 +20,7 @@ import occupy_core
 from occupy_core.errors import OccupyError, ParameterError
 
 # Commands by name; the module is imported only when its command is run.
-_COMMANDS = {"scale": "occupy_core.cli_scale"}
+_COMMANDS = {"scale": "occupy_core.cli.scale"}
 _USER_ERROR = 2
 
 
@@ -83,7 +83,7 @@ def _run(arguments: list[str]) -> int:
 def _help() -> str:
     lines = ["usage: occupy-core COMMAND [options]", "", "commands:"]
     for name, module in _COMMANDS.items():
-        lines.append(f"  {name:<10} {importlib.import_module(module).SUMMARY}")
+        lines.append(f"  {name:<10} {importlib.import_module(module).COMMAND.summary}")
     lines += ["", "See occupy-core COMMAND --help; occupy-core --version prints the version."]
     return "\n".join(lines) + "\n"
 

@@ -11,9 +11,9 @@ from scipy import fft
 
 from occupy_core.maps.fourier import resample
 from occupy_core.maps.grid import Array, DensityMap, Grid
-from occupy_core.occupancy.atoms import AtomicModel
-from occupy_core.occupancy.model_density import Band, Coefficients
-from occupy_core.occupancy.shell_fit import ShellFit, combine
+from occupy_core.regions.atoms import AtomicModel
+from occupy_core.regions.model_density import Band, Coefficients
+from occupy_core.regions.shell_fit import ShellFit, combine
 
 Values = NDArray[np.float64]
 

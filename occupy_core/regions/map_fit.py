@@ -15,10 +15,10 @@ from scipy import ndimage
 
 from occupy_core.errors import EstimationError
 from occupy_core.maps.grid import Array, DensityMap, Grid
-from occupy_core.occupancy.atoms import AtomicModel
-from occupy_core.occupancy.model_density import Band, Coefficients, make_band, templates
-from occupy_core.occupancy.placement import refine_shift
-from occupy_core.occupancy.shell_fit import ShellFit, combine, cross, fit_shells, gram, influence
+from occupy_core.regions.atoms import AtomicModel
+from occupy_core.regions.model_density import Band, Coefficients, make_band, templates
+from occupy_core.regions.placement import refine_shift
+from occupy_core.regions.shell_fit import ShellFit, combine, cross, fit_shells, gram, influence
 
 Values = NDArray[np.float64]
 Labels = NDArray[np.int64]

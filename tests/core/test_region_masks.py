@@ -7,7 +7,7 @@ from scipy import ndimage
 from occupy_core.errors import GridMismatchError, OccupyWarning, ParameterError
 from occupy_core.maps.fourier import coloured_noise
 from occupy_core.maps.grid import DensityMap, Grid
-from occupy_core.occupancy.regions import RegionParams, region_occupancy
+from occupy_core.regions.masks import RegionParams, region_occupancy
 
 GRIDS = [
     Grid.cubic(64, 1.5),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.errors import EstimationError, ParameterError
-from occupy_core.occupancy.region_table import RegionTable
+from occupy_core.regions.table import RegionTable
 
 Values = NDArray[np.float64]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from occupy_core.errors import ParameterError
+from occupy_core.jobs.record import read_job_values
 from occupy_core.maps.mrc import map_name
 from occupy_core.occupancy.params import ModifyParams, Output, ScaleParams
 from occupy_core.parameters import from_dict, to_dict
@@ -160,28 +159,6 @@ def load_job(path: Path) -> ScaleJob:
         When the file cannot be read or is neither.
     """
     return ScaleJob.from_dict(read_job_values(path), str(path))
-
-
-def read_job_values(path: Path) -> dict[str, Any]:
-    """Read the values of a job as they stand in a params.json or in a record."""
-    values = read_record(path)
-    values = values.get("job", values)
-    if not isinstance(values, dict):
-        raise ParameterError(f"{path} does not hold the parameters of a job; check the path.")
-    return values
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """Read a params.json or the record of an earlier run, whole."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror}; check the path.") from error
-    except ValueError as error:
-        raise ParameterError(f"{path} is not a JSON file ({error}); check the path.") from error
-    if not isinstance(record, dict):
-        raise ParameterError(f"{path} does not hold the parameters of a job; check the path.")
-    return record
 
 
 def output_names(job: ScaleJob) -> dict[str, str]:

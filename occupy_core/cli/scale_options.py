@@ -1,71 +1,14 @@
-"""The options of ``occupy_core scale``: their spellings, and what the help says of them.
-
-Nothing heavy is imported here, so that help and mistakes are answered at once. What a value means,
-its default and its limits belong to the parameter dataclasses; a test compares the two.
-"""
+"""The options of ``occupy_core scale``: their spellings, and what the help says of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-
-@dataclass(frozen=True)
-class Option:
-    """One option.
-
-    Parameters
-    ----------
-    field : str
-        Field of the job that it sets, with a dot before a field of its parts ("scale.tau"); for
-        options of the command itself a name without a field ("verbose").
-    flags : tuple of str
-        Its spellings, the usual one first.
-    kind : type
-        float, int, str or Path for a value; bool for a switch.
-    text : str
-        What it does: the first sentence is the short help.
-    metavar : str
-        What stands for the value in the help.
-    constant : object
-        What a switch sets.
-    optional_value : bool
-        Whether the value may be left out, so that --gamma gives it.
-    """
-
-    field: str
-    flags: tuple[str, ...]
-    kind: type
-    text: str
-    metavar: str = ""
-    constant: object = True
-    optional_value: bool = False
-
-    @property
-    def short_text(self) -> str:
-        """The first sentence."""
-        return self.text.split(". ")[0].rstrip(".") + "."
-
-
-def _switch(field: str, flags: str, text: str, constant: object = True) -> Option:
-    return Option(field, tuple(flags.split()), bool, text, constant=constant)
-
-
-def _number(field: str, flags: str, metavar: str, text: str, kind: type = float) -> Option:
-    return Option(field, tuple(flags.split()), kind, text, metavar)
-
-
-def _file(field: str, flags: str, text: str) -> Option:
-    return Option(field, tuple(flags.split()), Path, text, "FILE")
-
-
-def _gamma(field: str, flags: str, text: str) -> Option:
-    return Option(field, tuple(flags.split()), float, text, "G", optional_value=True)
-
+from occupy_core.cli.command import COMMON, Option, file, gamma, number, switch
 
 SECTIONS: dict[str, tuple[Option, ...]] = {
     "Input": (
-        _file(
+        file(
             "map",
             "-i --input-map",
             "The map, also accepted without the option. MRC or CCP4, also .gz or .bz2; any box, "
@@ -81,28 +24,28 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "network.",
             "ID",
         ),
-        _file(
+        file(
             "half1",
             "--half1",
             "Half map 1: each modified map is written for both halves too. The halves get exactly "
             "the factors of the map and are not clipped, so that FSC and post-processing can "
             "follow.",
         ),
-        _file("half2", "--half2", "Half map 2."),
-        _number(
+        file("half2", "--half2", "Half map 2."),
+        number(
             "voxel_size",
             "--voxel-size",
             "Å",
             "Edge of the cubic voxels of all maps, instead of what their headers say. For maps "
             "with a wrong or missing voxel size.",
         ),
-        _file(
+        file(
             "scale_map",
             "--scale-map",
             "Use this scale, made before from the same map, instead of estimating one. The solvent "
             "model is fitted again.",
         ),
-        _file(
+        file(
             "params",
             "--params",
             "Read the job from a JSON file, such as the result_X.json of an earlier run. Options "
@@ -127,16 +70,16 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "low-passed map, with occupancy mostly. Modify maps by an occ scale.",
             "res|occ",
         ),
-        _switch("scale.mode", "--lp-scale --occupancy", "Same as --mode occ.", "occ"),
-        _switch("scale.mode", "--raw-scale", "Same as --mode res.", "res"),
-        _number(
+        switch("scale.mode", "--lp-scale --occupancy", "Same as --mode occ.", "occ"),
+        switch("scale.mode", "--raw-scale", "Same as --mode res.", "res"),
+        number(
             "scale.resolution",
             "-r --resolution",
             "Å",
             "Worst resolution of what matters in the map. The low-pass becomes at least this, so "
             "that parts of lower resolution are not taken for parts of lower occupancy.",
         ),
-        _number(
+        number(
             "scale.lowpass",
             "-lp --lowpass",
             "Å",
@@ -144,7 +87,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "solvent model, the kernel and, with --mode occ, the scale itself. Larger values see "
             "solvent better and details worse.",
         ),
-        _number(
+        number(
             "scale.kernel_size",
             "-k --kernel-size --kernel",
             "VOXELS",
@@ -152,14 +95,14 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "larger kernel gives a surer and coarser scale.",
             int,
         ),
-        _number(
+        number(
             "scale.kernel_radius",
             "--kernel-radius",
             "VOXELS",
             "Radius of the ball inside the kernel, default half the low-pass. The ball and the "
             "kernel together say over which voxels the maximum is taken.",
         ),
-        _number(
+        number(
             "scale.tau",
             "-t --tau",
             "Q",
@@ -167,7 +110,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "voxels in the kernel. A lower value calls more of the map full. Change the kernel "
             "instead.",
         ),
-        _number(
+        number(
             "scale.tile_size",
             "--tile-size",
             "VOXELS",
@@ -175,14 +118,14 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "a smaller region as full, such as one dense helix, and lower the scale elsewhere.",
             int,
         ),
-        _switch(
+        switch(
             "scale.s0",
             "--S0",
             "Take tau times the maximum of the map as full density. Simple, but led by single "
             "heavy atoms and outliers.",
         ),
-        _switch("scale.s0", "--SW", "Search tiles for full density; this is the default.", False),
-        _number(
+        switch("scale.s0", "--SW", "Search tiles for full density; this is the default.", False),
+        number(
             "scale.max_box",
             "--max-box",
             "VOXELS",
@@ -190,13 +133,13 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "keep the full box and resolution.",
             int,
         ),
-        _switch(
+        switch(
             "scale.nlrc",
             "--nlrc",
             "Recalibrate by the noise level: scale 0 becomes the value with a confidence of one "
             "half. What is hardly told from noise then reads 0.",
         ),
-        _file(
+        file(
             "target_mask",
             "--target-mask",
             "Mask of one region (above 0.5) whose occupancy is wanted as one number. It stands in "
@@ -204,21 +147,21 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         ),
     ),
     "Solvent and confidence": (
-        _file(
+        file(
             "solvent_def",
             "--solvent-def --solvent-definition",
             "Mask of the content (or of the solvent), to fit the solvent model where there is only "
             "solvent. It need not be exact, and it limits nothing else. Give one when the program "
             "warns of a bad solvent model.",
         ),
-        _number(
+        number(
             "scale.solvent_def_scale",
             "--solvent-def-scale",
             "S",
             "Make the solvent definition from the scale itself: what is above this scale, 0 to 1, "
             "is content. The mask is written as solDef_X.mrc.",
         ),
-        _number(
+        number(
             "scale.hedge_confidence",
             "--hedge-confidence",
             "P",
@@ -227,78 +170,78 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         ),
     ),
     "Modification": (
-        _gamma(
+        gamma(
             "modify.amplify",
             "-am --amplify",
             "Amplify partial occupancies: scale S becomes S^(1/G). G = 1 does nothing, 2 to 5 are "
             "useful, above 30 everything becomes full.",
         ),
-        _gamma(
+        gamma(
             "modify.attenuate",
             "-at --attenuate",
             "Attenuate partial occupancies: scale S becomes S^G. G = 1 does nothing, 2 to 3 are "
             "useful. Solvent noise takes the place of what is removed.",
         ),
-        _gamma(
+        gamma(
             "modify.sigmoid",
             "--sigmoid",
             "Attenuate below the pivot and amplify above it, with the power G. G = 1 does nothing.",
         ),
-        _number(
+        number(
             "modify.pivot",
             "--pivot",
             "S",
             "Scale that the sigmoid leaves as it is, between 0 and 1; default 0.5.",
         ),
-        _number(
+        number(
             "gamma",
             "-g --gamma",
             "G",
             "Power of each of --amplify, --attenuate and --sigmoid that has none of its own.",
         ),
-        _switch(
+        switch(
             "modify.exclude_solvent",
             "--exclude-solvent",
             "Set solvent to zero in what is written. Without a modification it gives the input "
             "without its solvent. For pictures, not for further processing.",
         ),
-        _switch(
+        switch(
             "modify.exclude_solvent",
             "--retain-solvent",
             "Leave solvent as it is; this is the default.",
             False,
         ),
-        _switch(
+        switch(
             "modify.subtraction_mask",
             "--subtraction-mask",
             "Write the factors of the attenuation or the sigmoid as a mask too. For signal "
             "subtraction; it never exceeds 1.",
         ),
-        _number(
+        number(
             "modify.scale_limit",
             "--scale-limit",
             "S",
             "Nothing is modified where the scale is not above this, default 0.05.",
         ),
-        _switch(
+        switch(
             "modify.omit_confidence",
             "--omit-confidence",
             "Modify without regard to the confidence. Solvent noise is amplified too; not "
             "recommended.",
         ),
-        _number(
+        number(
             "modify.lowpass_output",
             "--lowpass-output",
             "Å",
             "Low-pass of the modified maps, default none.",
         ),
-        _switch(
+        switch(
             "modify.hist_match",
             "--hist-match",
             "Give the modified maps the histogram of the input. By default they are only clipped "
             "to its range.",
         ),
-        _number(
+        number(
             "modify.seed",
             "--seed",
             "N",
@@ -322,46 +265,46 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "Base name X of the outputs, default the name of the input. As in scale_res_X.mrc.",
             "NAME",
         ),
-        _switch(
+        switch(
             "keep_output_path",
             "--keep-output-path",
             "Write into the folder of the input, instead of --outdir.",
         ),
-        _switch(
+        switch(
             "save_all_maps", "--save-all-maps", "Write the low-passed map too, as lowpass_X.mrc."
         ),
-        _switch(
+        switch(
             "force",
             "--force",
             "Replace outputs that exist. Without it nothing is overwritten. Inputs never are.",
         ),
     ),
     "Pictures": (
-        _switch(
+        switch(
             "plot",
             "--plot",
             "Draw the solvent model, slices, the histogram of the scale and the modification. As "
             "solModel_X.png, slices_X.png, scaleHist_X.png and modification_X.png.",
         ),
-        _switch(
+        switch(
             "chimerax",
             "--chimerax",
             "Write a ChimeraX script that colours the maps by the scale; this is the default. It "
             "has a colour key and defines the commands scale_color <map> <by map> and occupy_level "
             "<level>.",
         ),
-        _switch(
+        switch(
             "chimerax_silent",
             "--chimerax-silent",
             "Write a script that saves four pictures without a window. Run it with chimerax "
             "--offscreen.",
         ),
-        _switch(
+        switch(
             "show_chimerax",
             "--show-chimerax",
             "Open the script in ChimeraX when done.",
         ),
-        _number(
+        number(
             "min_vis_scale",
             "--min-vis-scale",
             "S",
@@ -369,19 +312,5 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "ChimeraX.",
         ),
     ),
-    "Running": (
-        _number(
-            "threads",
-            "--threads",
-            "N",
-            "Number of threads, default all cores this process may use. The results do not "
-            "depend on it.",
-            int,
-        ),
-        _switch("verbose", "--verbose", "Print the settings and limits found."),
-        _switch("quiet", "--quiet", "Print warnings and errors only."),
-        _switch("help", "-h --help", "Print each option with one line and exit."),
-        _switch("help_all", "--help-all", "Print all there is to say about each option and exit."),
-        _switch("version", "--version", "Print the version and exit."),
-    ),
+    "Running": COMMON,
 }

@@ -20,7 +20,7 @@ from scipy import fft, ndimage
 
 from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import Array, DensityMap, Grid
-from occupy_core.occupancy.atoms import AtomicRegion, Positions
+from occupy_core.regions.atoms import AtomicRegion, Positions
 
 if TYPE_CHECKING:
     import gemmi

@@ -18,9 +18,9 @@ from scipy import fft, ndimage
 from occupy_core.errors import ParameterError
 from occupy_core.maps.fourier import radial_power
 from occupy_core.maps.grid import Array, DensityMap, Grid, require_same_grid
-from occupy_core.occupancy.region_table import RegionTable, make_row
-from occupy_core.occupancy.significance import normalise, region_indices
 from occupy_core.progress import Progress, report
+from occupy_core.regions.significance import normalise, region_indices
+from occupy_core.regions.table import RegionTable, make_row
 
 Values = NDArray[np.float64]
 Slices = tuple[slice, slice, slice]
