@@ -6,7 +6,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
@@ -35,11 +35,14 @@ class ValueType:
         Whether None stands for "derived" or "absent".
     choices : tuple of str
         The values allowed, when they can be listed.
+    many : bool
+        Whether it holds several: a tuple of any length.
     """
 
     kind: type
     optional: bool
     choices: tuple[str, ...] = ()
+    many: bool = False
 
 
 def value_types(cls: type[Any]) -> dict[str, ValueType]:
@@ -56,6 +59,8 @@ def _value_type(hint: Any) -> ValueType:
     (kind,) = (part for part in parts if part is not type(None))
     if typing.get_origin(kind) is Literal:
         return ValueType(str, optional, typing.get_args(kind))
+    if typing.get_origin(kind) is tuple:
+        return ValueType(typing.get_args(kind)[0], optional, many=True)
     return ValueType(kind, optional)
 
 
@@ -102,6 +107,11 @@ def _converted(value: Any, expected: ValueType, name: str, where: str) -> Any:
     what = f"The parameter '{name}' of {where} is {value!r} but must be"
     if value is None and expected.optional:
         return None
+    if expected.many:
+        if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
+            raise ParameterError(f"{what} a list.")
+        single = dataclasses.replace(expected, many=False, optional=False)
+        return tuple(_converted(each, single, name, where) for each in value)
     if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
         return from_dict(kind, value, where)
     if expected.choices and value in expected.choices:
@@ -128,7 +138,9 @@ def to_dict(parameters: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(parameters):
         value = getattr(parameters, field.name)
-        if dataclasses.is_dataclass(value):
+        if kinds[field.name].many and value is not None:
+            plain[field.name] = [str(each) if isinstance(each, Path) else each for each in value]
+        elif dataclasses.is_dataclass(value):
             plain[field.name] = to_dict(value)
         elif isinstance(value, Path):
             plain[field.name] = str(value)

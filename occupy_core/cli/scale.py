@@ -15,7 +15,7 @@ from occupy_core.cli.scale_options import SECTIONS
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
-    from occupy_core.jobs.record import JobResult
+    from occupy_core.jobs.common import JobResult
     from occupy_core.jobs.scale_job import ScaleJob
     from occupy_core.progress import ProgressLine
 
@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def job_values(given: dict[str, Any]) -> dict[str, Any]:
     """Nest the values of the options as a job has them, over those of a --params file."""
-    from occupy_core.jobs.record import read_job_values
+    from occupy_core.jobs.common import read_job_values
 
     recorded = read_job_values(given["params"]) if "params" in given else {}
     values = COMMAND.job_values(_with_gamma(given), recorded)
@@ -118,7 +118,7 @@ def _fetched(given: dict[str, Any], progress: ProgressLine | None) -> Path:
 
 def _changed_inputs(given: dict[str, Any], result: JobResult) -> list[str]:
     """Say which inputs are not those of the record that is run again."""
-    from occupy_core.jobs.record import read_record
+    from occupy_core.jobs.common import read_record
 
     if "params" not in given:
         return []

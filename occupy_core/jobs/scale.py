@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from occupy_core.errors import MapFormatError, ParameterError
-from occupy_core.jobs.record import NOT_RECORDED, JobResult, recorded_warnings
+from occupy_core.jobs.common import NOT_RECORDED, JobResult, staged_job
 from occupy_core.jobs.scale_job import ScaleJob, output_key, output_names
 from occupy_core.maps.filters import histogram
 from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import read_map, write_map
-from occupy_core.maps.threads import threads
 from occupy_core.occupancy.full_scale import Tiles
 from occupy_core.occupancy.lowpass import occupy_lowpass
 from occupy_core.occupancy.modify import ModifiedMap, iter_modified, modification_curves
@@ -26,7 +25,7 @@ from occupy_core.provenance import Checksums, versions
 from occupy_core.report import plots
 from occupy_core.report.chimerax import Scene, contour_level, quoted_path, write_chimerax
 from occupy_core.report.log import log_text
-from occupy_core.staging import output_errors, refuse_outputs, staged_outputs
+from occupy_core.staging import output_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,25 +75,12 @@ def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
     OutputError
         When an output exists (unless forced) or cannot be written.
     """
-    problems = job.problems()
-    if problems:
-        raise ParameterError(*problems)
     names = output_names(job)
-    inputs = list(job.inputs.values())
-    refuse_outputs(job.outdir, names.values(), inputs, force=job.force)
     if job.chimerax or job.chimerax_silent:
-        for path in (job.outdir / names["result"], *inputs):
+        for path in (job.outdir / names["result"], *job.inputs.values()):
             quoted_path(path)  # a name that ChimeraX cannot read is met before the work
-    with (
-        recorded_warnings() as recorded,
-        threads(job.threads),
-        staged_outputs(job.outdir) as staging,
-    ):
-        run = _Run(job, names, staging.folder, progress)
-        record = run.run(recorded)
-        # Once more, for another run may have written meanwhile.
-        refuse_outputs(job.outdir, names.values(), inputs, force=job.force)
-        staging.commit(names.values())
+    with staged_job(job, names) as (folder, recorded):
+        record = _Run(job, names, folder, progress).run(recorded)
     report(progress, 1.0, "done")
     files = {key: job.outdir / name for key, name in names.items()}
     return JobResult(files, record, tuple(record["warnings"]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from occupy_core.jobs.record import read_job_values
+from occupy_core.jobs.common import absolute, read_job_values
 from occupy_core.maps.mrc import map_name
 from occupy_core.occupancy.params import ModifyParams, Output, ScaleParams
 from occupy_core.parameters import from_dict, to_dict
@@ -77,13 +77,10 @@ class ScaleJob:
     force: bool = False
 
     def __post_init__(self) -> None:
-        # Absolute: the record can then be used from any folder. Links stay as they are, and the
-        # ending by which Scipion marks volumes is not part of the name.
         for name in (*_INPUTS, "outdir"):
             path = getattr(self, name)
             if path is not None:
-                absolute = os.path.abspath(str(path).removesuffix(":mrc"))  # noqa: PTH100
-                object.__setattr__(self, name, Path(absolute))
+                object.__setattr__(self, name, absolute(path))
 
     @property
     def base_name(self) -> str:

@@ -103,3 +103,22 @@ def test_all_problems_are_told_at_once():
         "The parameter 'on' of the file is 3 but must be true or false.",
         "The parameter 'file' of the file is missing; add it.",
     )
+
+
+@dataclass(frozen=True)
+class Several:
+    files: tuple[Path, ...] = ()
+    levels: tuple[float, ...] | None = None
+
+
+def test_lists_become_tuples_and_come_back():
+    made = from_dict(Several, {"files": ["a.mrc", "b.mrc"], "levels": [1, 2.5]}, "the job")
+    assert made == Several((Path("a.mrc"), Path("b.mrc")), (1.0, 2.5))
+    assert to_dict(made) == {"files": ["a.mrc", "b.mrc"], "levels": [1.0, 2.5]}
+    assert to_dict(Several()) == {"files": [], "levels": None}
+
+
+@pytest.mark.parametrize("value", ["a.mrc", 3, {"a": 1}, [1, None], ["a", 2]])
+def test_what_is_no_list_of_the_type_is_refused(value):
+    with pytest.raises(ParameterError, match="'files' of the job"):
+        from_dict(Several, {"files": value}, "the job")
