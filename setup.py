@@ -49,7 +49,7 @@ setup(
         "test": ["pytest>=8", "hypothesis>=6", "gemmi>=0.6", "ruff>=0.14", "mypy>=1.11"],
     },
     entry_points={
-        "console_scripts": ["occupy-core = occupy_core.cli:main"],
+        "console_scripts": ["occupy-core = occupy_core.cli.main:console"],
         # The name, not the value, is what Scipion imports.
         "pyworkflow.plugin": ["occupy_scipion = occupy_scipion"],
     },

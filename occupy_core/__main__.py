@@ -1,8 +1,6 @@
 """``python -m occupy_core``."""
 
-import sys
-
-from occupy_core.cli import main
+from occupy_core.cli.main import console
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

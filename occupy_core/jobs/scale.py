@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,8 +80,9 @@ def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
     if job.chimerax or job.chimerax_silent:
         for path in (job.outdir / names["result"], *job.inputs.values()):
             quoted_path(path)  # a name that ChimeraX cannot read is met before the work
-    with staged_job(job, names) as (folder, recorded):
-        record = _Run(job, names, folder, progress).run(recorded)
+    # The writer ends before the folder goes, whatever happens.
+    with staged_job(job, names) as (folder, recorded), ThreadPoolExecutor(1) as writer:
+        record = _Run(job, names, folder, writer, progress).run(recorded)
     report(progress, 1.0, "done")
     files = {key: job.outdir / name for key, name in names.items()}
     return JobResult(files, record, tuple(record["warnings"]))
@@ -90,19 +92,26 @@ class _Run:
     """One run of a job, writing into a staging folder."""
 
     def __init__(
-        self, job: ScaleJob, names: dict[str, str], folder: Path, progress: Progress | None
+        self,
+        job: ScaleJob,
+        names: dict[str, str],
+        folder: Path,
+        writer: ThreadPoolExecutor,
+        progress: Progress | None,
     ) -> None:
         self._job = job
         self._names = names
         self._folder = folder
         self._progress = progress
+        self._writer = writer
+        self._writing: Future[Path] | None = None
 
     def run(self, recorded: list[str]) -> dict[str, Any]:
         """Do the work and return the record; `recorded` collects warnings meanwhile."""
         job = self._job
         report(self._progress, 0.0, f"reading {job.map}")
-        density = self._read("map")
         checksums = Checksums(list(job.inputs.values()))
+        density = self._read("map")
         problems = [*job.scale.problems(density.grid), *job.modify.problems(density.grid)]
         if problems:
             raise ParameterError(*problems)
@@ -110,6 +119,7 @@ class _Run:
         self._write_estimate(density, estimate)
         self._write_modified(density, estimate)
         report(self._progress, _MODIFIED, "writing the report")
+        self._written()
         if job.plot:
             self._draw(density, estimate)
         recorded += estimate.warnings
@@ -291,7 +301,15 @@ class _Run:
                 write_chimerax(script, scene, pictures=job.outdir / stem)
 
     def _write_map(self, key: str, density: DensityMap, *labels: str) -> None:
-        write_map(self._folder / self._names[key], density, labels=labels)
+        """Write a map while the next one is computed; wait for the one before."""
+        self._written()
+        path = self._folder / self._names[key]
+        self._writing = self._writer.submit(write_map, path, density, labels=labels)
+
+    def _written(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
 
     def _write_text(self, key: str, text: str) -> None:
         with output_errors(self._job.outdir):
