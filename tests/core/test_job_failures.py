@@ -126,7 +126,7 @@ MAIN = """
 import os, signal, sys, time
 from occupy_core.jobs import scale as jobs
 from occupy_core.cli import main
-write, count = jobs.write_map, 0
+write, count = jobs._Run._write_map, 0
 
 def write_map(*args, **kwargs):
     global count
@@ -135,7 +135,7 @@ def write_map(*args, **kwargs):
         {act}
     return write(*args, **kwargs)
 
-jobs.write_map = write_map
+jobs._Run._write_map = write_map
 sys.exit(main(sys.argv[1:]))
 """
 
