@@ -37,11 +37,13 @@ def iterVolumes(obj):
     """Yield a complete volume for a volume, or for each item of a set of volumes or classes.
 
     Each is a clone (sets re-use the item they yield) with the id and the label of its item, its
-    sampling rate (which representatives of classes lack) and an origin. Those of classes have
-    the attribute `particles`, the size of the class, which is lost on cloning.
+    sampling rate (which representatives of classes lack) and an origin. The attribute `particles`
+    is the size of the class, which is lost on cloning, or None.
     """
     if not isSetOfVolumes(obj):
-        yield _complete(obj.clone(), obj.getSamplingRate())
+        volume = _complete(obj.clone(), obj.getSamplingRate())
+        volume.particles = None
+        yield volume
         return
     for item in obj:
         isClass = hasattr(item, "getRepresentative")
@@ -49,7 +51,7 @@ def iterVolumes(obj):
         volume.setObjId(item.getObjId())
         volume.setObjLabel(item.getObjLabel())
         _complete(volume, item.getSamplingRate() or obj.getSamplingRate())
-        volume.particles = item.getSize() if isClass else None
+        volume.particles = item.getSize() if isClass else item.getAttributeValue("particles")
         yield volume
 
 
@@ -110,7 +112,7 @@ class VolumeSource:
             voxelSize=volume.getSamplingRate(),
             origin=tuple(volume.getShiftsFromOrigin()),
             halfMaps=halves,
-            state=tuple(_state(name) for name in (file, *halves)),
+            state=tuple(fileState(name) for name in (file, *halves)),
         )
 
     @property
@@ -133,7 +135,8 @@ def missingHalfMaps(volume):
     return [half for half in halves if not os.path.exists(ImageHandler.removeFileType(half))]
 
 
-def _state(file):
+def fileState(file):
+    """Size and time of change of a file, None when it is gone: a changed file is another input."""
     try:
         info = os.stat(ImageHandler.removeFileType(file))
     except OSError:
@@ -148,31 +151,52 @@ def gridOf(volume):
     return Grid((z, y, x), (size,) * 3, tuple(volume.getShiftsFromOrigin()))
 
 
-def gridProblem(volume, other, what):
+def gridProblem(volume, other, what, first="the volume"):
     """Sentences about another volume that does not lie voxel by voxel on a volume.
 
-    Both as `iterVolumes` yields them.
+    Both as `iterVolumes` yields them; `first` says what the volume is called.
     """
     a, b = gridOf(volume), gridOf(other)
     if a.shape != b.shape:
         return [
-            f"The {what} has {_by(b.shape)} voxels, but the volume has {_by(a.shape)}; resample it "
-            "onto the volume."
+            f"The {what} has {_by(b.shape)} voxels, but {first} has {_by(a.shape)}; resample it "
+            f"onto {first}."
         ]
     drift = max(a.shape) * abs(a.voxel_size[0] / b.voxel_size[0] - 1)
     if drift > _DRIFT_TOLERANCE:
         return [
-            f"The {what} has a sampling rate of {b.voxel_size[0]:g} Å, but the volume has "
+            f"The {what} has a sampling rate of {b.voxel_size[0]:g} Å, but {first} has "
             f"{a.voxel_size[0]:g} Å; correct the one that is wrong."
         ]
     return []
+
+
+def gridProblems(volumes):
+    """Sentences about volumes, as `iterVolumes` yields them, that do not lie on one grid."""
+    (_, first), *others = zip(distinctNames(volumes), volumes, strict=True)
+    found = []
+    for name, volume in others:
+        found += gridProblem(first, volume, f"volume {name}", "the first one")
+    most = 3
+    if len(found) > most:
+        found[most:] = [f"{len(found) - most} more volumes do not lie on the grid of the first."]
+    return found
+
+
+def distinctNames(volumes):
+    """A name for each volume, of which no two are the same: its label, or that of its file."""
+    names = []
+    for volume in volumes:
+        name = volume.getObjLabel() or VolumeSource.of(volume).name
+        names.append(name if name not in names else f"{name} ({len(names) + 1})")
+    return names
 
 
 def _by(shape):
     return " x ".join(str(n) for n in reversed(shape))
 
 
-def locatedMap(file, source, folder, index=0):
+def locatedMap(file, source, folder, index=0, name=None):
     """Name of an MRC file of a map whose header says where the map lies.
 
     Parameters
@@ -186,18 +210,28 @@ def locatedMap(file, source, folder, index=0):
         format is another one. Nothing is ever written into `file`.
     index : int
         Position of the map in a stack of volumes.
+    name : str, optional
+        What the map is to be called; by default as its file.
 
     Returns
     -------
     str
-        `file` or the copy.
+        `file`, a link to it of that name, or the copy.
     """
+    plain = ImageHandler.removeFileType(file)
+    copy = Path(folder, (name or _mapName(file, index)).replace(os.sep, "_") + ".mrc")
     if index <= 1 and _headerAgrees(file, source):
-        return ImageHandler.removeFileType(file)
+        if name in (None, map_name(plain)):
+            return plain
+        os.makedirs(folder, exist_ok=True)
+        ending = os.path.basename(plain).removeprefix(map_name(plain))
+        link = copy.with_name(copy.name.removesuffix(".mrc") + ending)
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.path.abspath(plain))
+        return str(link)
     data = _readAnything(file, index)
     grid = Grid(data.shape, (source.voxelSize,) * 3, source.origin)
     os.makedirs(folder, exist_ok=True)
-    copy = Path(folder, _mapName(file, index) + ".mrc")
     return str(write_map(copy, DensityMap(data, grid, copy.stem)))
 
 
@@ -292,7 +326,8 @@ def formValue(protocol, name):
     """Value of a form parameter: the text of a choice, None for an empty field."""
     if isinstance(protocol.getParam(name), params.EnumParam):
         return protocol.getEnumText(name)
-    return protocol.getAttributeValue(name)
+    value = protocol.getAttributeValue(name)
+    return value.strip() or None if isinstance(value, str) else value
 
 
 def paramsFromForm(protocol, cls, **others):

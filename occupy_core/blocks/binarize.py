@@ -100,6 +100,13 @@ class OccupiedVoxels:
     noise: NDArray[np.float64]
 
     @property
+    def frequency(self) -> DensityMap:
+        """In which part of the volumes each voxel is on, as a map."""
+        data = np.zeros(self.grid.size, np.float32)
+        data[self.voxels] = self.bits.totals / self.bits.n_volumes
+        return DensityMap(data.reshape(self.grid.shape), self.grid, "frequency")
+
+    @property
     def n_volumes(self) -> int:
         """Number of volumes used, N."""
         return self.bits.n_volumes
@@ -196,6 +203,11 @@ def _contour(
         pack_volume(index, density)
 
     ensemble.for_each(contour, done=lambda k: report(progress, k / n, "thresholds"))
+    if sum(t.inverted for t in found) > n / 2:
+        raise EstimationError(
+            f"In {sum(t.inverted for t in found)} of {n} volumes what stands out of the solvent is "
+            "negative; multiply the volumes by -1, or give a threshold."
+        )
     heights = [(t.value - t.solvent) / t.sigma for t in found if not t.empty and t.sigma > 0]
     empty = [i for i, t in enumerate(found) if t.empty]
     if heights and empty:

@@ -203,8 +203,9 @@ def _screen(occupied: OccupiedVoxels, test: PairTest) -> NDArray[np.int64]:
 
 
 def _sample(screened: NDArray[np.int64], params: BlocksParams) -> NDArray[np.int64]:
-    """Return all voxels, or a random sample of them when there are too many for all pairs."""
-    if len(screened) <= params.max_voxels:
+    """Return all voxels, or a random sample of them when it is wanted or there are too many."""
+    size = min(-(-len(screened) // params.subsample), params.max_voxels)
+    if size == len(screened):
         return screened
     rng = np.random.default_rng(params.seed)
-    return np.sort(rng.choice(screened, params.max_voxels, replace=False))
+    return np.sort(rng.choice(screened, size, replace=False))

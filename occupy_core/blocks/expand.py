@@ -23,7 +23,9 @@ from occupy_core.progress import Progress, report
 _SEEDS_ASKED = 200  # of a block, evenly spread: enough to tell a quarter of them from none
 _ROWS = 4096
 _BATCH = 64  # volumes of which the candidates are in memory at a time
-_LEVEL_QUANTILE = 0.8  # of the seeds: inside the block, not at its edge
+# Which seed, and which voxel below the surface, has the full density of its block.
+_SEED_QUANTILE, _INSIDE_QUANTILE = 0.8, 0.75
+_FEWEST_INSIDE = 8  # voxels
 _EDGE = 0.5  # a block ends where its density falls to half
 _LEAST_LEVEL = 0.5  # thresholds; what changes by less is a contour that moves
 _FEWEST_VOXELS = 20
@@ -150,7 +152,7 @@ def expand_communities(
         np.isin(asked, occupied.voxels[communities.seeds[communities.labels == k]])
         for k in discrete
     ]
-    levels = _full_levels(added, seeds)
+    levels = _full_levels(added, joined, seeds, asked, occupied.grid)
     inside = joined & (added >= _EDGE * levels[:, None])
     thin = np.array([_is_thin(asked[row], occupied.grid) for row in inside], np.bool_)
     thin &= communities.silhouettes[discrete] < CLEAR
@@ -177,7 +179,13 @@ def expand_communities(
 
 
 def require_same_ensemble(ensemble: Ensemble, occupied: OccupiedVoxels) -> None:
-    """Raise unless the volumes have the names of those that were binarized."""
+    """Raise unless the volumes have the names and the box of those that were binarized."""
+    shape, before = (" x ".join(map(str, g.shape)) for g in (ensemble.grid, occupied.grid))
+    if shape != before:
+        raise ParameterError(
+            f"The volumes have a box of {shape} voxels, but the saved state was made from a box of "
+            f"{before}; give the same volumes and the same bin."
+        )
     if ensemble.names != occupied.thresholds.names:
         raise ParameterError(
             f"The ensemble has {len(ensemble)} volumes from {ensemble.names[0]} on, but the saved "
@@ -276,15 +284,23 @@ def _calibrated_rows(
     return rows
 
 
-def _full_levels(added: Array, seeds: list[Mask]) -> NDArray[np.float64]:
-    """Return the density that each block adds inside, from its seeds."""
-    return np.array(
-        [
-            np.quantile(row[own], _LEVEL_QUANTILE) if own.any() else 0.0
-            for row, own in zip(added, seeds, strict=True)
-        ],
-        np.float64,
-    )
+def _full_levels(
+    added: Array, joined: Mask, seeds: list[Mask], asked: Indices, grid: Grid
+) -> NDArray[np.float64]:
+    """Return the density that each block adds inside, below its surface.
+
+    The seeds lie at the edge too, so what they say tells the surface only. A block too small to
+    have an inside has the level of its seeds.
+    """
+    levels = np.zeros(len(added))
+    for k, (row, own) in enumerate(zip(added, seeds, strict=True)):
+        if own.any():
+            levels[k] = np.quantile(row[own], _SEED_QUANTILE)
+        whole = _mask(asked[joined[k] & (row >= _EDGE * levels[k])], grid)
+        inside = ndimage.binary_erosion(whole).ravel()[asked]
+        if np.count_nonzero(inside) >= _FEWEST_INSIDE:
+            levels[k] = np.quantile(row[inside], _INSIDE_QUANTILE)
+    return levels
 
 
 def _non_negative(gram: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.float64]:

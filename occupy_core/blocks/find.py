@@ -101,7 +101,7 @@ class BlocksResult:
                     "pieces": list(block.pieces),
                     "present_in": int(tracking.present[:, k].sum()),
                     "gradual": block.name in self.gradual,
-                    "mean_occupancy": float(tracking.occupancy[:, k].mean()),
+                    "mean_occupancy": float(tracking.occupancy[:, k].clip(0.0, 1.0).mean()),
                     "needs": list(tracking.parents[block.name]),
                 }
                 for k, block in enumerate(self.blocks)
@@ -219,7 +219,7 @@ def _remarks(result: BlocksResult) -> list[str]:
     if communities.n_sampled < communities.n_screened:
         found.append(
             f"{communities.n_sampled} of {communities.n_screened} voxels were sampled for the "
-            "sketch; raise max_voxels to compare all."
+            "sketch; set subsample to 1 and raise max_voxels to compare all."
         )
     if expanded.moving:
         found.append(

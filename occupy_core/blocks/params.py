@@ -52,6 +52,9 @@ class BlocksParams:
         Groups of voxels that agree in more than this fraction of the volumes are one block.
     min_volume : float or None
         Smallest block in Å3; None: 20 voxels.
+    subsample : int
+        Only one voxel in so many, drawn at random, is compared with the others; the rest is asked
+        when the blocks are expanded.
     max_voxels : int
         All pairs of up to this number of voxels are tested, else those of a random sample.
     seed : int
@@ -71,6 +74,7 @@ class BlocksParams:
     exp_frac: float = 0.25
     max_agreement: float = 0.95
     min_volume: float | None = None
+    subsample: int = 1
     max_voxels: int = 100_000
     seed: int = 0
 
@@ -103,6 +107,8 @@ class BlocksParams:
             found.append(f"min_distance is {self.min_distance:g} Å but must not be negative.")
         if self.min_volume is not None and not self.min_volume >= 0:
             found.append(f"min_volume is {self.min_volume:g} Å3 but must not be negative.")
+        if self.subsample < 1:
+            found.append(f"subsample is {self.subsample} but must be at least 1.")
         if self.max_voxels < 1000:
             found.append(f"max_voxels is {self.max_voxels} but must be at least 1000.")
         if self.seed < 0:

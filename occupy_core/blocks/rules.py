@@ -60,6 +60,30 @@ def apply_rule(rule: str, columns: Mapping[str, NDArray[np.float64]]) -> NDArray
     return _Parser(rule, columns).parse()
 
 
+def rule_names(rule: str) -> tuple[str, ...]:
+    """Return the names in a rule, in their order.
+
+    Raises
+    ------
+    ParameterError
+        When it is no rule.
+    """
+    anything = _Anything()
+    _Parser(rule, anything).parse()
+    return tuple(anything)
+
+
+class _Anything(dict[str, NDArray[np.float64]]):
+    """Columns of which every name is one."""
+
+    def __contains__(self, name: object) -> bool:
+        return re.fullmatch(r"(?!(and|or|not)$)[A-Za-z_]\w*", str(name), re.I) is not None
+
+    def __missing__(self, name: str) -> NDArray[np.float64]:
+        self[name] = np.zeros(0)
+        return self[name]
+
+
 class _Parser:
     """Recursive descent over the tokens of one rule."""
 

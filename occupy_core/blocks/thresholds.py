@@ -40,12 +40,15 @@ class Threshold(NamedTuple):
         Standard deviation of the noise; 0 when it was not asked for.
     empty : bool
         Whether the densest part of the volume stands out no more than the emptiest, as in noise.
+    inverted : bool
+        Whether it is the emptiest part that stands out.
     """
 
     value: float
     solvent: float
     sigma: float = 0.0
     empty: bool = False
+    inverted: bool = False
 
 
 def solvent_level(density: DensityMap) -> float:
@@ -123,8 +126,9 @@ def find_threshold(density: DensityMap, rule: str) -> Threshold:
             f"({solvent:g}), so its density is not positive; multiply the volumes by -1 or give a "
             "threshold."
         )
-    empty = densest - solvent < _ONE_SIDED * (solvent - emptiest)
-    return Threshold(float(value), solvent, noise_sigma(density, solvent), empty)
+    above, below = densest - solvent, solvent - emptiest
+    empty, inverted = above < _ONE_SIDED * below, below > _ONE_SIDED * above
+    return Threshold(float(value), solvent, noise_sigma(density, solvent), empty, inverted)
 
 
 def _extremes(density: DensityMap) -> tuple[float, float]:

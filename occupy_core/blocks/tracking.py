@@ -271,5 +271,11 @@ def _links(rows: Table) -> Table:
     return np.asarray(hierarchy.linkage(rows, method="average", metric="cityblock"))
 
 
+def tree(rows: Table) -> tuple[Table, list[int]]:
+    """Return the average-linkage tree of some rows, as `Tracking` has, and its leaves in order."""
+    links = _links(rows)
+    return links, _leaves(links, len(rows))
+
+
 def _leaves(links: Table, n: int) -> list[int]:
     return [int(i) for i in hierarchy.leaves_list(links)] if len(links) else list(range(n))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from occupy_core.jobs.scale_job import ScaleJob, output_key, output_names
 from occupy_core.maps.filters import histogram
 from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import read_map, write_map
+from occupy_core.occupancy.calibrated import Calibration
 from occupy_core.occupancy.full_scale import Tiles
 from occupy_core.occupancy.lowpass import occupy_lowpass
 from occupy_core.occupancy.modify import ModifiedMap, iter_modified, modification_curves
@@ -41,11 +42,13 @@ class _Estimate:
     """What is known of a map once its scale is: estimated, or from a scale made before."""
 
     scale: DensityMap
+    sigma: DensityMap | None
     confidence: DensityMap
     solvent: SolventModel
     parameters: ResolvedScale
     definition: DensityMap | None
     tiles: Tiles | None
+    calibration: Calibration | None
     limits: dict[str, float | None]
     warnings: tuple[str, ...]
 
@@ -133,6 +136,7 @@ class _Run:
             "parameters": to_dict(estimate.parameters),
             "limits": estimate.limits,
             "tiles": None if estimate.tiles is None else estimate.tiles._asdict(),
+            "calibration": None if estimate.calibration is None else asdict(estimate.calibration),
             "files": self._names,
             "warnings": recorded,
             "versions": versions(),
@@ -152,6 +156,11 @@ class _Run:
     def _read_optional(self, what: str) -> DensityMap | None:
         return self._read(what) if what in self._job.inputs else None
 
+    def _half_maps(self) -> tuple[DensityMap, DensityMap] | None:
+        if self._job.half1 is None:
+            return None
+        return self._read("half1"), self._read("half2")
+
     def _estimate(self, density: DensityMap) -> _Estimate:
         definition = self._read_optional("solvent_def")
         if self._job.scale_map is not None:
@@ -161,6 +170,7 @@ class _Run:
             self._job.scale,
             solvent_definition=definition,
             target_mask=self._read_optional("target_mask"),
+            half_maps=self._half_maps() if self._job.scale.method == "calibrated" else None,
             progress=part(self._progress, _READ, self._after_estimate()),
         )
         limits = {
@@ -172,11 +182,13 @@ class _Run:
         }
         return _Estimate(
             result.scale,
+            result.sigma,
             result.confidence,
             result.solvent,
             result.params,
             result.solvent_definition,
             result.tiles,
+            result.calibration,
             limits,
             result.warnings,
         )
@@ -202,7 +214,8 @@ class _Run:
         parameters = job.scale.resolve(density.grid)
         limits = _solvent_limits(solvent)
         return _Estimate(
-            scale, confidence, solvent, parameters, made, None, limits, solvent.warnings
+            *(scale, None, confidence, solvent, parameters, made, None, None),
+            *(limits, solvent.warnings),
         )
 
     def _after_estimate(self) -> float:
@@ -218,6 +231,9 @@ class _Run:
             self._write_map(
                 "scale", estimate.scale, f"Local scale ({p.mode}), {p.method}", settings
             )
+        if estimate.sigma is not None:
+            self._write_map("scale_sigma", estimate.sigma, "Standard error of the scale")
+            estimate.sigma = None
         self._write_map("confidence", estimate.confidence, "Confidence not to be solvent")
         if estimate.definition is not None:
             self._write_map("solvent_definition", estimate.definition, "Solvent definition")
@@ -230,16 +246,13 @@ class _Run:
         job = self._job
         if not job.modify.active:
             return
-        halves = None
-        if job.half1 is not None:
-            halves = (self._read("half1"), self._read("half2"))
         for modified in iter_modified(
             density,
             estimate.scale,
             estimate.confidence,
             estimate.solvent,
             job.modify,
-            half_maps=halves,
+            half_maps=self._half_maps(),
             progress=part(self._progress, _ESTIMATED, _MODIFIED),
         ):
             key, label = output_key(modified.kind, modified.pivot), _label(modified)

@@ -30,7 +30,7 @@ class ScaleJob:
     name : str, optional
         Base name X of the outputs; by default that of the map.
     half1, half2 : Path, optional
-        Half maps: they get the same factors as the map.
+        Half maps: they tell the calibrated scale the noise, and get the same factors as the map.
     solvent_def : Path, optional
         Mask of content (or of solvent), to fit the solvent model.
     target_mask : Path, optional
@@ -118,10 +118,12 @@ class ScaleJob:
             found.append(
                 "Only one half map is given, but there must be two; give --half1 and --half2."
             )
-        if self.half1 is not None and not self.modify.active:
+        unused = self.scale.method == "occupy" or self.scale_map is not None
+        if self.half1 is not None and unused and not self.modify.active:
             found.append(
-                "Half maps are given, but no map is modified; add --amplify, --attenuate, "
-                "--sigmoid or --exclude-solvent, or leave the half maps out."
+                "Half maps are given, but no map is modified and no scale is calibrated; add "
+                "--amplify, --attenuate, --sigmoid or --exclude-solvent, or leave the half maps "
+                "out."
             )
         if self.half1 is not None and self.half1 == self.half2:
             found.append(f"Both half maps are {self.half1}; give the two halves.")
@@ -164,6 +166,8 @@ def output_names(job: ScaleJob) -> dict[str, str]:
     names = {}
     if job.scale_map is None:
         names["scale"] = f"scale_{job.scale.mode}_{x}.mrc"
+        if job.scale.method == "calibrated":
+            names["scale_sigma"] = f"scale_sigma_{x}.mrc"
     names["confidence"] = f"conf_{x}.mrc"
     if job.scale.solvent_def_scale is not None:
         names["solvent_definition"] = f"solDef_{x}.mrc"

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from occupy_core.errors import MapFormatError, OccupyWarning, ParameterError
+from occupy_core.maps.binning import bin_map, binned_grid
 from occupy_core.maps.grid import DensityMap, Grid, require_same_grid
 from occupy_core.maps.mrc import map_name, read_map, require_varying
 from occupy_core.maps.threads import for_slabs, threads
 
 _SUFFIXES = (".mrc", ".map", ".ccp4")
 _COMPRESSED = (".gz", ".bz2")
+_SMALLEST_BOX = 8  # voxels along an edge after binning
 
 
 class Ensemble:
@@ -29,11 +31,15 @@ class Ensemble:
         The volumes in their order; `open_ensemble` makes one from a folder.
     voxel_size : float, optional
         Edge of the cubic voxels in Å of all files, instead of what their headers say.
+    names : sequence of str, optional
+        What the volumes are called, each different; by default as their files.
+    bin : int
+        Volumes are averaged over cubes of so many voxels along each edge.
 
     Raises
     ------
     ParameterError
-        When there is none, or one is given twice.
+        When there is none, one is given twice, or the names are not one for each.
     MapFormatError
         When a file is missing, or the first one cannot be read.
     """
@@ -43,6 +49,8 @@ class Ensemble:
         sources: Sequence[str | os.PathLike[str] | DensityMap],
         *,
         voxel_size: float | None = None,
+        names: Sequence[str] | None = None,
+        bin: int = 1,  # noqa: A002 - as the option is called
     ) -> None:
         if not sources:
             raise ParameterError("The ensemble has no volume; give the volumes or their folder.")
@@ -51,19 +59,32 @@ class Ensemble:
             for s in sources
         )
         self._voxel_size = voxel_size
+        self.bin = bin
         missing = [s for s in self._sources if isinstance(s, Path) and not s.exists()]
         if missing:
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
             raise MapFormatError(f"The volume {missing[0]} does not exist{more}; check the path.")
         self.names = _distinct_names(self._sources)
+        if names is not None:
+            self.names = _given_names(names, len(self._sources))
         self._first = self._load(0)
+        if min(self.grid.shape) < _SMALLEST_BOX and bin > 1:
+            raise ParameterError(
+                f"bin is {bin}, but of a box of {' x '.join(map(str, self.full_grid.shape))} "
+                f"voxels fewer than {_SMALLEST_BOX} are left along an edge; give a smaller bin."
+            )
 
     def __len__(self) -> int:
         return len(self._sources)
 
     @property
     def grid(self) -> Grid:
-        """The grid of the first volume, which is that of all."""
+        """The grid of the volumes as they are read: that of the first one, binned."""
+        return binned_grid(self._first.grid, self.bin)
+
+    @property
+    def full_grid(self) -> Grid:
+        """The grid of the volumes before they are binned."""
         return self._first.grid
 
     @property
@@ -87,7 +108,7 @@ class Ensemble:
         if index:
             require_same_grid(self._first, density, "volume")
         require_varying(density)
-        return DensityMap(density.data, self.grid, density.name)
+        return bin_map(DensityMap(density.data, self._first.grid, density.name), self.bin)
 
     def for_each(
         self,
@@ -155,9 +176,21 @@ def open_ensemble(
     MapFormatError
         When the folder or a file does not exist, or the first file is no map.
     """
-    if not isinstance(volumes, str | os.PathLike):
-        return Ensemble(list(volumes), voxel_size=voxel_size)
-    folder = Path(volumes)
+    paths = volumes_in(volumes) if isinstance(volumes, str | os.PathLike) else list(volumes)
+    return Ensemble(paths, voxel_size=voxel_size)
+
+
+def volumes_in(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the maps in a folder in natural order.
+
+    Raises
+    ------
+    ParameterError
+        When the folder holds no map.
+    MapFormatError
+        When the folder does not exist.
+    """
+    folder = Path(folder)
     if not folder.is_dir():
         raise MapFormatError(f"The folder {folder} does not exist; check the path.")
     found = [path for path in folder.iterdir() if path.is_file() and _is_map_name(path)]
@@ -166,8 +199,7 @@ def open_ensemble(
             f"The folder {folder} has no file that ends in {', '.join(_SUFFIXES)} (or these with "
             f"{' or '.join(_COMPRESSED)}); give the folder of the volumes."
         )
-    found.sort(key=lambda path: (natural_key(path.name), path.name))
-    return Ensemble(found, voxel_size=voxel_size)
+    return sorted(found, key=lambda path: (natural_key(path.name), path.name))
 
 
 def natural_key(name: str) -> tuple[tuple[int, int | str], ...]:
@@ -201,6 +233,17 @@ def _distinct_names(sources: Sequence[Path | DensityMap]) -> tuple[str, ...]:
             numbers = range(1, len(names) + 1)
             return tuple(f"{name}_{i}" for name, i in zip(names, numbers, strict=True))
         names, depth = longer, depth + 1
+    return tuple(names)
+
+
+def _given_names(names: Sequence[str], n: int) -> tuple[str, ...]:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ParameterError(f"Two volumes are called {twice[0]}; give each a name of its own.")
+    if len(names) != n:
+        raise ParameterError(
+            f"{len(names)} names are given for {n} volumes; give one for each, or none."
+        )
     return tuple(names)
 
 

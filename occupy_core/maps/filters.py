@@ -7,6 +7,7 @@ finite: maps with NaN are refused where they are read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ Integers = NDArray[np.int64]
 _ROWS = 16  # of a strip of the maximum filter: what it works on then fits the cache of a core
 _VALUES = 2**20  # of a slab where the order does not matter
 _BOXES = 64  # of a slab
+_PLANES = 8
+_REACH = 4.0  # standard deviations
 _PILOT = 16  # of so many boxes one is looked at first
 
 
@@ -91,6 +94,31 @@ def maximum_filter(data: Array, footprint: Mask) -> Array:
         lambda first, last: kernels.maximum_of_strip(values, result, (first, last), rows, ends),
         values.shape[1],
         _ROWS,
+    )
+    return result
+
+
+def gaussian_filter(data: Array, sigmas: Sequence[float]) -> Array:
+    """Convolve with a Gaussian; the border is mirrored as by `maximum_filter`.
+
+    Parameters
+    ----------
+    data : ndarray of float32, shape (z, y, x)
+    sigmas : (z, y, x)
+        Standard deviations in voxels; the Gaussian is sampled up to 4 of them and normalised.
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
+        Flipping the data flips the result exactly.
+    """
+    values = _fixed(data)
+    result = np.empty(values.shape, np.float32)
+    wz, wy, wx = (_gaussian_weights(sigma) for sigma in sigmas)
+    for_slabs(
+        lambda first, last: kernels.smooth_planes(values, (first, last), wz, wy, wx, result),
+        len(values),
+        _PLANES,
     )
     return result
 
@@ -247,6 +275,35 @@ def map_values(data: Array, lo: float, hi: float, table: NDArray[Any]) -> Array:
     return result
 
 
+def map_linearly(data: Array, lo: float, hi: float, table: NDArray[Any]) -> Array:
+    """Replace each value by that of a table, linear between its entries.
+
+    Parameters
+    ----------
+    data : ndarray of float32, shape (z, y, x)
+    lo, hi : float
+        Values of the first and the last entry, lo < hi; beyond them the table goes on constant.
+    table : ndarray, shape (n,)
+        At least two entries, equally spaced.
+
+    Returns
+    -------
+    ndarray of float32, shape of `data`
+    """
+    values, entries = _fixed(data), _fixed(table)
+    result = np.empty(values.shape, np.float32)
+    flat, flat_result = values.reshape(-1), result.reshape(-1)
+    scale = np.float32((len(entries) - 1) / (float(hi) - float(lo)))
+    for_slabs(
+        lambda first, last: kernels.interpolate_table(
+            flat[first:last], np.float32(lo), scale, entries, flat_result[first:last]
+        ),
+        flat.size,
+        _VALUES,
+    )
+    return result
+
+
 def linear_interpolate(data: Array, shape: tuple[int, int, int]) -> Array:
     """Give the same box another number of voxels by trilinear interpolation.
 
@@ -274,6 +331,14 @@ def linear_interpolate(data: Array, shape: tuple[int, int, int]) -> Array:
         shape[0],
         4,
     )
+    return result
+
+
+def _gaussian_weights(sigma: float) -> Array:
+    """Weights of a sampled Gaussian from its centre on; those of both sides sum to 1."""
+    x = np.arange(max(1, math.ceil(_REACH * sigma)) + 1) / max(sigma, 1e-3)
+    w = np.exp(-(x**2) / 2)
+    result: Array = (w / (2 * w.sum() - w[0])).astype(np.float32)
     return result
 
 

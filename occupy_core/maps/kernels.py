@@ -203,3 +203,63 @@ def interpolate_planes(
             for i in range(len(x)):
                 left, right = row[x[i]], row[min(x[i] + 1, nx - 1)]
                 out[k, j, i] = left + wx[i] * (right - left)
+
+
+@_compiled
+def smooth_planes(
+    data: Array, planes: tuple[int, int], wz: Array, wy: Array, wx: Array, out: Array
+) -> None:
+    """Convolve the planes planes[0]..planes[1]-1 with symmetric weights along z, y and x.
+
+    The weights start at the centre; pairs at equal distance are added first, so that mirrored data
+    give mirrored bytes.
+    """
+    nz, ny, nx = data.shape
+    hx = len(wx) - 1
+    along_z = np.empty((ny, nx), np.float32)
+    row = np.empty(nx + 2 * hx, np.float32)
+    middle = row[hx : hx + nx]
+    for z in range(planes[0], planes[1]):
+        _weigh(along_z.reshape(-1), data[z].reshape(-1), wz[0])
+        for k in range(1, len(wz)):
+            below, above = data[_mirrored(z - k, nz)], data[_mirrored(z + k, nz)]
+            _add_pair(along_z.reshape(-1), below.reshape(-1), above.reshape(-1), wz[k])
+        for y in range(ny):
+            _weigh(middle, along_z[y], wy[0])
+            for k in range(1, len(wy)):
+                _add_pair(
+                    middle, along_z[_mirrored(y - k, ny)], along_z[_mirrored(y + k, ny)], wy[k]
+                )
+            for i in range(hx):
+                row[hx - 1 - i] = middle[_mirrored(-1 - i, nx)]
+                row[hx + nx + i] = middle[_mirrored(nx + i, nx)]
+            _weigh(out[z, y], middle, wx[0])
+            for k in range(1, hx + 1):
+                _add_pair(out[z, y], row[hx - k :], row[hx + k :], wx[k])
+
+
+@_compiled
+def _weigh(out: Array, values: Array, weight: np.float32) -> None:
+    """Set `out` to the weighted values."""
+    for i in range(len(out)):
+        out[i] = weight * values[i]
+
+
+@_compiled
+def _add_pair(out: Array, a: Array, b: Array, weight: np.float32) -> None:
+    """Add the weighted sum of a pair, whose arrays may be longer."""
+    for i in range(len(out)):
+        out[i] += weight * (a[i] + b[i])
+
+
+@_compiled
+def interpolate_table(
+    values: Array, lo: np.float32, scale: np.float32, table: Array, out: Array
+) -> None:
+    """Replace values by those of a table whose entries lie 1/scale apart from `lo` on."""
+    last = len(table) - 1
+    for i in range(len(values)):
+        place = min(max((values[i] - lo) * scale, np.float32(0)), np.float32(last))
+        below = min(int(place), last - 1)
+        w = place - np.float32(below)
+        out[i] = table[below] + w * (table[below + 1] - table[below])

@@ -12,7 +12,7 @@ from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import Grid
 from occupy_core.occupancy.full_scale import kernel_footprint, recommended_tau
 
-Method = Literal["occupy"]
+Method = Literal["calibrated", "occupy"]
 Mode = Literal["res", "occ"]
 METHODS: tuple[str, ...] = get_args(Method)
 MODES: tuple[str, ...] = get_args(Mode)
@@ -23,6 +23,9 @@ MODIFICATIONS: tuple[Kind, ...] = ("amplified", "attenuated", "sigmoid")
 _DEFAULT_LOWPASS = 8.0  # Å
 _LARGEST_DEFAULT_KERNEL = 9  # voxels
 _TILE_SIZE = 12  # voxels
+# Low-pass over kernel radius. A wide kernel carries full density into its neighbours; that a narrow
+# one sees fewer of the peaks of density does not matter where it is calibrated.
+_KERNELS_ACROSS = {"occupy": 2.0, "calibrated": 3.0}
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,9 @@ class ScaleParams:
 
     Parameters
     ----------
-    method : str
-        One of `METHODS`.
+    method : {"calibrated", "occupy"}
+        "calibrated": the scale is an occupancy, corrected for noise and for the spread of full
+        density, and has a standard error; "occupy": as OccuPy 0.1.13.
     mode : {"res", "occ"}
         "res": from the map as it is, so that loss of resolution lowers the scale too; "occ": from
         the low-passed map, so that occupancy counts. Modify maps by the "occ" scale.
@@ -43,7 +47,7 @@ class ScaleParams:
     kernel_size : int, optional
         Edge of the kernel, voxels, odd; what fits into the low-pass, 3 to 9.
     kernel_radius : float, optional
-        Radius of the ball inside the kernel, voxels; half the low-pass.
+        Radius of the ball inside the kernel, voxels; half the low-pass ("occupy") or a third.
     tau : float, optional
         Quantile of a tile that counts as its density; from the voxels in the kernel.
     tile_size : int, optional
@@ -60,7 +64,7 @@ class ScaleParams:
         Use the scale above this value as the solvent definition.
     """
 
-    method: Method = "occupy"
+    method: Method = "calibrated"
     mode: Mode = "res"
     resolution: float | None = None
     lowpass: float | None = None
@@ -165,7 +169,7 @@ class ScaleParams:
             fitting = int(np.float32(lowpass) / np.float32(voxel)) // 2 * 2 + 1
             largest = min(_LARGEST_DEFAULT_KERNEL, (min(work.shape) - 1) // 2 * 2 + 1)
             size = min(max(fitting, 3), largest)
-        radius = self.kernel_radius or lowpass / (2 * voxel)
+        radius = self.kernel_radius or lowpass / (_KERNELS_ACROSS[self.method] * voxel)
         n_voxels = int(kernel_footprint(work, size, radius).sum())
         recommended = round(recommended_tau(n_voxels), 4)  # OccuPy's table; may move the rank by 1
         return ResolvedScale(

@@ -1,8 +1,9 @@
 """Local scale of a map: how much of the full density stands at each place.
 
-The method is OccuPy's (Forsberg, Shah & Burt, Nat. Commun. 14 (2023),
+The method "occupy" is OccuPy's (Forsberg, Shah & Burt, Nat. Commun. 14 (2023),
 doi:10.1038/s41467-023-41478-1), release 0.1.13: the maximum over a small ball, relative to the
-density of the fullest region of the map. `docs/method.md` has the formulas and every deviation.
+density of the fullest region of the map. "calibrated" reads such maxima as occupancies, see
+`occupy_core.occupancy.calibrated`. `docs/method.md` has the formulas and every deviation.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from occupy_core.errors import EstimationError, ParameterError
-from occupy_core.maps.filters import linear_interpolate, maximum_filter
+from occupy_core.errors import ParameterError
 from occupy_core.maps.fourier import resample
-from occupy_core.maps.grid import Array, DensityMap, Grid, require_same_grid
-from occupy_core.maps.threads import for_slabs
-from occupy_core.occupancy.full_scale import (
-    Tiles,
-    find_full_scale,
-    kernel_footprint,
-    mean_at_full_scale,
-    recommended_tau,
+from occupy_core.maps.grid import DensityMap, require_same_grid
+from occupy_core.occupancy.calibrated import Calibration
+from occupy_core.occupancy.full_scale import Tiles
+from occupy_core.occupancy.local import (
+    LocalScale,
+    calibrated_local_scale,
+    median_inside,
+    on_grid,
+    recalibrated,
+    relative_scale,
 )
 from occupy_core.occupancy.lowpass import occupy_lowpass
 from occupy_core.occupancy.params import METHODS, MODES, ResolvedScale, ScaleParams
@@ -44,8 +46,6 @@ __all__ = [
 _DEFAULTS = ScaleParams()
 _SMALL_KERNEL = 5  # voxels; smaller ones see too few voxels for a good solvent model
 _SOLVENT_LEVEL = 0.1  # of full scale; beyond it, solvent would read as content
-_TARGET_LEVEL = 0.5  # a target mask is "inside" above this value
-_PLANES = 16  # of a slab
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +70,10 @@ class ScaleResult:
         Occupancy of the target mask.
     solvent_definition : DensityMap or None
         Mask made from the scale when `solvent_def_scale` is set.
+    sigma : DensityMap or None
+        Standard error of the scale from noise; only of the calibrated scale.
+    calibration : Calibration or None
+        How the calibrated scale was read off.
     params : ResolvedScale
     warnings : tuple of str
         Sentences: what, value, limit, remedy.
@@ -84,6 +88,8 @@ class ScaleResult:
     tiles: Tiles | None
     target_occupancy: float | None
     solvent_definition: DensityMap | None
+    sigma: DensityMap | None
+    calibration: Calibration | None
     params: ResolvedScale
     warnings: tuple[str, ...]
 
@@ -94,6 +100,7 @@ def estimate_scale(
     *,
     solvent_definition: DensityMap | None = None,
     target_mask: DensityMap | None = None,
+    half_maps: tuple[DensityMap, DensityMap] | None = None,
     progress: Progress | None = None,
 ) -> ScaleResult:
     """Estimate the local scale of a map and the confidence that a place is not solvent.
@@ -107,6 +114,8 @@ def estimate_scale(
         Mask of solvent or of content, see `fit_solvent`.
     target_mask : DensityMap, optional
         Region (above 0.5) whose occupancy is wanted as one number.
+    half_maps : tuple of DensityMap, optional
+        Tell the calibrated method the noise; the solvent does otherwise.
     progress : callable, optional
 
     Returns
@@ -124,28 +133,36 @@ def estimate_scale(
     """
     numbers = params.resolve(density.grid)
     _check(density, numbers, solvent_definition, target_mask)
+    for i, half in enumerate(half_maps or (), start=1):
+        require_same_grid(density, half, f"half map {i}")
     report(progress, 0.0, "low-pass")
     work, lowpassed = processing_maps(density, numbers)
     report(progress, 0.2, "local scale")
-    local = _local_scale(lowpassed if numbers.mode == "occ" else work, numbers, target_mask)
+    if numbers.method == "calibrated":
+        local = calibrated_local_scale(work, density, numbers, solvent_definition, half_maps)
+        if target_mask is not None:
+            occupancy = median_inside(local.scale, target_mask)
+            local = replace(local, target_occupancy=occupancy)
+    else:
+        local = relative_scale(lowpassed if numbers.mode == "occ" else work, numbers, target_mask)
     del work
 
     report(progress, 0.7, "solvent model")
     made_definition = None
     if numbers.solvent_def_scale is not None:
-        whole = _on_grid(local.scale, density.grid)
+        whole = on_grid(local.scale, density.grid)
         made_definition = scale_above(whole, numbers.solvent_def_scale, density.name)
         del whole
     solvent = _fit(lowpassed, density, solvent_definition or made_definition, numbers)
     confidence = lowpassed.with_data(solvent.confidence(lowpassed.data))
     del lowpassed
-    limit = solvent.value_at_half_confidence / local.full_scale
+    limit = local.as_scale(solvent.value_at_half_confidence)
     if numbers.nlrc and limit < 1:
-        local = _recalibrated(local, limit)
+        local = recalibrated(local, limit)
     report(progress, 1.0, "local scale done")
     return ScaleResult(
-        scale=_on_grid(local.scale, density.grid),
-        confidence=_on_grid(confidence, density.grid),
+        scale=on_grid(local.scale, density.grid),
+        confidence=on_grid(confidence, density.grid),
         full_scale=local.full_scale,
         solvent=solvent,
         variability_limit=local.variability_limit,
@@ -153,11 +170,14 @@ def estimate_scale(
         tiles=local.tiles,
         target_occupancy=local.target_occupancy,
         solvent_definition=made_definition,
+        sigma=None if local.sigma is None else on_grid(local.sigma, density.grid),
+        calibration=local.calibration,
         params=numbers,
         warnings=(
             *_parameter_warnings(params, numbers),
             *solvent.warnings,
-            *_level_warnings(density.name, solvent, local.full_scale, nlrc=numbers.nlrc),
+            *local.warnings,
+            *_level_warnings(density.name, solvent, local, nlrc=numbers.nlrc),
         ),
     )
 
@@ -191,7 +211,7 @@ def estimate_confidence(
     _, lowpassed = processing_maps(density, numbers)
     solvent = _fit(lowpassed, density, solvent_definition, numbers)
     confidence = lowpassed.with_data(solvent.confidence(lowpassed.data))
-    return solvent, _on_grid(confidence, density.grid)
+    return solvent, on_grid(confidence, density.grid)
 
 
 def processing_maps(density: DensityMap, numbers: ResolvedScale) -> tuple[DensityMap, DensityMap]:
@@ -218,64 +238,10 @@ def _fit(
     """Fit the solvent model with the definition on the grid of the low-passed map."""
     return fit_solvent(
         lowpassed,
-        definition=None if definition is None else _on_grid(definition, lowpassed.grid),
+        definition=None if definition is None else on_grid(definition, lowpassed.grid),
         unfiltered=density,
         hedge_confidence=numbers.hedge_confidence,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _LocalScale:
-    """What is known before the solvent is; the scale is on the grid that is processed."""
-
-    scale: DensityMap
-    full_scale: float
-    variability_limit: float
-    tiles: Tiles | None
-    target_occupancy: float | None
-
-
-def _local_scale(
-    source: DensityMap, numbers: ResolvedScale, target_mask: DensityMap | None
-) -> _LocalScale:
-    """Return the maximum around each voxel over the density of the fullest tile."""
-    full_scale, tiles = find_full_scale(
-        source, numbers.tau, tile_size=numbers.tile_size, s0=numbers.s0
-    )
-    footprint = kernel_footprint(source.grid, numbers.kernel_size, numbers.kernel_radius)
-    scale = _rescaled(maximum_filter(source.data, footprint), 0.0, full_scale)
-    return _LocalScale(
-        scale=source.with_data(scale),
-        full_scale=full_scale,
-        variability_limit=mean_at_full_scale(source.data, scale) / full_scale,
-        tiles=tiles,
-        target_occupancy=(
-            None if target_mask is None else _target_occupancy(source, target_mask, numbers)
-        ),
-    )
-
-
-def _target_occupancy(source: DensityMap, mask: DensityMap, numbers: ResolvedScale) -> float:
-    """Return the maximum of the map in a mask over the full density for as many voxels."""
-    inside = _on_grid(mask, source.grid).data > _TARGET_LEVEL
-    n = int(np.count_nonzero(inside))
-    if n == 0:
-        raise EstimationError(
-            f"The target mask {mask.name} has no voxel above {_TARGET_LEVEL}; give a mask with "
-            "values 0 and 1."
-        )
-    tau = recommended_tau(n)
-    full_scale, _ = find_full_scale(source, tau, tile_size=numbers.tile_size, s0=numbers.s0)
-    return float(source.data[inside].max()) / full_scale
-
-
-def _recalibrated(local: _LocalScale, limit: float) -> _LocalScale:
-    """Return the scale with the noise level as its zero (`nlrc`)."""
-    target = local.target_occupancy
-    if target is not None:
-        target = min(max((target - limit) / (1 - limit), 0.0), 1.0)
-    scale = local.scale.with_data(_rescaled(local.scale.data.copy(), limit, 1.0))
-    return replace(local, scale=scale, target_occupancy=target)
 
 
 def _check(
@@ -299,6 +265,16 @@ def _check(
 def _parameter_warnings(params: ScaleParams, numbers: ResolvedScale) -> list[str]:
     """Return sentences about parameters that are allowed but unwise."""
     found = []
+    if numbers.method == "calibrated":
+        found += [
+            f"The {name} of {value:g} has no effect on the calibrated scale; leave it out, or give "
+            "--method occupy."
+            for name, value in (
+                ("tile size", params.tile_size),
+                ("tau", None if params.s0 else params.tau),
+            )
+            if value is not None
+        ]
     remedy = f"give a kernel of {_SMALL_KERNEL} or a low-pass of {2 * numbers.lowpass:.0f} Å"
     if numbers.kernel_size < _SMALL_KERNEL:
         found.append(
@@ -319,41 +295,21 @@ def _parameter_warnings(params: ScaleParams, numbers: ResolvedScale) -> list[str
 
 
 def _level_warnings(
-    name: str, solvent: SolventModel, full_scale: float, *, nlrc: bool
+    name: str, solvent: SolventModel, local: LocalScale, *, nlrc: bool
 ) -> list[str]:
     """Return sentences about solvent that lies too high for the scale."""
     found = []
-    if nlrc and solvent.value_at_half_confidence >= full_scale:
+    full_scale = local.full_scale
+    if nlrc and local.as_scale(solvent.value_at_half_confidence) >= 1:
         found.append(
             f"The noise of {name} reaches {solvent.value_at_half_confidence:.3g} (limit: the full "
             f"scale, {full_scale:.3g}), so the scale was not recalibrated; give a solvent "
             "definition."
         )
-    if abs(solvent.mean) > _SOLVENT_LEVEL * full_scale:
+    if local.calibration is None and abs(solvent.mean) > _SOLVENT_LEVEL * full_scale:
         found.append(
             f"The solvent of {name} lies at {solvent.mean:.3g}, but the scale takes it to be near "
             f"zero (limit {_SOLVENT_LEVEL:.0%} of the full scale, {full_scale:.3g}); subtract the "
             "solvent level from the map."
         )
     return found
-
-
-def _rescaled(data: Array, zero: float, one: float) -> Array:
-    """Bring `zero` to 0 and `one` to 1 and clip to that range, in place."""
-
-    def work(first: int, last: int) -> None:
-        slab = data[first:last]
-        if zero:
-            slab -= np.float32(zero)
-        slab /= np.float32(one - zero)
-        np.clip(slab, 0, 1, out=slab)
-
-    for_slabs(work, len(data), _PLANES)
-    return data
-
-
-def _on_grid(density: DensityMap, grid: Grid) -> DensityMap:
-    """Return the map on another grid of the same box by trilinear interpolation."""
-    if density.grid.shape == grid.shape:
-        return DensityMap(density.data, grid, density.name)
-    return DensityMap(linear_interpolate(density.data, grid.shape), grid, density.name)

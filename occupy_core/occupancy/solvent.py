@@ -164,7 +164,7 @@ def fit_solvent(
     """
     data = lowpassed.data
     limits = finite_range(lowpassed)
-    region, where = _solvent_region(lowpassed, definition)
+    region, where = solvent_region(lowpassed, definition)
     n_voxels = int(np.count_nonzero(region))
     levels = min(levels, _useful_levels(limits, n_voxels))
     edges, density = _solvent_histogram(data, region, levels, limits)
@@ -262,7 +262,7 @@ def finite_range(density: DensityMap) -> tuple[float, float]:
     return lo, hi
 
 
-def _solvent_region(lowpassed: DensityMap, definition: DensityMap | None) -> tuple[Mask, str]:
+def solvent_region(lowpassed: DensityMap, definition: DensityMap | None) -> tuple[Mask, str]:
     """Return the voxels whose histogram is fitted, and what to call them."""
     sphere = inscribed_ellipsoid(lowpassed.grid.shape)
     if definition is None:
@@ -305,6 +305,11 @@ def _range_within(data: Array, region: Mask) -> tuple[float, float]:
         if values.size:
             lo, hi = min(lo, float(values.min())), max(hi, float(values.max()))
     return lo, hi
+
+
+def masked_value(data: Array) -> float | None:
+    """Return the value that a map has where it was masked away or padded; None if it was not."""
+    return float(data.flat[0]) if _masked_fraction(data) > _MASKED_FRACTION else None
 
 
 def _masked_fraction(data: Array) -> float:

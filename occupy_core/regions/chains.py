@@ -150,7 +150,7 @@ def chain_occupancy(
             assembly=params.assembly,
         )
     report(progress, 0.0, "placing the model")
-    model, notes = _place(first, model, params.align)
+    model, shift, notes = _place(first, model, params.align)
     reference = region_indices(model.names, params.reference)
     outside = _share_outside(model, first.grid)
     seen = outside <= _MOSTLY_OUTSIDE
@@ -186,6 +186,7 @@ def chain_occupancy(
         regions=model.names,
         reference=tuple(model.names[j] for j in occupancies.members),
         notes=(*notes, *occupancies.notes, *_map_notes(measured)),
+        shift=shift,
     )
 
 
@@ -303,6 +304,7 @@ class _Regions:
                 error, flags = 1.0, ["nothing to compare with"]
             if j in members:
                 flags.insert(0, "reference")
+            flags += found.flags
             if self.outside[j] > 0:
                 flags.append(f"{self.outside[j]:.0%} of its atoms outside the map")
             if blur[j] > max(_BLURRED, 2 * blur_sigma[j]) and value > 2 * error:
@@ -342,19 +344,19 @@ def _value_flags(value: float, sigma: float) -> list[str]:
 
 def _place(
     first: DensityMap, model: AtomicModel, align: bool
-) -> tuple[AtomicModel, tuple[str, ...]]:
-    """Move the model onto the first map when it clearly lies elsewhere."""
+) -> tuple[AtomicModel, tuple[float, float, float], tuple[str, ...]]:
+    """Move the model onto the first map when it clearly lies elsewhere: model, shift and notes."""
     if not align:
-        return model, model.notes
+        return model, (0.0, 0.0, 0.0), model.notes
     found = find_placement(first, model)
     if not any(found.shift):
-        return model, model.notes
+        return model, found.shift, model.notes
     x, y, z = found.shift
     note = (
         f"The model was moved by ({x:.1f}, {y:.1f}, {z:.1f}) Å onto {first.name}: there it "
         f"correlates with {found.correlation:.2f} instead of {found.correlation_before:.2f}."
     )
-    return model.moved(np.array(found.shift)), (*model.notes, note)
+    return model.moved(np.array(found.shift)), found.shift, (*model.notes, note)
 
 
 def _share_outside(model: AtomicModel, grid: Grid) -> Values:

@@ -188,6 +188,7 @@ def region_occupancy(
                     resolution=2 * max(first.grid.voxel_size),
                     mean_scale=scale_means[i][j],
                     flags=_flags(j in found.members, found.values[i, j], sigma[i, j], len(regions))
+                    + found.flags
                     + flags[i],
                 )
             )
@@ -274,25 +275,37 @@ def peeled(regions: Sequence[Region], density: DensityMap, solvent: Array) -> li
     total = np.zeros(density.grid.shape, np.float32)
     for region in regions:
         total[region.part] += region.weight
-    depths = [_depth(region.weight, voxel) for region in regions]
-    within = _depth(total, voxel)
-    level = np.average(density.data, weights=solvent) if solvent.any() else 0.0
-    step = min(voxel)
-    inside = within > 0
-    shell = (within[inside] / step).astype(np.int64)
-    counts = np.bincount(shell)
-    profile = np.bincount(shell, density.data[inside] - level) / np.maximum(counts, 1)
-    told = counts > 0.01 * counts.sum()
-    plateau = max(float(profile[told].max(initial=0.0)), 1e-30)
-    peel = step * int(np.argmax(told & (profile >= _PLATEAU * plateau)))
+    peel = _surface(density, _depth(total, voxel), solvent)
     result = []
-    for region, depth in zip(regions, depths, strict=True):
+    for region in regions:
+        depth = _depth(region.weight, voxel)
         own = depth > 0
         deepest = float(np.quantile(depth[own], 1 - _LEAST_CORE)) if own.any() else 0.0
-        core = (depth >= min(peel, deepest)) & own if own.any() else region.weight > 0
+        # A voxel across which the surface runs counts in part.
+        core = np.clip((depth - min(peel, deepest)) / min(voxel) + 0.5, 0, 1) * own
         shared = region.weight**2 / np.maximum(total[region.part], 1e-6)
-        result.append(Region(region.name, region.part, np.where(core, shared, 0.0)))
+        weight = np.asarray(core * shared if own.any() else shared, np.float32)
+        result.append(Region(region.name, region.part, weight))
     return result
+
+
+def _surface(density: DensityMap, depth: Array, solvent: Array) -> float:
+    """Depth in Å inside the masks at which density reaches `_PLATEAU` of that deep inside."""
+    level = np.average(density.data, weights=solvent) if solvent.any() else 0.0
+    inside = depth > 0
+    if not inside.any():
+        return 0.0
+    shell = (depth[inside] / min(density.grid.voxel_size)).astype(np.int64)
+    counts = np.bincount(shell)
+    told = counts > 0.01 * counts.sum()
+    above = np.bincount(shell, density.data[inside] - np.float32(level))[told] / counts[told]
+    depths = np.bincount(shell, depth[inside])[told] / counts[told]
+    high = above >= _PLATEAU * above.max()
+    first = int(np.argmax(high))
+    if first == 0 or not above.max() > 0:
+        return 0.0
+    both = slice(first - 1, first + 1)
+    return float(np.interp(_PLATEAU * above.max(), above[both], depths[both]))
 
 
 def _depth(weight: Array, voxel: tuple[float, float, float]) -> Array:

@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.errors import EstimationError, ParameterError
-from occupy_core.regions.table import RegionTable
+from occupy_core.regions.table import RegionTable, listed
 
 Values = NDArray[np.float64]
 
 _ALIKE = 0.03  # amplitudes that differ by less are one level, whatever their standard errors
 _SIGMAS = 2.0
 _BEST_KNOWN = 0.01  # relative: no amplitude weighs more than one known to 1 %
+_LEAST_DOUBT = 0.1  # relative error of a reference that is only the one that comes nearest
+NO_FULL = "no full reference"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +37,15 @@ class Occupancies:
         Regions of the reference.
     notes : tuple of str
         Doubts about the reference, one sentence each.
+    flags : tuple of str
+        The same in a few words, for every row.
     """
 
     values: Values
     covariance: Values
     members: tuple[int, ...]
     notes: tuple[str, ...]
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,9 +157,10 @@ def normalise(
     covariance = np.where(measured & measured[:, None], covariances, 0.0)
     sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     notes: list[str] = []
+    doubt = np.zeros(len(amplitude))
     if reference is None:
         share_of = np.where(measured, sizes, 0)
-        members, notes = _choose_reference(amplitude, sigma, share_of, least_share)
+        members, doubt, notes = _choose_reference(amplitude, sigma, share_of, least_share)
     else:
         members = np.isin(np.arange(len(measured)), list(reference)) & measured
         if not members.any():
@@ -171,15 +177,27 @@ def normalise(
     values = amplitude / level[:, None]
     jacobian = (np.eye(len(share)) - values[:, :, None] * share) / level[:, None, None]
     spread = jacobian @ covariance @ np.swapaxes(jacobian, 1, 2)
+    spread += (doubt**2)[:, None, None] * values[:, :, None] * values[:, None, :]
     values[:, ~measured] = np.nan
-    return Occupancies(values, spread, tuple(np.flatnonzero(members).tolist()), tuple(notes))
+    found = tuple(np.flatnonzero(members).tolist())
+    return Occupancies(values, spread, found, tuple(notes), (NO_FULL,) if doubt.any() else ())
 
 
 def _choose_reference(
     amplitude: Values, sigma: Values, sizes: NDArray[Any], least_share: float
-) -> tuple[NDArray[np.bool_], list[str]]:
-    """Regions that are full in every map, or the region that comes nearest."""
+) -> tuple[NDArray[np.bool_], Values, list[str]]:
+    """Regions that are full in every map, or the region that comes nearest.
+
+    Returns
+    -------
+    members : ndarray of bool, shape (n_regions,)
+    doubt : ndarray, shape (n_maps,)
+        Relative error of taking the members for full: how far the region that comes nearest lies
+        below the highest level of each map.
+    notes : list of str
+    """
     measured = sizes > 0
+    doubt = np.zeros(len(amplitude))
     full = np.zeros(amplitude.shape, bool)
     for i, (a, s) in enumerate(zip(amplitude, sigma, strict=True)):
         full[i, measured] = full_level(a[measured], s[measured], sizes[measured], least_share)
@@ -187,9 +205,11 @@ def _choose_reference(
     notes = []
     if not members.any():
         tops = [a[f].mean() if f.any() else a.max() for a, f in zip(amplitude, full, strict=True)]
-        relative = np.where(measured, amplitude / np.array(tops)[:, None], -np.inf)
+        relative = np.where(measured, amplitude / np.maximum(tops, 1e-300)[:, None], -np.inf)
         members = np.zeros(len(measured), bool)
-        members[int(np.argmax(relative.min(axis=0)))] = True
+        nearest = int(np.argmax(relative.min(axis=0)))
+        members[nearest] = True
+        doubt = np.maximum(1 - relative[:, nearest], _LEAST_DOUBT)
         notes.append(
             "No region is full in all maps: the one that comes nearest is the reference; name one "
             "with --reference-region if you know better."
@@ -200,7 +220,7 @@ def _choose_reference(
             f"The reference holds only {share:.0%} of the model: if it is not full, all "
             "occupancies are too high."
         )
-    return members, notes
+    return members, doubt, notes
 
 
 def differences(table: RegionTable) -> tuple[Difference, ...]:
@@ -247,7 +267,8 @@ def region_indices(names: Sequence[str], wanted: str | None) -> tuple[int, ...] 
     asked = [name.strip() for name in wanted.split(",") if name.strip()]
     unknown = [name for name in asked if name not in names]
     if unknown or not asked:
-        known = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
         what = f"'{unknown[0]}'" if unknown else "empty"
-        raise ParameterError(f"The reference region is {what}; the regions are {known}.")
+        raise ParameterError(
+            f"The reference region is {what}; the regions are {listed(names)}: name some of them."
+        )
     return tuple(names.index(name) for name in asked)

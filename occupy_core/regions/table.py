@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,8 @@ class RegionTable:
         Regions whose weighted mean is 1 in each map.
     notes : tuple of str
         What holds for the whole table, one sentence each.
+    shift : tuple of float
+        Vector (x, y, z) in Å by which the model was moved onto the first map.
     """
 
     rows: tuple[RegionRow, ...]
@@ -76,6 +79,7 @@ class RegionTable:
     regions: tuple[str, ...]
     reference: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
+    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def row(self, map_name: str, region: str) -> RegionRow:
         """Return the row of a region in a map."""
@@ -129,12 +133,49 @@ class RegionTable:
             for row, m, s in zip(first, mean, sigma, strict=True)
         )  # fmt: skip
 
+    def only(self, wanted: Sequence[str]) -> RegionTable:
+        """The table of some regions, in the order of this one.
+
+        Parameters
+        ----------
+        wanted : sequence of str
+            Regions, or chains: a chain stands for all its windows and ligands too.
+
+        Raises
+        ------
+        ParameterError
+            When there is no such region.
+        """
+        regions = chosen_regions(self.regions, wanted)
+        rows = tuple(row for row in self.rows if row.region in regions)
+        return replace(self, rows=rows, regions=regions)
+
     def csv(self) -> str:
         """The rows as comma-separated values with a header, flags joined by semicolons."""
-        lines = [",".join(COLUMNS)]
-        for row in self.rows:
-            lines.append(",".join(_cell(getattr(row, name)) for name in COLUMNS))
-        return "\n".join(lines) + "\n"
+        return csv_text(COLUMNS, [asdict(row) for row in self.rows])
+
+    def record(self) -> dict[str, Any]:
+        """The table as plain values, NaN as None; `from_record` reads it."""
+        return {
+            "table": [plain_row(row) for row in self.rows],
+            "reference": list(self.reference),
+            "notes": list(self.notes),
+            "model_shift": list(self.shift),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> RegionTable:
+        """Make a table of what a record holds."""
+        rows = tuple(_row_from(values) for values in record["table"])
+        x, y, z = record["model_shift"]
+        return cls(
+            rows,
+            tuple(dict.fromkeys(row.map for row in rows)),
+            tuple(dict.fromkeys(row.region for row in rows)),
+            tuple(record["reference"]),
+            tuple(record["notes"]),
+            (x, y, z),
+        )
 
 
 def make_row(
@@ -163,6 +204,59 @@ def make_row(
         flags=flags,
         blur=blur,
     )
+
+
+def plain_row(row: Any) -> dict[str, Any]:
+    """A row (a dataclass) as plain values: NaN and infinity become None."""
+    return {name: _plain(value) for name, value in asdict(row).items()}
+
+
+def _row_from(values: Mapping[str, Any]) -> RegionRow:
+    given: dict[str, Any] = {
+        name: math.nan if value is None else value for name, value in values.items()
+    }
+    given["flags"] = tuple(values["flags"])
+    return RegionRow(**given)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return list(value) if isinstance(value, tuple) else value
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as comma-separated values with a header; NaN is left empty."""
+    lines = [",".join(columns)]
+    lines += [",".join(_cell(row[name]) for name in columns) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names for a message, the first of many."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+def chosen_regions(regions: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Those of the regions that are wanted, by their own name or that of their chain.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such region.
+    """
+    of_chain = {name: _chain_of(name) for name in regions}
+    unknown = [w for w in wanted if w not in of_chain and w not in of_chain.values()]
+    if unknown:
+        raise ParameterError(
+            f"'{unknown[0]}' is no chain or region; give some of {listed(regions)}."
+        )
+    return tuple(r for r, chain in of_chain.items() if r in wanted or chain in wanted)
+
+
+def _chain_of(region: str) -> str:
+    """Chain of a window ("A:1-20") or ligand ("A/HEM 201")."""
+    return region.partition("/")[0].partition(":")[0]
 
 
 def _cell(value: object) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ _TILES_MODEL = 100  # a model number that no map reaches
 _FULL_TILE_COLOR = SCALE_COLORS[-1] + "54"  # the last two digits are the opacity
 _EMPTY_TILE_COLOR = SCALE_COLORS[0] + "54"
 _LABEL_WIDTH = 90  # characters of a warning in one line
+LOOK = ("lighting soft", "graphics silhouettes true", "camera ortho", "view")
 _PICTURES = 4
 _PICTURE_PIXELS = 600
 
@@ -94,11 +95,8 @@ def write_chimerax(path: Path, scene: Scene, *, pictures: Path | None = None) ->
         *_color_commands(scene),
         *_alias_commands(scene),
         *_tile_commands(scene),
-        *_warning_commands(scene.warnings),
-        "lighting soft",
-        "graphics silhouettes true",
-        "camera ortho",
-        "view",
+        *warning_commands(scene.warnings),
+        *LOOK,
     ]
     if pictures is not None:
         lines += _picture_commands(scene, pictures)
@@ -139,8 +137,21 @@ def contour_level(solvent: SolventModel) -> float:
 
 def palette(min_scale: float) -> str:
     """Write the colours as a ChimeraX palette of scale,color pairs."""
-    pairs = zip(scale_levels(min_scale), SCALE_COLORS, strict=True)
+    return palette_text(zip(scale_levels(min_scale), SCALE_COLORS, strict=True))
+
+
+def palette_text(pairs: Iterable[tuple[float, str]]) -> str:
+    """Write values, rising, and their colours as ChimeraX takes a palette."""
     return ":".join(f"{level:.4g},{color}" for level, color in pairs)
+
+
+def key_commands(pairs: Iterable[tuple[float, str]], title: str) -> list[str]:
+    """Show a colour key of values and their colours under a title."""
+    labels = " ".join(f"{color}:{level:.3g}" for level, color in pairs)
+    return [
+        f"key {labels} pos 0.25,0.08 size 0.5,0.04 fontSize 18 ticks true",
+        f"2dlabels text {quoted_text(title)} color black size 20 xpos 0.25 ypos 0.14",
+    ]
 
 
 def _models(scene: Scene) -> str:
@@ -166,14 +177,12 @@ def _open_commands(scene: Scene) -> list[str]:
 def _color_commands(scene: Scene) -> list[str]:
     models = [1, *(3 + i for i in range(len(scene.modified)))]
     colors = palette(scene.min_scale)
-    pairs = zip(SCALE_COLORS, scale_levels(scene.min_scale), strict=True)
-    labels = " ".join(f"{color}:{level:.3g}" for color, level in pairs)
+    pairs = zip(scale_levels(scene.min_scale), SCALE_COLORS, strict=True)
     return [
         "set bgColor white",
         f"alias scale_color color sample $1 map $2 palette {colors}",
         *(f"scale_color #{model} #2" for model in models),
-        f"key {labels} pos 0.25,0.08 size 0.5,0.04 fontSize 18 ticks true",
-        '2dlabels text "Local scale" color black size 20 xpos 0.25 ypos 0.14',
+        *key_commands(pairs, "Local scale"),
     ]
 
 
@@ -198,7 +207,8 @@ def _tile_commands(scene: Scene) -> list[str]:
     return [*commands, f"hide #{_TILES_MODEL} models"]
 
 
-def _warning_commands(warnings: Sequence[str]) -> list[str]:
+def warning_commands(warnings: Sequence[str]) -> list[str]:
+    """Show sentences at the top of the window, in lines that fit."""
     lines = [line for text in warnings for line in textwrap.wrap(text, _LABEL_WIDTH)]
     places = [0.95 - 0.035 * i for i in range(len(lines))]
     return [

@@ -32,6 +32,16 @@ _LIMITS = (
     ("confidence_limit", "Scale of confidence 0.5"),
     ("target_occupancy", "Occupancy of the target mask"),
 )
+_CALIBRATION = (
+    ("noise_origin", "Noise taken from", ""),
+    ("noise_sigma", "Deviation of the noise", ""),
+    ("solvent_mean", "Level of the solvent", ""),
+    ("occupancy", "Occupancies", ""),
+    ("density", "Maxima above the solvent there", ""),
+    ("sigma", "Deviation of these by noise", ""),
+    ("spread", "Spread of full density (scale)", ""),
+    ("full_fraction", "Part of the content that is full", ""),
+)
 
 
 def log_text(record: Mapping[str, Any]) -> str:
@@ -53,6 +63,9 @@ def log_text(record: Mapping[str, Any]) -> str:
     lines += _table(record["parameters"], _PARAMETERS)
     lines += ["", "Limits"]
     lines += _table(record["limits"], [(key, label, "") for key, label in _LIMITS])
+    if record.get("calibration"):
+        lines += ["", "Calibration"]
+        lines += _table(record["calibration"], _CALIBRATION)
     lines += ["", "Modification"]
     modify = record["job"]["modify"]
     lines += [_line(key, _value(value)) for key, value in modify.items() if value is not None]

@@ -23,7 +23,9 @@ from occupy_core.report.colors import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
     from occupy_core.occupancy.solvent import SolventModel
 
@@ -118,6 +120,41 @@ def draw_slices(
     min_scale : float
         Scale at which the colours start; lower scale is grey.
     """
+    colored, below = draw_colored_slices(
+        figure, density, scale.data, colormap=scale_colormap(), limits=(min_scale, 1.0)
+    )
+    bar = figure.colorbar(colored, ax=below, extend="min", shrink=0.9, pad=0.02)
+    bar.set_label("local scale")
+
+
+def draw_colored_slices(
+    figure: Figure,
+    density: DensityMap,
+    values: Array,
+    *,
+    colormap: Colormap,
+    limits: tuple[float, float],
+) -> tuple[AxesImage, list[Axes]]:
+    """Draw the three central slices of a map in grey, and of values on its grid in colour.
+
+    Parameters
+    ----------
+    figure : Figure
+        Where to draw.
+    density : DensityMap
+    values : ndarray of float32, shape of the map
+        NaN where there is none.
+    colormap : Colormap
+    limits : tuple of float
+        Values at the ends of the colours.
+
+    Returns
+    -------
+    AxesImage
+        One of the coloured slices, for the colour bar.
+    list of Axes
+        The axes of all coloured slices.
+    """
     grid = density.grid
     lengths = dict(zip("xyz", grid.box, strict=True))
     ratios = [lengths[across] for _, _, _, across, _ in _VIEWS]
@@ -132,19 +169,18 @@ def draw_slices(
         top.imshow(_central_slice(density.data, axis), cmap="gray_r", vmin=low, vmax=high, **place)
         top.set_title(f"{plane}, {normal} = {position:.0f} Å", fontsize=10)
         colored = bottom.imshow(
-            _central_slice(scale.data, axis),
-            cmap=scale_colormap(),
-            vmin=min_scale,
-            vmax=1.0,
+            _central_slice(values, axis),
+            cmap=colormap,
+            vmin=limits[0],
+            vmax=limits[1],
             interpolation="nearest",
             **place,
         )
         bottom.set_xlabel(f"{across} (Å)")
         for row in (top, bottom):
             row.set_ylabel(f"{up} (Å)")
-    bar = figure.colorbar(colored, ax=axes[1, :], extend="min", shrink=0.9, pad=0.02)
-    bar.set_label("local scale")
     figure.suptitle(density.name)
+    return colored, list(axes[1])
 
 
 def draw_scale_histogram(

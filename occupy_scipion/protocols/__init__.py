@@ -1,5 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+from occupy_scipion.protocols.protocol_blocks import OccupyProtBlocks
+from occupy_scipion.protocols.protocol_local_resolution import OccupyProtLocalResolution
 from occupy_scipion.protocols.protocol_local_scale import OccupyProtLocalScale
 from occupy_scipion.protocols.protocol_modify_map import OccupyProtModifyMap
+from occupy_scipion.protocols.protocol_region_occupancy import OccupyProtRegionOccupancy
 
-__all__ = ["OccupyProtLocalScale", "OccupyProtModifyMap"]
+__all__ = [
+    "OccupyProtBlocks",
+    "OccupyProtLocalResolution",
+    "OccupyProtLocalScale",
+    "OccupyProtModifyMap",
+    "OccupyProtRegionOccupancy",
+]

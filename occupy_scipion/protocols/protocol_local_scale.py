@@ -15,13 +15,12 @@ from occupy_scipion.convert import (
     isSetOfVolumes,
     iterVolumes,
     paramsFromForm,
-    volumeProblem,
 )
-from occupy_scipion.protocols.protocol_base import SCALE, OccupyProtBase
-from occupy_scipion.record import readRecord
+from occupy_scipion.protocols.protocol_scale_base import SCALE, OccupyProtScaleBase
+from occupy_scipion.scale_record import ScaleRecord
 
 
-class OccupyProtLocalScale(OccupyProtBase):
+class OccupyProtLocalScale(OccupyProtScaleBase):
     """Estimates the local scale (occupancy) of cryo-EM maps, and the confidence that a voxel is
     not solvent.
 
@@ -69,17 +68,19 @@ class OccupyProtLocalScale(OccupyProtBase):
 
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertAllSteps(self):
-        # All that changes a result is an argument: a finished step is run again with Continue
-        # only when its arguments changed or one of its files is gone.
-        scale = asdict(paramsFromForm(self, ScaleParams))
+        # All that changes a result is an argument, see OccupyProtBase.
+        items, *others = self._scaleArguments()
+        for item in items:
+            self._insertFunctionStep(self.scaleStep, *item, *others, needsGPU=False)
+        self._insertOutputStep()
+
+    def _outputArguments(self):
+        return json.dumps(self._scaleArguments())
+
+    def _scaleArguments(self):
+        items = [[folder, asdict(VolumeSource.of(volume))] for folder, volume in self._iterInput()]
         masks = self._givenMaps("solventDefinition", "targetMask")
-        items = []
-        for folder, volume in self._iterInput():
-            items.append([folder, asdict(VolumeSource.of(volume))])
-            self._insertFunctionStep(self.scaleStep, *items[-1], masks, scale, needsGPU=False)
-        self._insertFunctionStep(
-            self.createOutputStep, json.dumps([items, masks, scale]), needsGPU=False
-        )
+        return items, masks, asdict(paramsFromForm(self, ScaleParams))
 
     # --------------------------- STEPS functions -------------------------------------------------
     def scaleStep(self, folder, source, masks, scale):
@@ -97,7 +98,7 @@ class OccupyProtLocalScale(OccupyProtBase):
             # Pictures take longer than a small map; of a set, the viewer draws them.
             plot=not isSetOfVolumes(self.inputVolumes.get()),
         )
-        return self._runOccupy(job).allFiles()
+        return self._runScale(job)
 
     def createOutputStep(self, arguments):
         if isSetOfVolumes(self.inputVolumes.get()):
@@ -112,7 +113,7 @@ class OccupyProtLocalScale(OccupyProtBase):
 
     def _outputVolumes(self):
         ((folder, volume),) = self._iterInput()
-        record = readRecord(folder)
+        record = ScaleRecord.of(folder)
         outputs = {
             "scaleVolume": self._newVolume(volume, record.files["scale"]),
             "confidenceVolume": self._newVolume(volume, record.files["confidence"]),
@@ -127,7 +128,7 @@ class OccupyProtLocalScale(OccupyProtBase):
             for name, suffix in (("scaleVolumes", "scale"), ("confidenceVolumes", "confidence"))
         }
         for folder, volume in self._iterInput():
-            record = readRecord(folder)
+            record = ScaleRecord.of(folder)
             for output, key in zip(sets.values(), ("scale", "confidence"), strict=True):
                 item = self._newVolume(volume, record.files[key])
                 item.setObjId(volume.getObjId())
@@ -145,21 +146,14 @@ class OccupyProtLocalScale(OccupyProtBase):
         obj = self.inputVolumes.get()
         if obj is None:
             return []  # the form says it already
-        if not (isinstance(obj, Volume) or isSetOfVolumes(obj)):
-            return [
-                f"The input is a {obj.getClassName()}, but must be a volume, a set of volumes or "
-                "3D classes."
-            ]
-        volumes = list(iterVolumes(obj))
-        if not volumes:
-            return ["The input set is empty; give one with volumes."]
-        errors = [problem for volume in volumes for problem in volumeProblem(volume)]
+        errors = self._inputProblems(obj)
         if errors:
             return errors
+        volume = next(iterVolumes(obj))
         return [
-            *paramsFromForm(self, ScaleParams).problems(gridOf(volumes[0])),
-            *self._checkMask("solventDefinition", volumes[0]),
-            *self._checkMask("targetMask", volumes[0]),
+            *paramsFromForm(self, ScaleParams).problems(gridOf(volume)),
+            *self._checkMask("solventDefinition", volume),
+            *self._checkMask("targetMask", volume),
         ]
 
     def _warnings(self):
@@ -187,12 +181,6 @@ class OccupyProtLocalScale(OccupyProtBase):
         return [records[0].methodSentence(maps)]
 
     # --------------------------- UTILS functions -------------------------------------------------
-    def _getWantedOutputs(self):
-        if isSetOfVolumes(self.inputVolumes.get()):
-            return ["scaleVolumes", "confidenceVolumes"]
-        mask = [] if self.solventDefScale.get() is None else ["solventMask"]
-        return ["scaleVolume", "confidenceVolume", *mask]
-
     def _iterInput(self):
         """Yield the folder for the results and the volume, for each volume of the input.
 
@@ -204,7 +192,7 @@ class OccupyProtLocalScale(OccupyProtBase):
             yield self._getExtraPath(f"volume_{item:03d}"), volume
 
     def _records(self):
-        records = [readRecord(folder) for folder, _ in self._iterInput()]
+        records = [ScaleRecord.of(folder) for folder, _ in self._iterInput()]
         return [record for record in records if record is not None]
 
     def getResultFolders(self):

@@ -15,8 +15,8 @@ from occupy_scipion.convert import (
     paramsFromForm,
     volumeProblem,
 )
-from occupy_scipion.protocols.protocol_base import OccupyProtBase
-from occupy_scipion.record import readRecord
+from occupy_scipion.protocols.protocol_scale_base import OccupyProtScaleBase
+from occupy_scipion.scale_record import ScaleRecord
 
 MODIFY = ModifyParams()
 MASKS = {"no": None, "attenuation": "attenuated", "sigmoid": "sigmoid"}
@@ -33,7 +33,7 @@ OUTPUTS = {
 """Names of the outputs by what was done to the map."""
 
 
-class OccupyProtModifyMap(OccupyProtBase):
+class OccupyProtModifyMap(OccupyProtScaleBase):
     """Modifies a map by its local scale: partial occupancy is amplified, attenuated or separated by
     a sigmoid, and the solvent is kept as it is or suppressed.
 
@@ -171,23 +171,27 @@ class OccupyProtModifyMap(OccupyProtBase):
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertAllSteps(self):
         # All that changes a result is an argument, see OccupyProtBase.
-        volume = self._inputVolume()
-        source = asdict(VolumeSource.of(volume, withHalfMaps=True))
-        scale = asdict(paramsFromForm(self, ScaleParams))
-        modify = asdict(self._modifyParams())
-        given = self._givenMaps("inputScale", "solventDefinition")
+        source, given, scale, modify = self._modifyArguments()
         if "inputScale" not in given:
             # Apart from the modification, for another power or pivot needs no new estimate.
-            plain = asdict(VolumeSource.of(volume))
+            plain = asdict(VolumeSource.of(self._inputVolume()))
             self._insertFunctionStep(self.scaleStep, plain, given, scale, needsGPU=False)
         self._insertFunctionStep(self.modifyStep, source, given, scale, modify, needsGPU=False)
-        arguments = json.dumps([source, given, scale, modify, self._maskChoice()])
-        self._insertFunctionStep(self.createOutputStep, arguments, needsGPU=False)
+        self._insertOutputStep()
+
+    def _outputArguments(self):
+        return json.dumps([*self._modifyArguments(), self._maskChoice()])
+
+    def _modifyArguments(self):
+        source = asdict(VolumeSource.of(self._inputVolume(), withHalfMaps=True))
+        given = self._givenMaps("inputScale", "solventDefinition")
+        scale = asdict(paramsFromForm(self, ScaleParams))
+        return source, given, scale, asdict(self._modifyParams())
 
     # --------------------------- STEPS functions -------------------------------------------------
     def scaleStep(self, source, given, scale):
         job = self._newJob(SCALE_FOLDER, source, given, scale=ScaleParams(**scale))
-        return self._runOccupy(job).allFiles()
+        return self._runScale(job)
 
     def modifyStep(self, source, given, scale, modify):
         job = self._newJob(
@@ -200,7 +204,7 @@ class OccupyProtModifyMap(OccupyProtBase):
         if job.scale_map is None:
             made = self._record(SCALE_FOLDER).files["scale"]
             job = replace(job, scale_map=made)
-        return self._runOccupy(job).allFiles()
+        return self._runScale(job)
 
     def createOutputStep(self, arguments):
         volume, record, outputs = self._inputVolume(), self._record(MODIFIED_FOLDER), {}
@@ -299,11 +303,6 @@ class OccupyProtModifyMap(OccupyProtBase):
         return [self._scaleRecord().methodSentence("the map"), record.modificationSentence()]
 
     # --------------------------- UTILS functions -------------------------------------------------
-    def _getWantedOutputs(self):
-        kinds = [output.kind for output in self._modifyParams().kinds()]
-        mask = [] if self._maskChoice() == "no" else ["subtractionMask"]
-        return [*(name for kind, name in OUTPUTS.items() if kind in kinds), *mask]
-
     def _inputVolume(self):
         return next(iterVolumes(self.inputVolume.get()))
 
@@ -323,7 +322,7 @@ class OccupyProtModifyMap(OccupyProtBase):
         return self.getEnumText("subtractionMaskOf")
 
     def _record(self, folder):
-        return readRecord(self._getExtraPath(folder))
+        return ScaleRecord.of(self._getExtraPath(folder))
 
     def _scaleRecord(self):
         """The record of the estimate, or of the modification when the scale was given."""

@@ -11,7 +11,7 @@ from occupy_core.maps.mrc import read_map
 from occupy_core.occupancy import ModifyParams, modification_curves
 from occupy_core.report.plots import draw_modification, draw_scale_histogram, draw_solvent_model
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
-from occupy_scipion.record import TITLES, readRecord
+from occupy_scipion.scale_record import TITLES, ScaleRecord
 from occupy_scipion.viewers.slices import AXES, MIN_SCALE, SliceBrowser, figureSize
 
 _BINS = 50
@@ -75,7 +75,7 @@ class OccupyViewer(EmProtocolViewer):
 
         def handler(paramName=None):
             folders = list(self._folders)
-            record = readRecord(folders[self._chosen()]) if folders else None
+            record = ScaleRecord.of(folders[self._chosen()]) if folders else None
             if record is None:
                 return [self.errorMessage("The result of this volume is not ready.", "No result")]
             return show(record)

@@ -224,3 +224,20 @@ def test_a_table_that_lacks_volumes_is_refused(ensemble):
 def test_thresholds_that_hardly_any_voxel_reaches_are_told(ensemble):
     with pytest.raises(EstimationError, match="No voxel is on in more than 50 %"):
         binarize(ensemble, BlocksParams(threshold=1.45, union_fraction=0.5))
+
+
+def test_the_frequency_is_the_part_of_the_volumes_in_which_a_voxel_is_on(ensemble):
+    occupied = binarize(ensemble)
+    frequency = occupied.frequency
+    assert frequency.grid == ensemble.grid
+    on = unpack(occupied.bits.words, occupied.n_volumes)
+    flat = frequency.data.ravel()
+    np.testing.assert_allclose(flat[occupied.voxels], on.mean(axis=1), rtol=1e-6)
+    assert np.count_nonzero(flat) == len(occupied.voxels)
+
+
+def test_inverted_volumes_are_told(ensemble):
+    inverted = [ensemble.read(i) for i in range(12)]
+    inverted = [density.with_data(-density.data) for density in inverted]
+    with pytest.raises(EstimationError, match=r"In 12 of 12 volumes .* multiply the volumes by -1"):
+        binarize(Ensemble(inverted))

@@ -222,3 +222,10 @@ def test_the_sketch_does_not_depend_on_the_threads(n_threads):
     for field in dataclasses.fields(expected):
         a, b = getattr(expected, field.name), getattr(found, field.name)
         np.testing.assert_array_equal(a, b, err_msg=field.name)
+
+
+def test_a_sample_is_drawn_where_it_is_asked_for():
+    known = ellipsoids(24, 80, n_blocks=3, seed=5, noise=0.1, agreeing=None)
+    whole, sampled = sketch(known), sketch(known, subsample=3)
+    assert sampled.n_sampled == -(-whole.n_screened // 3)
+    assert errors(known, sampled).max() == 0

@@ -12,6 +12,7 @@ from occupy_core.errors import (
     ParameterError,
 )
 from occupy_core.maps import DensityMap, Grid
+from occupy_core.maps.binning import bin_map, binned_grid, unbin
 from occupy_core.maps.ensemble import Ensemble, natural_key, open_ensemble
 from occupy_core.maps.threads import threads
 
@@ -150,3 +151,52 @@ def test_folders_without_maps_are_refused(tmp_path):
         open_ensemble(tmp_path)
     with pytest.raises(MapFormatError, match="does not exist"):
         open_ensemble(tmp_path / "missing")
+
+
+# ---- names and bins
+
+
+def test_volumes_can_be_named(folder):
+    paths = open_ensemble(folder).paths
+    names = [f"class {i}" for i in range(12)]
+    ensemble = Ensemble(paths, names=names)
+    assert ensemble.names == tuple(names)
+    assert ensemble.read(3).name == "class 3"
+    with pytest.raises(ParameterError, match="11 names are given for 12 volumes"):
+        Ensemble(paths, names=names[1:])
+    with pytest.raises(ParameterError, match="Two volumes are called class 1;"):
+        Ensemble(paths, names=["class 1", *names[1:]])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(8, 12, 10), (9, 11, 7)])
+def test_bins_average_cubes_and_lie_where_the_cubes_do(shape, n):
+    grid = Grid(shape, (1.0, 2.0, 3.0), (-4.0, 0.5, 9.0))
+    data = np.random.default_rng(0).random(shape, dtype=np.float32)
+    binned = bin_map(DensityMap(data, grid, "x"), n)
+    assert binned.grid == binned_grid(grid, n)
+    assert binned.grid.shape == tuple(-(-edge // n) for edge in shape)
+    assert binned.data[1, 2, 1] == pytest.approx(
+        data[n : 2 * n, 2 * n : 3 * n, n : 2 * n].mean(), rel=1e-5
+    )
+    middle = (n - 1) / 2
+    assert binned.grid.position((1, 2, 0)) == pytest.approx(
+        grid.position((n + middle, 2 * n + middle, middle))
+    )
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_what_is_binned_and_brought_back_is_the_same_where_cubes_are_constant(n):
+    rng = np.random.default_rng(1)
+    coarse = rng.random((4, 3, 5), dtype=np.float32)
+    shape = (4 * n - 1, 3 * n, 5 * n - n + 1)
+    fine = unbin(coarse, n, shape)
+    assert fine.shape == shape
+    again = bin_map(DensityMap(fine, Grid(shape, (1.0, 1.0, 1.0))), n)
+    np.testing.assert_allclose(again.data, coarse, rtol=1e-6)
+
+
+def test_a_binned_ensemble_reads_binned_volumes(folder):
+    paths = open_ensemble(folder).paths
+    with pytest.raises(ParameterError, match="bin is 2, but of a box of 9 x 10 x 11"):
+        Ensemble(paths, bin=2)

@@ -244,3 +244,12 @@ def test_progress_comes_to_its_end(known):
     assert fractions == sorted(fractions)
     assert seen[-1] == (1.0, "done")
     assert {"thresholds", "co-occupancy", "masks", "occupancies"} <= {text for _, text in seen}
+
+
+def test_masks_of_soft_bodies_end_at_half_of_their_full_density():
+    known = ellipsoids((31, 34, 33), 150, n_blocks=4, seed=3, noise=0.1, softness=1.2)
+    found = find_blocks(ensemble_of(known))
+    scores = matched_jaccards(known.truth, masks(found))
+    assert scores.min() > 0.9
+    sizes = [len(block.voxels) for block in found.blocks]
+    assert sum(sizes) == pytest.approx(known.truth.sum(), rel=0.08)

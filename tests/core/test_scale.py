@@ -23,7 +23,8 @@ from occupy_core.occupancy.scale import (
 )
 
 GRID = Grid((48, 48, 48), (2.0, 2.0, 2.0), (-30.0, 12.5, 7.0), (3, -7, 11))
-OCC = ScaleParams(mode="occ")
+RES = ScaleParams(method="occupy")
+OCC = dataclasses.replace(RES, mode="occ")
 BOXES = [
     Grid.cubic(45, 2.0),
     Grid((40, 36, 54), (2.0, 2.0, 2.0), (5.0, 0.0, -3.0)),
@@ -42,7 +43,7 @@ def density():
 
 @pytest.fixture(scope="module", params=["res", "occ"])
 def result(request, density):
-    return estimate_scale(density, ScaleParams(mode=request.param))
+    return estimate_scale(density, dataclasses.replace(RES, mode=request.param))
 
 
 def core(body):
@@ -85,7 +86,7 @@ def test_the_partly_occupied_body_reads_its_occupancy(occupancy):
 @pytest.mark.parametrize("mode", ["res", "occ"])
 def test_any_box_reads_the_occupancy_too(grid, mode):
     density, (full, partial) = bodies(grid)
-    result = estimate_scale(density, ScaleParams(mode=mode))
+    result = estimate_scale(density, dataclasses.replace(RES, mode=mode))
     scale = result.scale.data
     assert result.scale.grid == grid
     ratio = np.median(scale[core(partial)]) / np.median(scale[core(full)])
@@ -96,7 +97,7 @@ def test_any_box_reads_the_occupancy_too(grid, mode):
 @pytest.mark.parametrize("factor", [0.125, 1024.0, 3.7])
 def test_scale_does_not_depend_on_the_grey_scale(density, result, factor):
     other = density.with_data(np.float32(factor) * density.data)
-    again = estimate_scale(other, ScaleParams(mode=result.params.mode))
+    again = estimate_scale(other, dataclasses.replace(RES, mode=result.params.mode))
     if factor == 3.7:
         np.testing.assert_allclose(again.scale.data, result.scale.data, atol=1e-5)
     else:
@@ -107,7 +108,7 @@ def test_scale_does_not_depend_on_the_grey_scale(density, result, factor):
 
 def test_solvent_far_from_zero_is_told(density):
     lifted = density.with_data(density.data + density.data.max(), "lifted")
-    result = estimate_scale(lifted)
+    result = estimate_scale(lifted, RES)
     assert any("The solvent of lifted lies at" in warning for warning in result.warnings)
     assert result.scale.data.min() > 0.4  # the scale is relative to zero, not to solvent
 
@@ -115,16 +116,16 @@ def test_solvent_far_from_zero_is_told(density):
 @pytest.mark.parametrize("axes", list(itertools.permutations(range(3)))[1:])
 def test_scale_turns_with_the_axes_of_the_map(density, axes):
     turned = DensityMap(density.data.transpose(axes), Grid.cubic(48, 2.0))
-    result = estimate_scale(turned)
-    reference = estimate_scale(density)
+    result = estimate_scale(turned, RES)
+    reference = estimate_scale(density, RES)
     assert result.full_scale == reference.full_scale
     assert np.array_equal(result.scale.data, reference.scale.data.transpose(axes))
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_scale_of_a_mirrored_map_differs_by_the_tile_grid_only(density, axis):
-    mirrored = estimate_scale(density.with_data(np.flip(density.data, axis)))
-    reference = estimate_scale(density)
+    mirrored = estimate_scale(density.with_data(np.flip(density.data, axis)), RES)
+    reference = estimate_scale(density, RES)
     assert mirrored.full_scale == pytest.approx(reference.full_scale, rel=0.1)
     products = (
         np.flip(mirrored.scale.data, axis) * mirrored.full_scale,
@@ -138,15 +139,17 @@ def test_scale_of_a_mirrored_map_differs_by_the_tile_grid_only(density, axis):
 
 def test_solvent_around_the_box_changes_nothing_inside(density):
     padded = np.pad(density.data, 12, mode="reflect")
-    outer = estimate_scale(DensityMap(padded, Grid.cubic(72, 2.0)), ScaleParams(s0=True))
-    inner = estimate_scale(density, ScaleParams(s0=True))
+    outer = estimate_scale(
+        DensityMap(padded, Grid.cubic(72, 2.0)), dataclasses.replace(RES, s0=True)
+    )
+    inner = estimate_scale(density, dataclasses.replace(RES, s0=True))
     assert np.array_equal(outer.scale.data[12:-12, 12:-12, 12:-12], inner.scale.data)
 
 
 def test_result_is_the_same_for_any_number_of_threads(density, result):
     for n in (1, 3):
         with threads(n):
-            again = estimate_scale(density, ScaleParams(mode=result.params.mode))
+            again = estimate_scale(density, dataclasses.replace(RES, mode=result.params.mode))
         assert np.array_equal(again.scale.data, result.scale.data)
         assert np.array_equal(again.confidence.data, result.confidence.data)
 
@@ -165,7 +168,7 @@ def test_large_boxes_are_estimated_on_fewer_voxels_and_come_back_in_place(densit
 
 
 def test_simple_normalisation_is_by_the_maximum(density):
-    result = estimate_scale(density, ScaleParams(s0=True))
+    result = estimate_scale(density, dataclasses.replace(RES, s0=True))
     assert result.full_scale == pytest.approx(result.params.tau * density.data.max(), rel=1e-6)
     assert result.tiles is None
 
@@ -213,7 +216,7 @@ def test_target_mask_follows_recalibration_and_down_sampling(density):
 def test_empty_target_mask_is_refused(density):
     mask = density.with_data(np.zeros(GRID.shape), "target")
     with pytest.raises(EstimationError, match=r"target mask target has no voxel above 0\.5"):
-        estimate_scale(density, target_mask=mask)
+        estimate_scale(density, RES, target_mask=mask)
 
 
 def test_solvent_definition_can_be_made_from_the_scale(density):
@@ -228,7 +231,7 @@ def test_solvent_definition_can_be_made_from_the_scale(density):
 
 
 def test_two_solvent_definitions_are_refused(density):
-    params = ScaleParams(solvent_def_scale=0.4)
+    params = dataclasses.replace(RES, solvent_def_scale=0.4)
     with pytest.raises(ParameterError, match="are both given; give one of them"):
         estimate_scale(density, params, solvent_definition=density)
 
@@ -245,19 +248,21 @@ def test_solvent_definition_works_with_down_sampling(density):
 def test_masks_on_another_grid_are_refused(density, what):
     other = DensityMap(np.ones((48, 48, 48)), Grid.cubic(48, 2.2), "mask")
     with pytest.raises(GridMismatchError, match=f"The {what.replace('_', ' ')} mask has a voxel"):
-        estimate_scale(density, **{what: other})
+        estimate_scale(density, RES, **{what: other})
 
 
 def test_confidence_alone_equals_that_of_the_estimate(density, result):
-    solvent, confidence = estimate_confidence(density, ScaleParams(mode=result.params.mode))
+    solvent, confidence = estimate_confidence(
+        density, dataclasses.replace(RES, mode=result.params.mode)
+    )
     assert np.array_equal(confidence.data, result.confidence.data)
     assert solvent.sigma == result.solvent.sigma
     with pytest.raises(ParameterError):
-        estimate_confidence(density, ScaleParams(kernel_size=2))
+        estimate_confidence(density, dataclasses.replace(RES, kernel_size=2))
 
 
 def test_confidence_alone_of_a_large_box_lies_on_the_map(density):
-    _, confidence = estimate_confidence(density, ScaleParams(max_box=32))
+    _, confidence = estimate_confidence(density, dataclasses.replace(RES, max_box=32))
     assert confidence.grid == density.grid
 
 
@@ -270,9 +275,18 @@ def test_processing_maps_are_the_map_and_its_low_pass(density):
 @pytest.mark.parametrize(
     ("params", "sentence"),
     [
-        (ScaleParams(kernel_size=3), "The kernel is only 3 voxels .* give a kernel of 5"),
-        (ScaleParams(kernel_size=9, kernel_radius=2.0), "The kernel radius is only 2.00 voxels"),
-        (ScaleParams(lowpass=12.0, resolution=9.0), "The resolution of 9 Å has no effect"),
+        (
+            dataclasses.replace(RES, kernel_size=3),
+            "The kernel is only 3 voxels .* give a kernel of 5",
+        ),
+        (
+            dataclasses.replace(RES, kernel_size=9, kernel_radius=2.0),
+            "The kernel radius is only 2.00 voxels",
+        ),
+        (
+            dataclasses.replace(RES, lowpass=12.0, resolution=9.0),
+            "The resolution of 9 Å has no effect",
+        ),
     ],
 )
 def test_unwise_parameters_are_told(density, params, sentence):
@@ -282,7 +296,7 @@ def test_unwise_parameters_are_told(density, params, sentence):
 
 def test_dark_content_is_refused_with_the_remedy(density):
     with pytest.raises(EstimationError, match="must be positive; multiply the map by -1"):
-        estimate_scale(density.with_data(-density.data - 1))
+        estimate_scale(density.with_data(-density.data - 1), RES)
 
 
 @pytest.mark.parametrize("value", [np.nan, -np.inf])
@@ -290,7 +304,7 @@ def test_not_a_number_is_refused(density, value):
     data = density.data.copy()
     data[0, 0, 0] = value
     with pytest.raises(EstimationError, match="contains NaN or Inf"):
-        estimate_scale(density.with_data(data))
+        estimate_scale(density.with_data(data), RES)
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 3), (8, 8, 8), (5, 20, 20), (12, 13, 14)])
@@ -299,7 +313,7 @@ def test_tiny_boxes_give_finite_results(shape, voxel_size):
     data = np.random.default_rng(1).random(shape, dtype=np.float32)
     density = DensityMap(data, Grid(shape, (voxel_size,) * 3))
     for mode in ("res", "occ"):
-        result = estimate_scale(density, ScaleParams(mode=mode))
+        result = estimate_scale(density, dataclasses.replace(RES, mode=mode))
         assert np.isfinite(result.scale.data).all()
         assert np.isfinite(result.confidence.data).all()
 
@@ -307,7 +321,7 @@ def test_tiny_boxes_give_finite_results(shape, voxel_size):
 @pytest.mark.parametrize("factor", [1e-20, 1e-6, 1e6, 1e20])
 def test_huge_grey_ranges_give_finite_results(density, result, factor):
     other = density.with_data(density.data * np.float32(factor))
-    again = estimate_scale(other, ScaleParams(mode=result.params.mode))
+    again = estimate_scale(other, dataclasses.replace(RES, mode=result.params.mode))
     np.testing.assert_allclose(again.scale.data, result.scale.data, atol=1e-4)
     assert np.isfinite(again.confidence.data).all()
     assert abs(again.confidence.data.mean() - result.confidence.data.mean()) < 0.05
@@ -326,7 +340,7 @@ def test_masked_map_gives_a_warning_and_a_usable_result(density):
 
 def test_progress_rises_from_zero_to_one(density):
     told = []
-    estimate_scale(density, progress=lambda fraction, text: told.append((fraction, text)))
+    estimate_scale(density, RES, progress=lambda fraction, text: told.append((fraction, text)))
     fractions = [fraction for fraction, _ in told]
     assert fractions[0] == 0
     assert fractions[-1] == 1

@@ -47,6 +47,9 @@ def test_without_a_common_full_region_the_nearest_is_taken_and_told():
     found = normalise(amplitudes, covariances(0.01 * np.ones((2, 3))), np.array([5, 5, 5]))
     assert found.members == (1,)
     assert any("No region is full in all maps" in note for note in found.notes)
+    assert found.flags == ("no full reference",)
+    errors = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
+    assert (errors >= 0.1 * found.values).all()
 
 
 def test_unmeasured_regions_stay_unknown():

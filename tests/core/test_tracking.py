@@ -6,6 +6,7 @@ import scipy.stats
 from ensembles import ellipsoids, matched_jaccards
 
 from occupy_core.blocks import BlocksParams, apply_rule, find_blocks, subset
+from occupy_core.blocks.rules import rule_names
 from occupy_core.blocks.tracking import _kind, _parents, _relations
 from occupy_core.errors import ParameterError
 from occupy_core.maps import DensityMap, Grid
@@ -263,3 +264,11 @@ def test_subsets_are_the_volumes_for_which_the_rule_holds(known, result, order):
     expected = known.presence[:, 2] & ~known.presence[:, 4]
     assert chosen == tuple(f"vol_{i}" for i in np.flatnonzero(expected))
     assert 0 < len(chosen) < len(known)
+
+
+def test_the_names_in_a_rule_are_known_without_the_blocks():
+    assert rule_names("not (B3 > 0.7 or 0.2 < B1_on <= B3)") == ("B3", "B1_on")
+    with pytest.raises(ParameterError, match="lacks a comparison"):
+        rule_names("B3 and B1")
+    with pytest.raises(ParameterError, match="names 'and'"):
+        rule_names("and > 0.5")

@@ -28,8 +28,8 @@ class Entry:
         with np.load(shared / "reference" / "occupy_0.1.13" / f"{name}.npz") as stored:
             self.peer = {key: stored[key] for key in stored}
         self.inside = inscribed_ellipsoid(self.density.grid.shape)
-        self.res = estimate_scale(self.density)
-        self.occ = estimate_scale(self.density, ScaleParams(mode="occ"))
+        self.res = estimate_scale(self.density, ScaleParams(method="occupy"))
+        self.occ = estimate_scale(self.density, ScaleParams(method="occupy", mode="occ"))
 
     def compare(self, data, key):
         """Return the correlation and the median difference inside the inscribed sphere."""
@@ -90,7 +90,7 @@ def test_numbers_are_those_of_the_log_of_occupy(entry):
 
 def test_masked_entry_gives_a_warning_and_a_usable_result(shared):
     density = read_map(shared / "data" / "maps" / "emd_3488.mrc")
-    result = estimate_scale(density, ScaleParams(mode="occ"))
+    result = estimate_scale(density, ScaleParams(method="occupy", mode="occ"))
     (warning,) = result.warnings
     assert "71% of the voxels of emd_3488 have exactly one value" in warning
     assert result.solvent.suspect

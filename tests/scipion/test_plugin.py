@@ -17,7 +17,11 @@ import pyworkflow
 import pyworkflow.protocol.params as params
 
 import occupy_scipion
+from occupy_core.blocks.params import BlocksParams
 from occupy_core.occupancy import ModifyParams, ScaleParams
+from occupy_core.regions.chains import ChainParams
+from occupy_core.regions.masks import RegionParams
+from occupy_core.resolution.result import ResolutionParams
 from occupy_scipion.constants import OCCUPY_PYTHON
 from occupy_scipion.convert import formName, formValue, paramsFromForm
 
@@ -26,22 +30,43 @@ FORMS = (
     ("OccupyProtLocalScale", ScaleParams, {}),
     ("OccupyProtModifyMap", ScaleParams, {"mode": "occ"}),  # maps are modified by occupancy
     ("OccupyProtModifyMap", ModifyParams, {}),
+    ("OccupyProtLocalResolution", ResolutionParams, {}),
+    ("OccupyProtRegionOccupancy", ChainParams, {}),
+    ("OccupyProtRegionOccupancy", RegionParams, {}),
+    ("OccupyProtBlocks", BlocksParams, {}),
 )
+VIEWERS = {
+    "OccupyProtLocalScale": "OccupyViewer",
+    "OccupyProtModifyMap": "OccupyViewer",
+    "OccupyProtLocalResolution": "OccupyResolutionViewer",
+    "OccupyProtRegionOccupancy": "OccupyRegionsViewer",
+    "OccupyProtBlocks": "OccupyBlocksViewer",
+}
 
 
-@pytest.fixture(params=["OccupyProtLocalScale", "OccupyProtModifyMap"])
+@pytest.fixture(params=list(VIEWERS))
 def protocol(request, runner):
     return runner.new(request.param)
 
 
-def test_both_protocols_are_found():
+def test_all_protocols_are_found():
     found = pyworkflow.Config.getDomain().getProtocols()
-    assert {"OccupyProtLocalScale", "OccupyProtModifyMap"} <= set(found)
+    assert set(VIEWERS) <= set(found)
 
 
-def test_the_viewer_is_the_first_one_of_both_protocols(protocol):
+def test_the_sets_are_known_by_their_names():
+    found = pyworkflow.Config.getDomain().getObjects()
+    assert {"SetOfVolumeMasks", "SetOfRegionOccupancies", "RegionOccupancy"} <= set(found)
+
+
+def test_our_viewer_is_the_first_one_of_a_protocol(protocol):
     viewers = pyworkflow.Config.getDomain().findViewers(protocol, "tkinter")
-    assert viewers[0].__name__ == "OccupyViewer"
+    assert viewers[0].__name__ == VIEWERS[protocol.getClassName()]
+
+
+def test_possible_outputs_are_a_dictionary(protocol):
+    # Members of an Enum that have equal values would be one and the same.
+    assert isinstance(protocol._possibleOutputs, dict)
 
 
 def test_a_protocol_needs_no_other_program(protocol):
@@ -89,7 +114,7 @@ def test_every_parameter_is_explained_and_has_its_unit(protocol):
         if name in common or isinstance(param, params.Line | params.Group):
             continue
         # In a line, the line has the help.
-        inLine = re.search(r"\(voxels\)|power|pivot|tau", param.label.get(""))
+        inLine = re.search(r"\(voxels\)|\(Å\)|power|pivot|tau|^on$|^off$", param.label.get(""))
         assert param.help.get() or inLine, f"{name} has no help"
 
 
@@ -136,6 +161,9 @@ def test_the_tree_has_known_protocols_at_places_that_scipion_has():
     assert found == {
         "OccupyProtModifyMap": ("3D", "Postprocess"),
         "OccupyProtLocalScale": ("3D", "Analysis", "Heterogeneity"),
+        "OccupyProtRegionOccupancy": ("3D", "Analysis", "Heterogeneity"),
+        "OccupyProtBlocks": ("3D", "Analysis", "Heterogeneity"),
+        "OccupyProtLocalResolution": ("3D", "Analysis", "Resolution"),
     }
 
 

@@ -15,7 +15,7 @@ from pyworkflow.viewer import MessageView, TextView
 from scipion_project import read, two_bodies, write_mrc
 
 from occupy_core.maps.grid import DensityMap, Grid
-from occupy_scipion.record import readRecord
+from occupy_scipion.scale_record import ScaleRecord
 from occupy_scipion.viewers import OccupyViewer
 from occupy_scipion.viewers.slices import SliceBrowser
 
@@ -75,7 +75,7 @@ def test_the_slider_shows_the_slice_it_says(runner, modified, axis, index):
     viewer.axis.set("xyz".index(axis))
     plotter = shown(viewer, "showSlices")
     plotter.browser.slider.set_val(8)
-    record = readRecord(viewer.protocol._getExtraPath("modified"))
+    record = ScaleRecord.of(viewer.protocol._getExtraPath("modified"))
     confidence = read_file(record.files["confidence"])
     image = plotter.figure.axes[2].images[0].get_array()
     np.testing.assert_array_equal(image, confidence.take(7, axis=index))
@@ -115,7 +115,7 @@ def test_plots(runner, modified, name, text):
 
 def test_the_solvent_model_shown_is_the_one_that_was_used(runner, modified):
     for folder in ("scale", "modified"):
-        record = readRecord(modified._getExtraPath(folder))
+        record = ScaleRecord.of(modified._getExtraPath(folder))
         shown_model, used = record.solventModel(), record.values["limits"]
         assert shown_model.mean == used["solvent_mean"]
         assert shown_model.value_at_half_confidence == used["value_at_half_confidence"]

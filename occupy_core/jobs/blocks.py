@@ -1,0 +1,270 @@
+"""Run a search for blocks: volumes in, masks, tables, pictures and a record out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from occupy_core.blocks.binarize import OccupiedVoxels, binarize
+from occupy_core.blocks.communities import Communities, sketch_communities
+from occupy_core.blocks.expand import require_same_ensemble
+from occupy_core.blocks.find import BlocksResult, continue_from
+from occupy_core.blocks.state import (
+    load_communities,
+    load_occupied,
+    save_communities,
+    save_occupied,
+)
+from occupy_core.errors import ParameterError
+from occupy_core.jobs import blocks_tables as tables
+from occupy_core.jobs.blocks_job import BlocksJob, block_names, output_names
+from occupy_core.jobs.common import NOT_RECORDED, JobResult, read_record, staged_job
+from occupy_core.maps.binning import unbin
+from occupy_core.maps.ensemble import Ensemble
+from occupy_core.maps.grid import DensityMap
+from occupy_core.maps.mrc import write_map
+from occupy_core.progress import Progress, part, report
+from occupy_core.provenance import Checksums, versions
+from occupy_core.report import block_plots, plots
+from occupy_core.report.block_chimerax import BlockScene, write_block_scene
+from occupy_core.report.chimerax import quoted_path
+from occupy_core.staging import output_errors
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Fractions of the whole at which its parts end.
+_BINARIZED, _SKETCHED, _TRACKED = 0.45, 0.65, 0.92
+
+
+def run_blocks(job: BlocksJob, progress: Progress | None = None) -> JobResult:
+    """Find the blocks of an ensemble and write everything.
+
+    The outputs appear together when all are complete; a run that fails or is interrupted leaves
+    the output folder as it was. A rule that names a block that was not found is a warning, for the
+    rest must not be lost with it: the record then has no subset.
+
+    Parameters
+    ----------
+    job : BlocksJob
+        What to do.
+    progress : Progress, optional
+        Told the fraction done.
+
+    Returns
+    -------
+    JobResult
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is outside its limits.
+    MapFormatError, GridMismatchError, EstimationError
+        When a volume or the ensemble cannot be used.
+    OutputError
+        When an output exists (unless forced) or cannot be written.
+    """
+    names = output_names(job)
+    if job.chimerax:
+        quoted_path(job.outdir / names["result"])  # a name that ChimeraX cannot read
+    before = _masks_of(job.outdir / names["result"])
+    with staged_job(job, names) as (folder, recorded):
+        record = _Run(job, names, folder, progress).run(recorded)
+    for stale in before - set(names.values()):
+        (job.outdir / stale).unlink(missing_ok=True)
+    report(progress, 1.0, "done")
+    files = {key: job.outdir / name for key, name in names.items()}
+    return JobResult(files, record, tuple(record["warnings"]))
+
+
+def _masks_of(record: Path) -> set[str]:
+    """Return the masks that an earlier run left, of which a forced one may make fewer."""
+    if not record.exists():
+        return set()
+    try:
+        files = read_record(record).get("files", {})
+    except ParameterError:  # something else has that name; whether it is replaced is seen later
+        return set()
+    return {str(name) for key, name in files.items() if str(key).startswith("block_")}
+
+
+class _Run:
+    """One run of a job, writing into a staging folder."""
+
+    def __init__(
+        self, job: BlocksJob, names: dict[str, str], folder: Path, progress: Progress | None
+    ) -> None:
+        self._job = job
+        self._names = names
+        self._folder = folder
+        self._progress = progress
+
+    def run(self, recorded: list[str]) -> dict[str, Any]:
+        """Do the work and return the record; `recorded` collects warnings meanwhile."""
+        job = self._job
+        report(self._progress, 0.0, f"opening {len(job.volumes)} volumes")
+        ensemble = Ensemble(
+            job.volumes, voxel_size=job.voxel_size, names=job.names or None, bin=job.bin
+        )
+        checksums = Checksums(list(job.inputs.values()))
+        result = self._find(ensemble, recorded)
+        report(self._progress, _TRACKED, "writing")
+        recorded += result.warnings
+        for i, key in enumerate(self._add_masks(len(result.blocks))):
+            self._write_mask(ensemble, result, i, key)
+        save_occupied(self._folder / self._names["state_occupied"], result.occupied)
+        save_communities(self._folder / self._names["state_communities"], result.communities)
+        record = self._record(result, recorded)
+        self._write_tables(record)
+        if job.plot:
+            self._draw(ensemble, result, record)
+        if job.chimerax:
+            self._write_scene(record)
+        digests = checksums.result()
+        record["inputs"] = {
+            key: {"file": str(path), "sha256": digests[path]} for key, path in job.inputs.items()
+        }
+        self._write_text("result", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        return record
+
+    # --- the steps --------------------------------------------------------------------------------
+
+    def _find(self, ensemble: Ensemble, recorded: list[str]) -> BlocksResult:
+        params = self._job.blocks
+        occupied = self._occupied(ensemble, recorded)
+        if self._job.communities is not None:
+            communities = load_communities(self._job.communities)
+            self._require_fit(communities, occupied)
+        else:
+            progress = part(self._progress, _BINARIZED, _SKETCHED)
+            communities = sketch_communities(occupied, params, progress=progress)
+        progress = part(self._progress, _SKETCHED, _TRACKED)
+        return continue_from(ensemble, occupied, communities, params, progress=progress)
+
+    def _occupied(self, ensemble: Ensemble, recorded: list[str]) -> OccupiedVoxels:
+        job = self._job
+        if job.occupied is not None:
+            occupied = load_occupied(job.occupied)
+            require_same_ensemble(ensemble, occupied)
+            return occupied
+        table = None
+        if job.thresholds is not None:
+            table, remarks = tables.read_thresholds(job.thresholds, ensemble.names)
+            recorded += remarks
+        progress = part(self._progress, 0.0, _BINARIZED)
+        return binarize(ensemble, job.blocks, table=table, progress=progress)
+
+    def _require_fit(self, communities: Communities, occupied: OccupiedVoxels) -> None:
+        last = int(communities.seeds.max(initial=-1))
+        if communities.profiles.shape[1] != occupied.n_volumes or last >= len(occupied.voxels):
+            raise ParameterError(
+                f"The communities {self._job.communities} were not found in the occupied voxels "
+                f"{self._job.occupied}; give two files of one run."
+            )
+
+    # --- what is written --------------------------------------------------------------------------
+
+    def _add_masks(self, n: int) -> list[str]:
+        """Name the masks, before all other files, and return their keys."""
+        masks = block_names(self._job, n)
+        others = dict(self._names)
+        self._names.clear()  # in place: the caller moves the files by these names
+        self._names.update(masks | others)
+        return list(masks)
+
+    def _write_mask(self, ensemble: Ensemble, result: BlocksResult, index: int, key: str) -> None:
+        block = result.blocks[index]
+        grid = ensemble.full_grid
+        data = unbin(result.mask(index).data, ensemble.bin, grid.shape)
+        label = f"Block {block.name}: binary mask, {len(block.voxels)} voxels"
+        write_map(self._folder / self._names[key], DensityMap(data, grid), labels=(label,))
+
+    def _record(self, result: BlocksResult, recorded: list[str]) -> dict[str, Any]:
+        job = self._job
+        found = result.record()
+        params = found.pop("params")
+        resolved = ("threshold_rule", "smoothing", "correction", "min_distance")
+        record = {
+            "job": {k: v for k, v in job.to_dict().items() if k not in NOT_RECORDED},
+            "inputs": {},
+            "parameters": params | {key: found.pop(key) for key in resolved} | {"bin": job.bin},
+            "files": self._names,
+            **found,
+            "thresholds": tables.threshold_rows(result),
+            "table": tables.occupancy_rows(result, job.volumes),
+            "subset": None,
+        }
+        for entry, key in zip(record["blocks"], block_names(job, len(result.blocks)), strict=True):
+            entry["mask"] = self._names[key]
+        if job.where is not None:
+            record["subset"] = self._subset(record, recorded)
+        return record | {"warnings": recorded, "versions": versions()}
+
+    def _subset(self, record: dict[str, Any], recorded: list[str]) -> dict[str, Any] | None:
+        rule = str(self._job.where)
+        try:
+            rows = tables.choose(rule, record["table"], [b["name"] for b in record["blocks"]])
+        except ParameterError as error:
+            recorded += error.problems
+            del self._names["subset"]
+            return None
+        names = [row["volume"] for row in rows]
+        return {"where": rule, "volumes": names, "files": [row["file"] for row in rows]}
+
+    def _write_tables(self, record: dict[str, Any]) -> None:
+        blocks = [block["name"] for block in record["blocks"]]
+        columns = ["volume", "file", "state", *blocks, *(f"{block}_on" for block in blocks)]
+        self._write_table("occupancy", record["table"], columns)
+        self._write_table("thresholds", record["thresholds"], tables.THRESHOLD_COLUMNS)
+        self._write_table("relations", record["relations"], tables.RELATION_COLUMNS)
+        if record["subset"] is not None:
+            chosen = set(record["subset"]["volumes"])
+            rows = [row for row in record["table"] if row["volume"] in chosen]
+            self._write_table("subset", rows, columns)
+
+    def _draw(self, ensemble: Ensemble, result: BlocksResult, record: dict[str, Any]) -> None:
+        tracking = result.tracking
+        figure = plots.new_figure(8, 6)
+        block_plots.draw_heatmap(figure, tracking.occupancy, tracking.volumes, tracking.blocks)
+        self._save(figure, "heatmap")
+        figure = plots.new_figure(9, 3.7)
+        masks = [result.mask(i) for i in range(len(result.blocks))]
+        block_plots.draw_block_map(figure, result.occupied.frequency, masks)
+        self._save(figure, "map")
+        figure = plots.new_figure(6.5, 6.5)
+        block_plots.draw_block_graph(figure, record["blocks"], record["relations"])
+        self._save(figure, "graph")
+        figure = plots.new_figure(9, 6)
+        fractions = result.occupied.thresholds.on_fraction
+        shown = sorted(set(np.argsort(fractions, kind="stable")[[0, len(fractions) // 2, -1]]))
+        previews = [ensemble.read(int(i)) for i in shown]
+        block_plots.draw_thresholds(figure, record["thresholds"], previews)
+        self._save(figure, "thresholds_plot")
+
+    def _write_scene(self, record: dict[str, Any]) -> None:
+        job = self._job
+        named = [(b["name"], job.outdir / b["mask"]) for b in record["blocks"]]
+        heights = sorted(
+            (row["on_fraction"], i) for i, row in enumerate(record["thresholds"]) if row["used"]
+        )
+        shown = heights[-1][1]  # the volume with most in it shows where all blocks are
+        scene = BlockScene(
+            job.volumes[shown], float(record["thresholds"][shown]["threshold"]), named
+        )
+        with output_errors(job.outdir):
+            write_block_scene(self._folder / self._names["chimerax"], scene)
+
+    def _write_table(self, key: str, rows: Sequence[tables.Row], columns: Sequence[str]) -> None:
+        self._write_text(key, tables.table_text(rows, columns))
+
+    def _write_text(self, key: str, text: str) -> None:
+        with output_errors(self._job.outdir):
+            (self._folder / self._names[key]).write_text(text, encoding="utf-8")
+
+    def _save(self, figure: Figure, key: str) -> None:
+        with output_errors(self._job.outdir):
+            plots.save_figure(figure, self._folder / self._names[key])

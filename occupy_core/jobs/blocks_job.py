@@ -1,0 +1,181 @@
+"""What a search for blocks is: its files, its parameters and the names of what it writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from occupy_core.blocks.params import BlocksParams
+from occupy_core.blocks.rules import rule_names
+from occupy_core.errors import ParameterError
+from occupy_core.jobs.common import absolute, read_job_values
+from occupy_core.parameters import from_dict, to_dict
+
+_INPUTS = ("thresholds", "occupied", "communities")
+
+
+@dataclass(frozen=True)
+class BlocksJob:
+    """What to search and to write.
+
+    Parameters
+    ----------
+    volumes : tuple of Path
+        The volumes, in their order.
+    outdir : Path
+        Folder for everything that is written; made if missing.
+    name : str, optional
+        Added to the names of the outputs.
+    names : tuple of str
+        What the volumes are called; by default as their files.
+    thresholds : Path, optional
+        Table (csv) with a threshold for each volume, see `occupy_core.jobs.blocks_tables`.
+    occupied, communities : Path, optional
+        State of the first and of the second step, saved by an earlier job on the same volumes: that
+        step is not done again.
+    voxel_size : float, optional
+        Edge of the cubic voxels in Å, instead of what the headers say.
+    bin : int
+        Volumes are averaged over cubes of so many voxels along each edge; the masks are on the grid
+        of the volumes nevertheless.
+    blocks : BlocksParams
+        How blocks are found.
+    where : str, optional
+        Rule on the blocks by which volumes are chosen, such as ``B3 > 0.7 and B1 < 0.2``.
+    plot : bool
+        Draw figures.
+    chimerax : bool
+        Write the ChimeraX script.
+    threads : int, optional
+        Number of threads; all cores by default.
+    force : bool
+        Replace outputs that exist.
+    """
+
+    volumes: tuple[Path, ...]
+    outdir: Path = Path()
+    name: str | None = None
+    names: tuple[str, ...] = ()
+    thresholds: Path | None = None
+    occupied: Path | None = None
+    communities: Path | None = None
+    voxel_size: float | None = None
+    bin: int = 1
+    blocks: BlocksParams = field(default_factory=BlocksParams)
+    where: str | None = None
+    plot: bool = True
+    chimerax: bool = True
+    threads: int | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "volumes", tuple(absolute(path) for path in self.volumes))
+        for name in (*_INPUTS, "outdir"):
+            path = getattr(self, name)
+            if path is not None:
+                object.__setattr__(self, name, absolute(path))
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        """The files that are read: volumes_1, volumes_2 … and by the field that names them."""
+        found = {f"volumes_{i}": path for i, path in enumerate(self.volumes, start=1)}
+        others = {key: getattr(self, key) for key in _INPUTS}
+        return found | {key: path for key, path in others.items() if path is not None}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the job as plain values, for a JSON file that `load_job` reads."""
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], where: str = "the job") -> BlocksJob:
+        """Make a job from plain values; what is left out has its default."""
+        return from_dict(cls, values, where)
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each parameter outside its limits, as far as no map is needed."""
+        found = self.blocks.problems()
+        if not self.volumes:
+            found.append("No volume is given; give the volumes or their folder.")
+        if self.names and len(self.names) != len(self.volumes):
+            found.append(
+                f"{len(self.names)} names are given for {len(self.volumes)} volumes; give one for "
+                "each, or none."
+            )
+        if self.thresholds is not None and self.blocks.threshold is not None:
+            found.append(
+                f"Both the threshold {self.blocks.threshold:g} and the table {self.thresholds} are "
+                "given; leave out one of them."
+            )
+        if self.communities is not None and self.occupied is None:
+            found.append(
+                "Saved communities are given without the occupied voxels that they were found in; "
+                "give both."
+            )
+        if self.bin < 1:
+            found.append(f"bin is {self.bin} but must be at least 1.")
+        if self.voxel_size is not None and not self.voxel_size > 0:
+            found.append(f"The voxel size is {self.voxel_size} Å but must be a positive number.")
+        if self.threads is not None and self.threads < 1:
+            found.append(f"The number of threads is {self.threads} but must be at least 1.")
+        if self.name is not None and (os.sep in self.name or self.name in ("", ".", "..")):
+            found.append(
+                f"The name added to the outputs is '{self.name}' but must be part of a file name; "
+                "give the folder with --outdir."
+            )
+        return [*found, *_rule_problems(self.where)]
+
+
+def load_job(path: Path) -> BlocksJob:
+    """Read a job from a params.json or from the record of an earlier run.
+
+    Raises
+    ------
+    ParameterError
+        When the file cannot be read or is neither.
+    """
+    return BlocksJob.from_dict(read_job_values(path), str(path))
+
+
+def output_names(job: BlocksJob) -> dict[str, str]:
+    """Return the names of the files that a job writes besides the masks, by what they are."""
+    x = "" if job.name is None else f"_{job.name}"
+    names = {
+        "occupancy": f"occupancy{x}.csv",
+        "thresholds": f"thresholds{x}.csv",
+        "relations": f"relations{x}.csv",
+        "state_occupied": f"state_occupied{x}.npz",
+        "state_communities": f"state_communities{x}.npz",
+    }
+    if job.where is not None:
+        names["subset"] = f"subset{x}.csv"
+    if job.plot:
+        names |= {
+            "heatmap": f"heatmap{x}.png",
+            "map": f"map{x}.png",
+            "graph": f"graph{x}.png",
+            "thresholds_plot": f"thresholds{x}.png",
+        }
+    if job.chimerax:
+        names["chimerax"] = f"blocks{x}.cxc"
+    # The record comes last: when it is there, everything is.
+    return {**names, "result": f"blocks{x}.json"}
+
+
+def block_names(job: BlocksJob, n: int) -> dict[str, str]:
+    """Return the names of the masks of `n` blocks."""
+    x = "" if job.name is None else f"_{job.name}"
+    return {f"block_{i:03d}": f"block_{i:03d}{x}.mrc" for i in range(1, n + 1)}
+
+
+def _rule_problems(rule: str | None) -> list[str]:
+    """Return what is wrong with a rule as far as the blocks need not be known."""
+    if rule is None:
+        return []
+    try:
+        rule_names(rule)
+    except ParameterError as error:
+        return list(error.problems)
+    return []

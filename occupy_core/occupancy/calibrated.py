@@ -1,0 +1,376 @@
+"""Calibrated local scale: the largest density around each voxel, read as occupancy.
+
+A maximum rises with noise, with the size of the ball and with the sampling, and the density of a
+full region is not one number. All of this is measured on the map itself. Where the map is full, its
+density is lowered to a share q and noise is added back:
+
+    s_q = q s + sqrt(1 - q²) n,
+
+n independent noise with the spectrum of that of the map. Signal is then q times what it was and
+noise has the variance it had, so s_q is what this region would show at the occupancy q. The median
+of its local maxima against q is a curve that turns maxima into occupancies: 0 at the floor of the
+noise, 1 at the median of full density. `docs/method.md` has the details.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occupy_core.errors import EstimationError
+from occupy_core.maps.filters import gaussian_filter, map_linearly, maximum_filter
+from occupy_core.maps.fourier import coloured_noise
+from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
+from occupy_core.occupancy.cells import Cells, Float64Array
+from occupy_core.occupancy.full_scale import kernel_footprint, mean_at_full_scale
+from occupy_core.occupancy.noise import (
+    CUBE,
+    Noise,
+    Solvent,
+    cubes_of,
+    find_solvent,
+    noise_of_halves,
+    noise_of_solvent,
+)
+from occupy_core.occupancy.params import ResolvedScale
+
+SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
+_BLUR = {"res": 8.0, "occ": 4.0}  # parts of the low-pass that the Gaussian has as its deviation
+_COARSE = 4.0  # the same for the map in which content is found
+_DENSE = 0.9  # quantile of content that stands for the inside of the molecule
+_INSIDE = 0.4  # of that density: the surface of the molecule; less than half, as most of it is convex
+_NEIGHBOURS = 1.0  # low-passes; deviation of the Gaussian over which levels are averaged
+_BANDWIDTH = 0.05  # of the logarithm of the level
+_SHARED = 1 / 3  # of the most frequent level: as frequent must the full one be
+_BELONGS = 0.15  # of the logarithm: what is this near the full level is full
+_TABLE = 2048
+_HIGH_FLOOR = 0.5
+_LEAST_FULL = 0.1
+_SEED = 3186
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """How local maxima were turned into occupancies.
+
+    Parameters
+    ----------
+    occupancy : tuple of float
+        Shares of full density that were tried.
+    density : tuple of float
+        Median local maximum at each, above the solvent level, grey units.
+    sigma : tuple of float
+        Standard deviation of a local maximum at each, from noise, grey units.
+    solvent_mean, noise_sigma : float
+        Level of the solvent and deviation of the noise of the smoothed map, grey units.
+    noise_origin : str
+        "solvent", "half maps" or "unknown".
+    spread : float
+        Deviation of the local maxima of full density, as a scale.
+    full_fraction : float
+        Part of the content that is taken as full.
+    """
+
+    occupancy: tuple[float, ...]
+    density: tuple[float, ...]
+    sigma: tuple[float, ...]
+    solvent_mean: float
+    noise_sigma: float
+    noise_origin: str
+    spread: float
+    full_fraction: float
+
+
+@dataclass(frozen=True, eq=False)
+class CalibratedScale:
+    """Scale and standard error on the grid that was processed.
+
+    Parameters
+    ----------
+    scale, sigma : ndarray of float32, shape (z, y, x)
+        Occupancy, 0 to 1, and its standard error from noise.
+    full_scale : float
+        Grey value of scale 1.
+    variability_limit : float
+        Mean density where the scale is 1, as a scale.
+    calibration : Calibration
+    warnings : tuple of str
+    """
+
+    scale: Array
+    sigma: Array
+    full_scale: float
+    variability_limit: float
+    calibration: Calibration
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Content:
+    """Where a map is full (where the coarse map is above `surface`), and how dense it is there."""
+
+    coarse: Array
+    solvent: float
+    surface: float
+    full: Mask
+    level: float
+    spread: float
+    fraction: float
+
+
+def calibrated_scale(
+    work: DensityMap,
+    original: DensityMap,
+    numbers: ResolvedScale,
+    *,
+    region: Mask | None = None,
+    halves: tuple[DensityMap, DensityMap] | None = None,
+) -> CalibratedScale:
+    """Estimate the calibrated scale of a map.
+
+    Parameters
+    ----------
+    work : DensityMap
+        The map on the grid that is processed.
+    original : DensityMap
+        The map as it was read.
+    numbers : ResolvedScale
+    region : ndarray of bool, shape (z, y, x), optional
+        Where the user says that the solvent is.
+    halves : tuple of DensityMap, optional
+        Half maps on the grid of `work`, from which the noise is taken.
+
+    Raises
+    ------
+    EstimationError
+        When the map has no content above its solvent.
+    """
+    grid, cells = work.grid, Cells.of(work.grid)
+    footprint = kernel_footprint(grid, numbers.kernel_size, numbers.kernel_radius)
+    smooth, coarse = _smoothed(work, numbers)
+    solvent = find_solvent(smooth, coarse, cells, original, region)
+    maxima = maximum_filter(smooth, footprint)
+    content = _find_content(maxima, coarse, cells, solvent, numbers)
+    noise = None
+    if halves is not None:
+        pair = halves[0].data, halves[1].data
+        noise = noise_of_halves(smooth, pair, cells, content.full)
+    elif solvent.known:
+        noise = noise_of_solvent(smooth, cells, solvent)
+    if noise is None:
+        curve, errors = _unknown_noise(smooth, coarse, cells, content)
+    else:
+        curve, errors = _ladder(smooth, cells, content, noise, footprint)
+    if numbers.s0:  # full density from the maximum, as asked for
+        level = numbers.tau * (float(smooth.max()) - solvent.mean)
+        curve = curve[0] + (curve - curve[0]) * ((level - curve[0]) / (curve[-1] - curve[0]))
+    lo, hi = solvent.mean + float(curve[0]), solvent.mean + float(curve[-1])
+    occupancy, error = _tables(curve, errors)
+    scale = map_linearly(maxima, lo, hi, occupancy)
+    dense = mean_at_full_scale(smooth, scale) - solvent.mean
+    del smooth, coarse
+    full = float(curve[-1])
+    calibration = Calibration(
+        SHARES,
+        tuple(map(float, curve)),
+        tuple(map(float, errors)),
+        solvent.mean,
+        0.0 if noise is None else noise.sigma,
+        "unknown" if noise is None else noise.origin,
+        content.spread / full,
+        content.fraction,
+    )
+    del content
+    return CalibratedScale(
+        scale,
+        map_linearly(maxima, lo, hi, error),
+        hi,
+        dense / full,
+        calibration,
+        tuple(_warnings(work.name, calibration)),
+    )
+
+
+def _smoothed(work: DensityMap, numbers: ResolvedScale) -> tuple[Array, Array]:
+    """Return the map that is measured and the one in which content is found."""
+    blur = numbers.lowpass / _BLUR[numbers.mode]
+    smooth = gaussian_filter(work.data, [blur / v for v in work.grid.voxel_size_zyx])
+    rest = (max(numbers.lowpass / _COARSE, blur) ** 2 - blur**2) ** 0.5
+    if rest == 0:
+        return smooth, smooth
+    return smooth, gaussian_filter(smooth, [rest / v for v in work.grid.voxel_size_zyx])
+
+
+def _find_content(
+    maxima: Array, coarse: Array, cells: Cells, solvent: Solvent, numbers: ResolvedScale
+) -> _Content:
+    """Find what of a map is full, and the median of its local maxima."""
+    everywhere = np.ones(cells.shape, np.bool_)
+    limits = solvent.threshold, max(float(coarse.max()), solvent.threshold + 1e-30)
+    counts = cells.histogram(coarse, coarse, solvent.threshold, everywhere, limits)
+    if not counts.any():
+        raise EstimationError(
+            "Nothing in the map stands out of its solvent; multiply the map by -1 if its contrast "
+            "is inverted, or give a solvent definition."
+        )
+    dense = _quantile(counts, _DENSE, limits) - solvent.mean
+    surface = max(solvent.mean + _INSIDE * dense, solvent.threshold)
+    sums, inside = cells.sums(maxima, coarse, surface)
+    sums -= solvent.mean * inside
+    deviations = [_NEIGHBOURS * numbers.lowpass / edge for edge in cells.spacing]
+    around = gaussian_filter(inside.astype(np.float32), deviations)
+    levels = gaussian_filter(sums.astype(np.float32), deviations)
+    levels /= np.maximum(around, 1e-3 * around.max())
+    held = inside > 0
+    logarithms = np.full(cells.shape, -np.inf)
+    logarithms[held] = np.log(np.maximum(levels[held], 1e-6 * levels[held].max()))
+    mode = _highest_shared_level(logarithms[held], inside[held])
+    full = held & (np.abs(logarithms - mode) < _BELONGS)
+    limits = float(maxima.min()), float(maxima.max())
+    counts = cells.histogram(maxima, coarse, surface, full, limits)
+    lower, level, upper = (_quantile(counts, q, limits) for q in (0.16, 0.5, 0.84))
+    return _Content(
+        coarse,
+        solvent.mean,
+        surface,
+        full,
+        level - solvent.mean,
+        (upper - lower) / 2,
+        float(inside[full].sum() / inside.sum()),
+    )
+
+
+def _highest_shared_level(logarithms: Float64Array, weights: Float64Array) -> float:
+    """Return the highest level that much of the content shares: of two chains, the fuller one.
+
+    It is the highest mode of the weighted density of the logarithms (Gaussian kernel) that reaches
+    a third of the highest peak. Dense spots are too few to make such a mode.
+    """
+    step = _BANDWIDTH / 8
+    top = float(logarithms.max()) + 4 * _BANDWIDTH
+    n = int(3.0 / step)  # down to a twentieth
+    bins = top - step * np.arange(n, -1, -1)
+    counts = np.histogram(logarithms, bins, weights=weights)[0]
+    x = np.arange(-32, 33) * step / _BANDWIDTH
+    density = np.convolve(counts, np.exp(-(x**2) / 2), mode="same")
+    peaks = np.flatnonzero(
+        (density[1:-1] >= density[:-2])
+        & (density[1:-1] > density[2:])
+        & (density[1:-1] >= _SHARED * density.max())
+    )
+    best = peaks[-1] + 1 if len(peaks) else int(density.argmax())
+    return float(bins[best] + step / 2)
+
+
+def _ladder(
+    smooth: Array, cells: Cells, content: _Content, noise: Noise, footprint: Mask
+) -> tuple[Float64Array, Float64Array]:
+    """Return the median local maximum of full density at each share, and its error from noise."""
+    shares = np.array(SHARES)
+    values: list[list[Array]] = [[] for _ in SHARES]
+    differences: list[list[Array]] = [[] for _ in SHARES]
+    for number, (corner, inside) in enumerate(cubes_of(cells, content.full)):
+        cube = tuple(slice(c, c + n) for c, n in zip(corner, inside.shape, strict=True))
+        inside = inside & (content.coarse[cube] > content.surface)
+        box, within = _widened(corner, inside.shape, footprint.shape, smooth.shape)
+        part = smooth[box] - np.float32(content.solvent)
+        first, second = (_noise_like(part, cells.grid, noise, 2 * number + i) for i in (0, 1))
+        for i, q in enumerate(shares):
+            rest = np.float32((1 - q * q) ** 0.5)
+            made = maximum_filter(np.float32(q) * part + rest * first, footprint)[within][inside]
+            values[i].append(made)
+            if q < 1:
+                other = maximum_filter(np.float32(q) * part + rest * second, footprint)
+                differences[i].append((made - other[within][inside]) / rest)
+    curve = np.array([np.median(np.concatenate(v)) for v in values], dtype=np.float64)
+    errors = np.array([np.concatenate(d).std() / 2**0.5 for d in differences[:-1]], np.float64)
+    errors = np.append(errors, errors[-1])
+    # The cubes are a sample: full density is the median over all of the map that is full.
+    if curve[-1] > curve[0]:
+        stretch = max(content.level - curve[0], 1e-3 * content.level) / (curve[-1] - curve[0])
+        curve = curve[0] + (curve - curve[0]) * stretch
+    least = 1e-3 * abs(curve[-1]) * np.arange(len(curve))
+    return np.maximum.accumulate(curve - least) + least, errors
+
+
+def _widened(
+    corner: tuple[int, ...],
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    whole: tuple[int, ...],
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Return a cube with as much around it as the kernel sees, and where it lies in that."""
+    box, within = [], []
+    for c, n, k, end in zip(corner, shape, kernel, whole, strict=True):
+        start = max(0, c - k // 2)
+        box.append(slice(start, min(end, c + n + k // 2)))
+        within.append(slice(c - start, c - start + n))
+    return tuple(box), tuple(within)
+
+
+def _noise_like(part: Array, grid: Grid, noise: Noise, seed: int) -> Array:
+    """Return a realisation of noise of the shape of a part of a map."""
+    edge = CUBE * 3 // 2  # noise is periodic: the next period must not be seen
+    nz, ny, nx = (max(edge, n) for n in part.shape)
+    sample = coloured_noise(
+        Grid((nz, ny, nx), grid.voxel_size), noise.frequency, noise.power, seed=_SEED + seed
+    )
+    sample *= np.float32(noise.sigma / max(float(sample.std()), 1e-30))
+    z, y, x = part.shape
+    result: Array = sample[:z, :y, :x]
+    return result
+
+
+def _unknown_noise(
+    smooth: Array, coarse: Array, cells: Cells, content: _Content
+) -> tuple[Float64Array, Float64Array]:
+    """Return a straight line, and as the error all the detail of the map: noise is not more."""
+    if coarse is smooth:
+        coarse = gaussian_filter(smooth, (2.0, 2.0, 2.0))
+    detail: list[NDArray[np.float32]] = []
+    for corner, inside in cubes_of(cells, content.full):
+        cube = tuple(slice(c, c + n) for c, n in zip(corner, inside.shape, strict=True))
+        detail.append((smooth[cube] - coarse[cube])[inside])
+    error = float(np.concatenate(detail).std())
+    return content.level * np.array(SHARES), np.full(len(SHARES), error)
+
+
+def _tables(curve: Float64Array, errors: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Return occupancy and standard error at equal steps between the ends of the curve."""
+    shares = np.array(SHARES)
+    occupancy = np.interp(np.linspace(curve[0], curve[-1], _TABLE), curve, shares)
+    return occupancy, np.interp(occupancy, shares, errors / np.gradient(curve, shares))
+
+
+def _quantile(counts: NDArray[np.int64], q: float, limits: tuple[float, float]) -> float:
+    """Return a quantile from a histogram of equal bins, linear within them."""
+    below = np.concatenate([[0], np.cumsum(counts)])
+    place = float(np.interp(q * below[-1], below, np.arange(len(below))))
+    return limits[0] + place * (limits[1] - limits[0]) / len(counts)
+
+
+def _warnings(name: str, made: Calibration) -> list[str]:
+    """Return sentences about what the curve cannot correct."""
+    found = []
+    floor = made.density[0] / made.density[-1]
+    if made.noise_origin == "unknown":
+        found.append(
+            f"{name} shows no solvent to take its noise from and no half maps are given, so the "
+            "scale is not corrected for noise and its standard error is an upper limit; give the "
+            "half maps or the map before masking."
+        )
+    elif floor > _HIGH_FLOOR:
+        found.append(
+            f"The noise of {name} alone reaches {floor:.0%} of full density (limit "
+            f"{_HIGH_FLOOR:.0%}), so low occupancies cannot be told apart; give --mode occ or a "
+            "larger low-pass."
+        )
+    if made.full_fraction < _LEAST_FULL:
+        found.append(
+            f"Only {made.full_fraction:.0%} of the content of {name} has the density that is taken "
+            f"as full (at least {_LEAST_FULL:.0%} are expected), so all occupancies may be off by "
+            "one factor; compare them with each other only."
+        )
+    return found

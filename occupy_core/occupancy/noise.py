@@ -1,0 +1,214 @@
+"""The noise of a map: its level and spectrum, from its solvent or from its half maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occupy_core.maps.filters import ball_kernel, maximum_filter
+from occupy_core.maps.fourier import radial_power
+from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
+from occupy_core.occupancy.cells import Cells, Float64Array
+from occupy_core.occupancy.histograms import density_histogram, fit_main_peak
+from occupy_core.occupancy.solvent import inscribed_ellipsoid, masked_value
+
+CUBE = 32  # voxels; edge of the cubes in which a map is sampled
+_LEVELS = 1000
+_CONTENT = 4.0  # standard deviations of the solvent above its mean
+_MARGIN = 6.0  # Å; solvent keeps away from content and from where the map was masked
+_SOLVENT_VOXELS = 2000  # fewer do not tell the level of the noise
+_CUBES = 16  # sampled at most
+_FILLED = 0.4  # part of a cube that must be of the kind that is sampled
+
+Corner = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """Stationary Gaussian noise of a map.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation, grey units of the map that was smoothed.
+    frequency, power : ndarray of float64, shape (n,)
+        Its spectral density as `radial_power` gives it.
+    origin : str
+        "solvent" or "half maps".
+    """
+
+    sigma: float
+    frequency: Float64Array
+    power: Float64Array
+    origin: str
+
+
+@dataclass(frozen=True, eq=False)
+class Solvent:
+    """Where a map is solvent, and the level there.
+
+    Parameters
+    ----------
+    cells : ndarray of bool, shape of the cells
+        Cells that hold solvent only.
+    known : bool
+        Whether there is enough of it; otherwise it was masked away, or the box is full.
+    mean, sigma : float
+        Of the smoothed map in these cells, grey units; of its main peak when not `known`.
+    threshold : float
+        What is above it in the coarse map is content.
+    """
+
+    cells: Mask
+    known: bool
+    mean: float
+    sigma: float
+    threshold: float
+
+
+def find_solvent(
+    smooth: Array, coarse: Array, cells: Cells, original: DensityMap, region: Mask | None
+) -> Solvent:
+    """Find the cells of a map that hold nothing but solvent, and its level.
+
+    Parameters
+    ----------
+    smooth, coarse : ndarray of float32, shape (z, y, x)
+        The map whose noise is wanted, and the same map with less noise, to find content in.
+    cells : Cells
+    original : DensityMap
+        The map before any filter, of any number of voxels in the same box: where it has one and
+        the same value in many voxels, it was masked or padded, and that is no solvent.
+    region : ndarray of bool, shape (z, y, x), optional
+        Where the main peak of the histogram is solvent; by default the inscribed ellipsoid.
+    """
+    empty = _empty_voxels(original, smooth.shape)
+    if region is None:
+        region = inscribed_ellipsoid(smooth.shape)
+    blank = np.zeros(cells.shape)
+    if empty is not None:
+        blank = cells.sums(coarse, empty, 0.5)[1]
+        rest = region & (empty < 0.5)
+        region = rest if rest.any() else region
+    limits = float(coarse.min()), float(coarse.max())
+    peak = fit_main_peak(*density_histogram(coarse, _LEVELS, limits, region))
+    threshold = peak.mean + _CONTENT * peak.sigma
+    content = cells.sums(coarse, coarse, threshold)[1]
+    near = ((content + blank) > 0).astype(np.float32)
+    reach = [max(1.0, _MARGIN / edge) for edge in cells.spacing]
+    z, y, x = (2 * int(r) + 1 for r in reach)
+    near = maximum_filter(near, ball_kernel((z, y, x), (reach[0], reach[1], reach[2])))
+    found = (near < 0.5) & inscribed_ellipsoid(cells.shape)
+    known = np.count_nonzero(found) * cells.edge**3 >= _SOLVENT_VOXELS
+    if not known:
+        return Solvent(found, False, peak.mean, peak.sigma, threshold)
+    limits = float(smooth.min()), float(smooth.max())
+    counts = cells.histogram(smooth, smooth, -np.inf, found, limits)
+    middles = limits[0] + (np.arange(len(counts)) + 0.5) * ((limits[1] - limits[0]) / len(counts))
+    mean = float(np.average(middles, weights=counts))
+    variance = float(np.average((middles - mean) ** 2, weights=counts))
+    return Solvent(found, True, mean, variance**0.5, threshold)
+
+
+def noise_of_solvent(smooth: Array, cells: Cells, solvent: Solvent) -> Noise:
+    """Return the noise of a map as its solvent shows it."""
+    frequency, power = _mean_power(smooth, cells, solvent.cells)
+    return Noise(solvent.sigma, frequency, power, "solvent")
+
+
+def noise_of_halves(
+    smooth: Array, halves: tuple[Array, Array], cells: Cells, content: Mask
+) -> Noise:
+    """Return the noise of a map under its content, from the difference of its half maps.
+
+    The map may have been filtered after the halves were averaged: the noise of the average gets
+    the ratio of the power of the map to that of the average, shell by shell.
+
+    Parameters
+    ----------
+    smooth : ndarray of float32, shape (z, y, x)
+        The map whose noise is wanted.
+    halves : tuple of ndarray of float32, shape (z, y, x)
+    cells : Cells
+    content : ndarray of bool, shape of the cells
+    """
+    first, second = halves
+    frequency, of_map = _mean_power(smooth, cells, content)
+    _, of_difference = _mean_power(first, cells, content, second, -1)
+    _, of_average = _mean_power(first, cells, content, second)
+    # Sum and difference of the halves are twice the average and its noise: the ratio is the same.
+    power = of_difference * of_map / np.maximum(of_average, 1e-30 * of_average.max() + 1e-300)
+    return Noise(_deviation(frequency, power, cells.grid), frequency, power, "half maps")
+
+
+def cubes_of(cells: Cells, chosen: Mask) -> list[tuple[Corner, Mask]]:
+    """Return cubes of the map that hold many voxels of chosen cells, with those voxels.
+
+    Up to 16 cubes of 32 voxels of a lattice over the map, evenly taken from those that are filled
+    for 40 %, or the best filled one.
+    """
+    found: list[tuple[Corner, Mask]] = []
+    for corner in _lattice(cells.grid.shape):
+        inside = cells.spread(chosen, corner, CUBE)
+        if inside.any():
+            found.append((corner, inside))
+    filled = np.array([inside.mean() for _, inside in found])
+    good = np.flatnonzero(filled >= min(_FILLED, 0.8 * filled.max(initial=0.0)))
+    if len(good) > _CUBES:
+        good = good[np.linspace(0, len(good) - 1, _CUBES).round().astype(int)]
+    return [found[i] for i in good]
+
+
+def _lattice(shape: tuple[int, ...]) -> Iterator[Corner]:
+    """Yield the corners of cubes that cover a map; the last ones overlap their neighbours."""
+    starts = [sorted({*range(0, max(1, n - CUBE), CUBE), max(0, n - CUBE)}) for n in shape]
+    for z in starts[0]:
+        for y in starts[1]:
+            for x in starts[2]:
+                yield z, y, x
+
+
+def _mean_power(
+    data: Array,
+    cells: Cells,
+    chosen: Mask,
+    other: Array | None = None,
+    sign: int = 1,
+) -> tuple[Float64Array, Float64Array]:
+    """Return the spectral density of a map (plus or minus another) in chosen cells.
+
+    It is the mean over cubes, which are all of one shape.
+    """
+    total, weights = np.zeros(1), 0
+    frequency = np.zeros(1)
+    for corner, inside in cubes_of(cells, chosen):
+        cube = tuple(slice(c, c + n) for c, n in zip(corner, inside.shape, strict=True))
+        values = data[cube]
+        if other is not None:
+            values = values + sign * other[cube]
+        nz, ny, nx = inside.shape
+        grid = Grid((nz, ny, nx), cells.grid.voxel_size)
+        frequency, power = radial_power(DensityMap(values, grid), inside)
+        n = int(np.count_nonzero(inside))
+        total, weights = total + n * power, weights + n
+    return frequency, total / max(weights, 1)
+
+
+def _deviation(frequency: Float64Array, power: Float64Array, grid: Grid) -> float:
+    """Return the standard deviation of noise: its spectral density integrated over the band."""
+    fz, fy, fx = (np.fft.fftfreq(CUBE, v) for v in grid.voxel_size_zyx)
+    k = np.sqrt(fz[:, None, None] ** 2 + fy[:, None] ** 2 + fx**2)
+    return float(np.sqrt(np.interp(k, frequency, power).mean() / np.prod(grid.voxel_size)))
+
+
+def _empty_voxels(original: DensityMap, shape: tuple[int, ...]) -> Array | None:
+    """Return 1 where a map was masked away or padded, on a grid of another number of voxels."""
+    value = masked_value(original.data)
+    if value is None:
+        return None
+    places = [np.arange(n) * m // n for n, m in zip(shape, original.data.shape, strict=True)]
+    empty: NDArray[np.float32] = (original.data[np.ix_(*places)] == value).astype(np.float32)
+    return empty

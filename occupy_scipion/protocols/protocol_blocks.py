@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import json
+from dataclasses import asdict, fields
+
+import pyworkflow.protocol.params as params
+from pwem.objects import SetOfVolumes
+from pyworkflow.object import Boolean, Float, Integer, String
+
+from occupy_core.blocks.params import (
+    CORRECTIONS,
+    LEAST_VOLUMES,
+    THRESHOLD_RULES,
+    BlocksParams,
+)
+from occupy_core.blocks.rules import rule_names
+from occupy_core.errors import ParameterError
+from occupy_core.jobs.blocks_job import BlocksJob, output_names
+from occupy_scipion.blocks_record import BlocksRecord
+from occupy_scipion.constants import CHAZAL_2013, FISHER_1935
+from occupy_scipion.convert import (
+    SETS_OF_VOLUMES,
+    VolumeSource,
+    distinctNames,
+    fileState,
+    formValue,
+    gridProblems,
+    iterVolumes,
+    paramsFromForm,
+)
+from occupy_scipion.objects import SetOfVolumeMasks
+from occupy_scipion.protocols.protocol_base import OccupyProtBase
+
+BLOCKS = BlocksParams()
+JOB = {field.name: field.default for field in fields(BlocksJob)}
+_FOLDER = "blocks"
+
+
+class OccupyProtBlocks(OccupyProtBase):
+    """Finds structural blocks in an ensemble of volumes: the parts of a complex that come and go
+    together, and how much of each is in which volume.
+
+    The volumes come from 3D classification, cryoDRGN, 3D variability or the like, aligned and on
+    one grid; ten are the least, a hundred or more are usual.
+    """
+
+    _label = "structural blocks"
+    _possibleOutputs = {
+        "blockMasks": SetOfVolumeMasks,
+        "outputVolumes": SetOfVolumes,
+        "subsetVolumes": SetOfVolumes,
+    }
+
+    # --------------------------- DEFINE param functions ------------------------------------------
+    def _defineParams(self, form):
+        form.addSection(label="Input")
+        form.addParam(
+            "inputVolumes",
+            params.MultiPointerParam,
+            pointerClass=", ".join((*SETS_OF_VOLUMES, "Volume")),
+            important=True,
+            minNumObjects=1,
+            label="Volumes",
+            help="A set of volumes, 3D classes, or several volumes, aligned and on one grid.",
+        )
+        form.addParam(
+            "where",
+            params.StringParam,
+            default="",
+            label="Subset of volumes",
+            help="A rule on the occupancies of the blocks, such as _B3 > 0.7 and B1 < 0.2_: the "
+            "volumes for which it holds become an output of their own. As the blocks are not known "
+            "before, run without first, and then continue with a rule: nothing is computed again. "
+            "Empty: no subset.",
+        )
+        self._defineThresholdParams(form)
+        self._defineBlockParams(form)
+        self._defineSearchParams(form)
+        form.addParallelSection(threads=4, mpi=0)
+
+    def _defineThresholdParams(self, form):
+        group = form.addGroup("What is on")
+        group.addParam(
+            "threshold",
+            params.FloatParam,
+            allowsNull=True,
+            label="Threshold",
+            help="Grey value above which a voxel is on, in all volumes. Empty: one for each volume "
+            "by the rule below.",
+        )
+        group.addParam(
+            "thresholdRule",
+            params.EnumParam,
+            choices=list(THRESHOLD_RULES),
+            default=THRESHOLD_RULES.index(BLOCKS.threshold_rule),
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Rule of the threshold",
+            help="How the threshold of each volume is found: *density*, a fraction of its density "
+            "where it is full; *scale*, a fraction of its full scale; *solvent*, where the "
+            "confidence that it is no solvent is one half; *otsu*, the method of Otsu.",
+        )
+        group.addParam(
+            "thresholds",
+            params.FileParam,
+            default="",
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Table of thresholds",
+            help="A text file (csv) with lines _volume,threshold_. Empty: none.",
+        )
+        group.addParam(
+            "smoothing",
+            params.FloatParam,
+            allowsNull=True,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Smoothing (Å)",
+            help="Standard deviation of a Gaussian by which the volumes are smoothed before they "
+            "are contoured. Empty: one voxel where a threshold does not stand out of the noise, "
+            "otherwise none.",
+        )
+        group.addParam(
+            "filterVolumes",
+            params.BooleanParam,
+            default=BLOCKS.filter_volumes,
+            label="Leave out odd volumes?",
+            help="Leave out volumes whose threshold lies outside the mean +- 2 standard "
+            "deviations. The summary names them in either case.",
+        )
+        group.addParam(
+            "unionFraction",
+            params.FloatParam,
+            default=BLOCKS.union_fraction,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Least fraction of volumes",
+            help="Only voxels that are on in more than this fraction of the volumes are looked at.",
+        )
+
+    def _defineBlockParams(self, form):
+        group = form.addGroup("Blocks")
+        group.addParam(
+            "minVolume",
+            params.FloatParam,
+            allowsNull=True,
+            label="Smallest block (Å³)",
+            help="Smaller blocks are dropped. Empty: 20 voxels.",
+        )
+        group.addParam(
+            "expFrac",
+            params.FloatParam,
+            default=BLOCKS.exp_frac,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Expansion fraction",
+            help="A voxel joins a block when it comes and goes with at least this fraction of its "
+            "seeds.",
+        )
+        group.addParam(
+            "maxAgreement",
+            params.FloatParam,
+            default=BLOCKS.max_agreement,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Largest agreement of two blocks",
+            help="What agrees in more than this fraction of the volumes is one block.",
+        )
+
+    def _defineSearchParams(self, form):
+        group = form.addGroup("Search", expertLevel=params.LEVEL_ADVANCED)
+        line = group.addLine(
+            "Levels",
+            expertLevel=params.LEVEL_ADVANCED,
+            help="Level of the tests that two voxels are on together and off together, before the "
+            "correction for the number of pairs; the smaller one decides.",
+        )
+        line.addParam("posp", params.FloatParam, default=BLOCKS.posp, label="on")
+        line.addParam("negp", params.FloatParam, default=BLOCKS.negp, label="off")
+        group.addParam(
+            "correction",
+            params.EnumParam,
+            choices=list(CORRECTIONS),
+            default=CORRECTIONS.index(BLOCKS.correction),
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Correction",
+            help="For the number of pairs: *bonferroni*, or *bh* (Benjamini and Hochberg); *auto* "
+            "takes the first when any pair can reach it.",
+        )
+        group.addParam(
+            "distanceFactor",
+            params.BooleanParam,
+            default=BLOCKS.distance_factor,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Distance factor?",
+            help="Ask for more agreement of voxels that are far apart, as SIREN does.",
+        )
+        group.addParam(
+            "minDistance",
+            params.FloatParam,
+            allowsNull=True,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Least distance (Å)",
+            help="Agreement of nearer voxels is no evidence, for noise is alike over it. Empty: "
+            "measured in the solvent.",
+        )
+        group.addParam(
+            "bin",
+            params.IntParam,
+            default=JOB["bin"],
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Binning",
+            help="Average over cubes of so many voxels along each edge: faster and less noisy. The "
+            "masks are on the grid of the volumes nevertheless.",
+        )
+        group.addParam(
+            "subsample",
+            params.IntParam,
+            default=BLOCKS.subsample,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Subsampling",
+            help="Only one voxel in so many, drawn at random, is compared with the others at "
+            "first; the rest is asked when the blocks are expanded.",
+        )
+        group.addParam(
+            "maxVoxels",
+            params.IntParam,
+            default=BLOCKS.max_voxels,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Most voxels",
+            help="All pairs of up to so many voxels are tested; of more, a random sample.",
+        )
+        group.addParam(
+            "seed",
+            params.IntParam,
+            default=BLOCKS.seed,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Seed",
+            help="Of the random samples: the same seed gives the same blocks.",
+        )
+
+    # --------------------------- INSERT steps functions ------------------------------------------
+    def _insertAllSteps(self):
+        # All that changes a result is an argument, see OccupyProtBase.
+        self._insertFunctionStep(self.blocksStep, *self._blocksArguments(), needsGPU=False)
+        self._insertOutputStep()
+
+    def _outputArguments(self):
+        # The rule is not in the job: for another one nothing needs to be searched again.
+        return json.dumps([*self._blocksArguments(), formValue(self, "where")])
+
+    def _blocksArguments(self):
+        volumes = self._volumes()
+        maps = {
+            "sources": [asdict(VolumeSource.of(volume)) for volume in volumes],
+            "names": distinctNames(volumes),
+        }
+        table = formValue(self, "thresholds")
+        values = {
+            "thresholds": table,
+            "bin": self.bin.get(),
+            "blocks": asdict(paramsFromForm(self, BlocksParams)),
+        }
+        return maps, values, fileState(table) if table else None
+
+    # --------------------------- STEPS functions -------------------------------------------------
+    def blocksStep(self, maps, values, state):
+        folder = self._getExtraPath(_FOLDER)
+        sources = [VolumeSource(**source) for source in maps["sources"]]
+        located = [
+            self._located(f"volume_{i}", source.file, source, folder, source.index)
+            for i, source in enumerate(sources, start=1)
+        ]
+        job = BlocksJob.from_dict(
+            {**values, "volumes": located, "outdir": folder, "names": maps["names"]}
+        )
+        return self._runOccupy("blocks", job, output_names(job)["result"])
+
+    def createOutputStep(self, arguments):
+        volumes, record = self._volumes(), self._record()
+        used = {
+            name: (number, volume)
+            for number, (name, volume) in enumerate(
+                zip(distinctNames(volumes), volumes, strict=True), start=1
+            )
+        }
+        outputs = {}
+        if record.blocks:
+            outputs["blockMasks"] = self._newMasks(record, volumes[0])
+            names = [row["volume"] for row in record.rows]
+            outputs["outputVolumes"] = self._newSet(record, used, names, "tracked")
+            chosen, _ = self._chosen(record)
+            if chosen:
+                outputs["subsetVolumes"] = self._newSet(record, used, chosen, "subset")
+        self._replaceOutputs(outputs)
+        for pointer in self.inputVolumes:
+            for output in outputs.values():
+                self._defineSourceRelation(pointer, output)
+
+    def _newMasks(self, record, volume):
+        masks = SetOfVolumeMasks.create(self._getPath(), suffix="block_masks")
+        masks.setSamplingRate(volume.getSamplingRate())
+        for i, block in enumerate(record.blocks):
+            mask = self._newMask(volume, record.maskFile(i))
+            mask.setObjLabel(block["name"])
+            mask.block = String(block["name"])  # these are columns of the set
+            mask.voxels = Integer(block["voxels"])
+            mask.volume = Float(block["volume"])
+            mask.meanOccupancy = Float(block["mean_occupancy"])
+            mask.presentIn = Integer(block["present_in"])
+            mask.isGradual = Boolean(block["gradual"])
+            masks.append(mask)
+        return masks
+
+    def _newSet(self, record, used, names, suffix):
+        """The volumes of some names, with the occupancies of their blocks as columns."""
+        output = SetOfVolumes.create(self._getPath(), suffix=suffix)
+        rows = {row["volume"]: row for row in record.rows}
+        single = len(self.inputVolumes) == 1  # then its ids are distinct
+        for name in names:
+            number, volume = used[name]
+            item = volume.clone()
+            item.setOrigin(volume.getOrigin().clone())
+            item.setObjId(volume.getObjId() if single else number)
+            item.setObjLabel(volume.getObjLabel())
+            for block in record.names:
+                setattr(item, block, Float(rows[name][block]))
+            item.state = Integer(rows[name]["state"])
+            item.threshold = Float(record.threshold(name))
+            if volume.particles is not None:
+                item.particles = Integer(volume.particles)
+            output.setSamplingRate(volume.getSamplingRate())
+            output.append(item)
+        return output
+
+    # --------------------------- INFO functions --------------------------------------------------
+    def _validate(self):
+        given = [pointer.get() for pointer in self.inputVolumes]
+        if not given:
+            return []  # the form says it already
+        errors = self._inputProblems(*given)
+        if errors:
+            return errors
+        volumes = self._volumes()
+        errors = gridProblems(volumes)
+        if len(volumes) < LEAST_VOLUMES:
+            errors.append(
+                f"The number of volumes is {len(volumes)}, but blocks need at least "
+                f"{LEAST_VOLUMES}; give more."
+            )
+        return errors + paramsFromForm(self, BlocksParams).problems() + self._ruleProblems()
+
+    def _ruleProblems(self):
+        errors = []
+        if self.bin.get() is None or self.bin.get() < 1:
+            errors.append(f"The binning is {self.bin.get()}, but must be at least 1.")
+        table = formValue(self, "thresholds")
+        if table and self.threshold.get() is not None:
+            errors.append(
+                f"Both the threshold {self.threshold.get():g} and the table {table} are given; "
+                "leave out one of them."
+            )
+        if table and fileState(table) is None:
+            errors.append(f"The table of thresholds {table} is not there; check the path.")
+        rule = formValue(self, "where")
+        try:
+            if rule:
+                rule_names(rule)
+        except ParameterError as error:
+            errors += error.problems
+        return errors
+
+    def _summary(self):
+        record = self._record()
+        if record is None:
+            return ["The blocks are not ready yet."]
+        return [*record.lines(), *self._chosen(record)[1], *self._warningLines([record])]
+
+    def _methods(self):
+        record = self._record()
+        return [] if record is None else record.methodSentences()
+
+    def _citations(self):
+        return [FISHER_1935, CHAZAL_2013]
+
+    # --------------------------- UTILS functions -------------------------------------------------
+    def _volumes(self):
+        return [volume for pointer in self.inputVolumes for volume in iterVolumes(pointer.get())]
+
+    def _chosen(self, record):
+        """Names of the volumes that the rule chooses, and sentences about that."""
+        rule = formValue(self, "where")
+        if not rule:
+            return [], []
+        try:
+            chosen = record.chosen(rule)
+        except ParameterError as error:
+            return [], [f"*Warning*: {problem} There is no subset." for problem in error.problems]
+        return chosen, [f"Subset _{rule}_: {len(chosen)} of {len(record.rows)} volumes."]
+
+    def _record(self):
+        return BlocksRecord.of(self.getResultFolder())
+
+    def getResultFolder(self):
+        """The folder of the result: for the viewer."""
+        return self._getExtraPath(_FOLDER)

@@ -1,0 +1,411 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import json
+from dataclasses import asdict, fields
+
+import pyworkflow.protocol.params as params
+from pwem.objects import AtomStruct, SetOfAtomStructs, VolumeMask
+from pyworkflow.object import String
+
+from occupy_core.jobs.regions_job import RegionsJob, output_names
+from occupy_core.regions.chains import ChainParams
+from occupy_core.regions.masks import RegionParams
+from occupy_scipion.constants import BENJAMINI_1995, WOJDYR_2022
+from occupy_scipion.convert import (
+    SETS_OF_VOLUMES,
+    VolumeSource,
+    distinctNames,
+    fileState,
+    formValue,
+    gridOf,
+    gridProblem,
+    gridProblems,
+    iterVolumes,
+    paramsFromForm,
+    volumeProblem,
+)
+from occupy_scipion.objects import RegionOccupancy, SetOfRegionOccupancies, SetOfVolumeMasks
+from occupy_scipion.protocols.protocol_base import OccupyProtBase
+from occupy_scipion.regions_record import RegionsRecord
+
+CHAINS, REGIONS = ChainParams(), RegionParams()
+JOB = {field.name: field.default for field in fields(RegionsJob)}
+DIVISIONS = ("chain", "residues")
+MODEL, MASKS = 0, 1
+_FOLDER = "regions"
+_OF_MODEL = f"regionsFrom=={MODEL}"
+_OF_MASKS = f"regionsFrom=={MASKS}"
+
+
+class OccupyProtRegionOccupancy(OccupyProtBase):
+    """Measures the occupancy of chains, residue windows, ligands or masked regions in one or more
+    maps, each with its error bar.
+
+    The regions come from an atomic model, which is fitted to the density, or from masks. One
+    reference, which is full, is shared by all maps, so that the classes of a classification can be
+    compared.
+    """
+
+    _label = "region occupancy"
+    _possibleOutputs = {
+        "regionOccupancies": SetOfRegionOccupancies,
+        "regionMasks": SetOfVolumeMasks,
+        "occupancyModel": AtomStruct,
+        "occupancyModels": SetOfAtomStructs,
+    }
+
+    # --------------------------- DEFINE param functions ------------------------------------------
+    def _defineParams(self, form):
+        form.addSection(label="Input")
+        form.addParam(
+            "inputVolumes",
+            params.PointerParam,
+            pointerClass=", ".join(("Volume", *SETS_OF_VOLUMES)),
+            important=True,
+            label="Volume(s)",
+            help="A map, a set of maps or 3D classes, all on one grid. The sizes of classes are "
+            "the weights of the mean over them.",
+        )
+        form.addParam(
+            "regionsFrom",
+            params.EnumParam,
+            choices=["atomic model", "masks"],
+            default=MODEL,
+            display=params.EnumParam.DISPLAY_HLIST,
+            label="Regions from",
+            help="*Atomic model*: the density of each chain, with its own blur, is fitted to the "
+            "map, all together; the most accurate way.\n*Masks*: the mean density above the "
+            "solvent in each mask.",
+        )
+        form.addParam(
+            "inputModel",
+            params.PointerParam,
+            pointerClass="AtomStruct",
+            condition=_OF_MODEL,
+            allowsNull=True,
+            label="Atomic model",
+            help="A model of all that may be in the maps (PDB or mmCIF). It is shifted to where it "
+            "fits, but not rotated. Hydrogens and waters do not count.",
+        )
+        form.addParam(
+            "inputMasks",
+            params.MultiPointerParam,
+            pointerClass="VolumeMask, SetOfVolumeMasks",
+            condition=_OF_MASKS,
+            allowsNull=True,
+            minNumObjects=1,
+            label="Masks",
+            help="One mask for each region, on the grid of the maps; they may be soft and may "
+            "overlap. A set of masks, as of the protocol _structural blocks_, is taken whole.",
+        )
+        form.addParam(
+            "reference",
+            params.StringParam,
+            default="",
+            label="Reference",
+            help="Regions that are full, comma-separated: their mean is 1. Empty: those on the "
+            "highest level that enough of the molecule shares in every map.",
+        )
+        form.addParam(
+            "chains",
+            params.StringParam,
+            default="",
+            label="Report only",
+            help="Chains (or names of masks), comma-separated. All are measured, but only these "
+            "are reported. Empty: all.",
+        )
+        self._defineModelParams(form)
+        form.addParam(
+            "whole",
+            params.BooleanParam,
+            default=REGIONS.whole,
+            condition=_OF_MASKS,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Count all of a mask?",
+            help="By default a mask is peeled to the surface of the molecule, and voxels that "
+            "masks share count less, so that tight and generous masks read alike.",
+        )
+        form.addParallelSection(threads=4, mpi=0)
+
+    def _defineModelParams(self, form):
+        form.addParam(
+            "by",
+            params.EnumParam,
+            choices=list(DIVISIONS),
+            default=DIVISIONS.index(CHAINS.by),
+            display=params.EnumParam.DISPLAY_HLIST,
+            condition=_OF_MODEL,
+            label="One number for each",
+            help="*chain*, or window of *residues* along each chain.",
+        )
+        form.addParam(
+            "window",
+            params.IntParam,
+            default=CHAINS.window,
+            condition=f"{_OF_MODEL} and by==1",
+            label="Window (residues)",
+            help="Residues of a window.",
+        )
+        form.addParam(
+            "ligands",
+            params.BooleanParam,
+            default=CHAINS.ligands,
+            condition=_OF_MODEL,
+            label="Ligands apart?",
+            help="Make each ligand a region of its own instead of a part of its chain.",
+        )
+        form.addParam(
+            "writeMasks",
+            params.BooleanParam,
+            default=JOB["write_masks"],
+            condition=_OF_MODEL,
+            label="Make masks?",
+            help="Make a soft mask of each region that is reported, for focused classification or "
+            "particle subtraction.",
+        )
+        line = form.addLine(
+            "Masks (Å)",
+            condition=f"{_OF_MODEL} and writeMasks",
+            help="The masks are 1 up to the *radius* from the atoms and fall to 0 over the width "
+            "of the *soft* edge.",
+        )
+        line.addParam(
+            "maskRadius", params.FloatParam, default=JOB["mask_radius"], label="radius (Å)"
+        )
+        line.addParam("maskSoft", params.FloatParam, default=JOB["mask_soft"], label="soft (Å)")
+        form.addParam(
+            "assembly",
+            params.StringParam,
+            default="",
+            condition=_OF_MODEL,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Biological assembly",
+            help="Name of an assembly in the file of the model, such as 1, to be built first. "
+            "Empty: the model as it is.",
+        )
+        form.addParam(
+            "resolution",
+            params.FloatParam,
+            allowsNull=True,
+            condition=_OF_MODEL,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Highest resolution (Å)",
+            help="Finer detail is not used. It need not be the resolution of the map: what has no "
+            "signal does not count. Empty: 3 Å or the Nyquist frequency.",
+        )
+        form.addParam(
+            "align",
+            params.BooleanParam,
+            default=CHAINS.align,
+            condition=_OF_MODEL,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Shift the model?",
+            help="Look for the shift that puts the model onto the first map, and follow small "
+            "shifts in each.",
+        )
+
+    # --------------------------- INSERT steps functions ------------------------------------------
+    def _insertAllSteps(self):
+        # All that changes a result is an argument, see OccupyProtBase.
+        self._insertFunctionStep(self.regionsStep, *self._regionsArguments(), needsGPU=False)
+        self._insertOutputStep()
+
+    def _outputArguments(self):
+        return json.dumps(self._regionsArguments())
+
+    def _regionsArguments(self):
+        volumes = self._volumes()
+        fromModel = self._isFromModel()
+        maps = {
+            "sources": [asdict(VolumeSource.of(v, withHalfMaps=not fromModel)) for v in volumes],
+            "names": distinctNames(volumes),
+            "weights": self._weights(volumes),
+        }
+        regions = self._modelArguments() if fromModel else self._maskArguments()
+        return maps, regions, self._jobValues()
+
+    def _modelArguments(self):
+        file = self.inputModel.get().getFileName()
+        return {"model": file, "state": fileState(file)}
+
+    def _maskArguments(self):
+        masks = self._masks()
+        return {
+            "masks": [asdict(VolumeSource.of(mask)) for mask in masks],
+            "names": distinctNames(masks),
+        }
+
+    def _jobValues(self):
+        """Values of the job that stand in the form."""
+        if self._isFromModel():
+            values = asdict(paramsFromForm(self, ChainParams))
+            values["write_masks"] = self.writeMasks.get()
+            if self.writeMasks.get():  # without masks they change nothing
+                values |= {"mask_radius": self.maskRadius.get(), "mask_soft": self.maskSoft.get()}
+        else:
+            values = asdict(paramsFromForm(self, RegionParams))
+        chains = (formValue(self, "chains") or "").split(",")
+        return {**values, "chains": [name.strip() for name in chains if name.strip()]}
+
+    # --------------------------- STEPS functions -------------------------------------------------
+    def regionsStep(self, maps, regions, values):
+        folder = self._getExtraPath(_FOLDER)
+        sources = [VolumeSource(**source) for source in maps["sources"]]
+        located = [
+            self._located(f"map_{i}", source.file, source, folder, source.index)
+            for i, source in enumerate(sources, start=1)
+        ]
+        halves = [[], []]
+        if all(source.halfMaps for source in sources):
+            halves = [
+                [
+                    self._located(f"half{n + 1}_{i}", source.halfMaps[n], source, folder)
+                    for i, source in enumerate(sources, start=1)
+                ]
+                for n in range(2)
+            ]
+        masks = [
+            self._located(f"mask_{i}", mask["file"], sources[0], folder, mask["index"], name)
+            for i, (mask, name) in enumerate(
+                zip(regions.get("masks", ()), regions.get("names", ()), strict=True), start=1
+            )
+        ]
+        job = RegionsJob.from_dict(
+            {
+                **values,
+                "maps": located,
+                "outdir": folder,
+                "half1": halves[0],
+                "half2": halves[1],
+                "masks": masks,
+                "model": regions.get("model"),
+                "names": maps["names"],
+                "weights": maps["weights"],
+            }
+        )
+        return self._runOccupy("regions", job, output_names(job)["result"])
+
+    def createOutputStep(self, arguments):
+        volumes, record = self._volumes(), self._record()
+        outputs = {"regionOccupancies": self._newTable(record, volumes)}
+        if self._isFromModel():
+            outputs |= self._newModels(record, volumes)
+            if self.writeMasks.get():
+                outputs["regionMasks"] = self._newMasks(record, volumes[0])
+        self._replaceOutputs(outputs)
+        pointers = [self.inputModel] if self._isFromModel() else list(self.inputMasks)
+        for output in outputs.values():
+            for pointer in (self.inputVolumes, *pointers):
+                self._defineSourceRelation(pointer, output)
+
+    def _newTable(self, record, volumes):
+        table = SetOfRegionOccupancies.create(self._getPath(), suffix="regions")
+        particles = dict(zip(record.table.maps, (v.particles for v in volumes), strict=True))
+        for row in record.rows():
+            item = RegionOccupancy.of(row)
+            item.isReference.set(row["region"] in record.values["reference"])
+            item.particles.set(particles.get(row["map"]))
+            table.append(item)
+        return table
+
+    def _newMasks(self, record, volume):
+        masks = SetOfVolumeMasks.create(self._getPath(), suffix="region_masks")
+        masks.setSamplingRate(volume.getSamplingRate())
+        for region in record.table.regions:
+            mask = self._newMask(volume, record.mask(region))
+            mask.setObjLabel(region)
+            mask.region = String(region)  # a column of the set
+            masks.append(mask)
+        return masks
+
+    def _newModels(self, record, volumes):
+        """The model with the occupancies in its B column: one for each map."""
+        models = [AtomStruct(file) for file in record.models()]
+        if len(models) == 1:
+            return {"occupancyModel": models[0]}
+        several = SetOfAtomStructs.create(self._getPath(), suffix="models")
+        for model, volume, name in zip(models, volumes, record.table.maps, strict=True):
+            model.setObjId(volume.getObjId())
+            model.setObjLabel(name)
+            several.append(model)
+        return {"occupancyModels": several}
+
+    # --------------------------- INFO functions --------------------------------------------------
+    def _validate(self):
+        obj = self.inputVolumes.get()
+        if obj is None:
+            return []  # the form says it already
+        errors = self._inputProblems(obj)
+        if errors:
+            return errors
+        volumes = self._volumes()
+        errors = gridProblems(volumes)
+        if self._isFromModel():
+            return errors + self._modelProblems(volumes[0])
+        return errors + self._maskProblems(volumes[0])
+
+    def _modelProblems(self, volume):
+        model = self.inputModel.get()
+        if model is None:
+            return ["No atomic model is given; choose one, or take the regions from masks."]
+        if not isinstance(model, AtomStruct):
+            return [f"The atomic model is a {model.getClassName()}, but must be a structure."]
+        errors = paramsFromForm(self, ChainParams).problems(gridOf(volume))
+        for name, what in (("maskRadius", "radius"), ("maskSoft", "soft edge")):
+            value = getattr(self, name).get()
+            if self.writeMasks.get() and not (value is not None and 0 <= value <= 50):
+                errors.append(
+                    f"The {what} of the masks is {value} Å, but must be between 0 and 50 Å."
+                )
+        return errors
+
+    def _maskProblems(self, volume):
+        given = [pointer.get() for pointer in self.inputMasks]
+        others = [obj for obj in given if not isinstance(obj, VolumeMask | SetOfVolumeMasks)]
+        if others:
+            return [
+                f"One of the masks is a {type(others[0]).__name__}, but each must be a volume mask "
+                "or a set of them."
+            ]
+        masks = self._masks()
+        if not masks:
+            return ["No mask is given; choose at least one, or take the regions from a model."]
+        errors = [problem for mask in masks for problem in volumeProblem(mask)]
+        for name, mask in zip(distinctNames(masks), masks, strict=True) if not errors else ():
+            errors += gridProblem(volume, mask, f"mask {name}")
+        return errors
+
+    def _summary(self):
+        record = self._record()
+        if record is None:
+            return ["The occupancies are not ready yet."]
+        return [*record.lines(), *self._warningLines([record])]
+
+    def _methods(self):
+        record = self._record()
+        return [] if record is None else record.methodSentences()
+
+    def _citations(self):
+        return [WOJDYR_2022, BENJAMINI_1995] if self._isFromModel() else [BENJAMINI_1995]
+
+    # --------------------------- UTILS functions -------------------------------------------------
+    def _isFromModel(self):
+        return self.regionsFrom.get() == MODEL
+
+    def _volumes(self):
+        return list(iterVolumes(self.inputVolumes.get()))
+
+    @staticmethod
+    def _weights(volumes):
+        """Sizes of the classes, or nothing."""
+        sizes = [volume.particles for volume in volumes]
+        return sizes if len(sizes) > 1 and all(sizes) else []
+
+    def _masks(self):
+        return [mask for pointer in self.inputMasks for mask in iterVolumes(pointer.get())]
+
+    def _record(self):
+        return RegionsRecord.of(self.getResultFolder())
+
+    def getResultFolder(self):
+        """The folder of the result: for the viewer."""
+        return self._getExtraPath(_FOLDER)

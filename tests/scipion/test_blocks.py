@@ -1,0 +1,190 @@
+"""The protocol structural blocks, run in a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipion])")
+
+import numpy as np
+from pwem.objects import Pointer, SetOfVolumes, SetOfVolumesFlex, Volume, VolumeFlex, VolumeMask
+from scipion_project import header, read, two_bodies, write_mrc
+
+from occupy_scipion.objects import SetOfVolumeMasks
+from tests.core.ensembles import ellipsoids, matched_jaccards
+
+COUNT, VOXEL = 40, 4.0
+SHAPE = (20, 20, 20)
+
+
+@pytest.fixture(scope="module")
+def known():
+    return ellipsoids(SHAPE, COUNT, n_blocks=3, seed=4, noise=0.1, size=(0.12, 0.16), agreeing=None)
+
+
+@pytest.fixture(scope="module")
+def imported(runner, known):
+    folder = runner.inputs / "ensemble"
+    for i in range(COUNT):
+        write_mrc(folder / f"vol_{i:03d}.mrc", known.volume(i), VOXEL)
+    return runner.volumes(folder, voxel=VOXEL)
+
+
+def new(runner, *pointers, label="", **values):
+    protocol = runner.new("OccupyProtBlocks", label, **values)
+    for producer, name in pointers:
+        protocol.inputVolumes.append(Pointer(producer, extended=name))
+    return protocol
+
+
+@pytest.fixture(scope="module")
+def found(runner, imported):
+    return runner.launch(new(runner, imported, label="blocks"))
+
+
+def order(known, found):
+    """Which block was found for each true one."""
+    masks = np.array([read(mask) > 0.5 for mask in found.blockMasks])
+    return [int(np.argmax([np.mean(truth & mask) for mask in masks])) for truth in known.truth]
+
+
+# ---- what comes out
+def test_each_block_is_a_mask_with_its_size_and_occupancy(found, known, imported):
+    assert type(found.blockMasks) is SetOfVolumeMasks
+    masks = [item.clone() for item in found.blockMasks]
+    data = np.array([read(mask) > 0.5 for mask in masks])
+    assert matched_jaccards(known.truth, data).min() > 0.8
+    volume = next(iter(getattr(*imported))).clone()
+    for mask, inside in zip(masks, data, strict=True):
+        assert type(mask) is VolumeMask
+        assert mask.getSamplingRate() == VOXEL
+        assert mask.getShiftsFromOrigin() == pytest.approx((-40, -40, -40))
+        assert header(mask)[1] == pytest.approx((-40, -40, -40))
+        assert mask.voxels.get() == inside.sum()
+        assert mask.volume.get() == pytest.approx(inside.sum() * VOXEL**3)
+    assert volume.getDim() == SHAPE
+    for truth, place in enumerate(order(known, found)):
+        mean = masks[place].meanOccupancy.get()
+        assert mean == pytest.approx(known.presence[:, truth].mean(), abs=0.05)
+
+
+def test_the_volumes_have_the_occupancies_of_their_blocks_as_columns(found, known, imported):
+    assert type(found.outputVolumes) is SetOfVolumes
+    items = [item.clone() for item in found.outputVolumes]
+    assert [item.getFileName() for item in items] == [v.getFileName() for v in getattr(*imported)]
+    assert [item.getObjId() for item in items] == list(range(1, COUNT + 1))
+    for truth, place in enumerate(order(known, found)):
+        values = np.array([getattr(item, f"B{place + 1}").get() for item in items])
+        np.testing.assert_array_equal(values > 0.5, known.presence[:, truth])
+    assert all(item.threshold.get() > 0 for item in items)
+    assert len({item.state.get() for item in items}) > 1
+
+
+def test_the_summary_and_the_methods_are_about_volumes_and_blocks(found):
+    lines = found.summary()
+    assert lines[0] == f"{COUNT} of {COUNT} volumes were used."
+    assert any(line.startswith("B1: ") and "nm³" in line for line in lines)
+    assert f"{COUNT} volumes" in found._methods()[0]
+    assert not any("not found" in line for line in found.citations())
+
+
+def test_the_outputs_are_related_to_their_input(found, imported):
+    relations = found.getRelations()
+    assert len(relations) == 2
+    assert {relation["object_parent_id"] for relation in relations} == {imported[0].getObjId()}
+
+
+# ---- subset, Continue and what follows
+def test_a_rule_makes_a_subset_without_a_new_search_and_local_scale_takes_it(
+    runner, imported, known
+):
+    protocol = runner.launch(new(runner, imported, label="subset"))
+    first = order(known, protocol).index(0)
+    assert runner.resume(protocol, where="B1 > 0.5") == ["createOutputStep"]
+    subset = [item.clone() for item in protocol.subsetVolumes]
+    chosen = np.flatnonzero(known.presence[:, first]) + 1
+    assert [item.getObjId() for item in subset] == list(chosen)
+    assert any(f"{len(chosen)} of {COUNT} volumes" in line for line in protocol.summary())
+    # A block that is not there costs the subset, and nothing else.
+    assert runner.resume(protocol, where="B9 > 0.5") == ["createOutputStep"]
+    assert not protocol.hasAttribute("subsetVolumes")
+    assert any("names 'B9'" in line for line in protocol.summary())
+    assert protocol.blockMasks.getSize() == 3
+    few = "B1 > 0.5 and B2 > 0.5 and B3 > 0.5"
+    assert runner.resume(protocol, where=few, numberOfThreads=1) == ["createOutputStep"]
+    scaled = runner.run(
+        "OccupyProtLocalScale", "scale of subset", inputVolumes=(protocol, "subsetVolumes")
+    )
+    assert scaled.scaleVolumes.getSize() == known.presence.all(axis=1).sum()
+    assert scaled.scaleVolumes.getSize() > 0
+
+
+def test_volumes_given_one_by_one_and_flexible_ones_are_taken(runner, imported, known):
+    producer, name = imported
+    protocol = new(runner, *((producer, f"{name}.{i}") for i in range(1, 10)))
+    flexible = SetOfVolumesFlex.create(runner.project.getTmpPath())
+    flexible.setSamplingRate(VOXEL)
+    for item in getattr(producer, name):
+        copy = VolumeFlex(progName="decoder")
+        copy.copyInfo(item)
+        flexible.append(copy)
+    flexible.write()
+    protocol.inputVolumes.append(flexible)
+    volumes = protocol._volumes()
+    assert len(volumes) == 9 + COUNT
+    assert protocol.validate() == []
+
+
+# ---- what is refused
+def test_volumes_of_different_boxes_are_named_in_one_sentence_each(runner, imported):
+    other = runner.volume(
+        write_mrc(runner.inputs / "wide.mrc", two_bodies(n=24), VOXEL), VOXEL, label="wide"
+    )
+    (error,) = new(runner, imported, other).validate()
+    assert "24 x 24 x 24" in error
+    assert "20 x 20 x 20" in error
+    assert "import_wide" in error
+
+
+def test_too_few_volumes_are_refused(runner, imported):
+    producer, name = imported
+    (error,) = new(runner, *((producer, f"{name}.{i}") for i in range(1, 6))).validate()
+    assert "number of volumes is 5" in error
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"where": "B1 >"}, "rule 'B1 >'"),
+        ({"posp": 2.0}, "posp is 2"),
+        ({"bin": 0}, "binning is 0"),
+        ({"thresholds": "/no/table.csv"}, "is not there"),
+    ],
+)
+def test_parameters_outside_their_limits_are_refused_by_the_form(
+    runner, imported, values, sentence
+):
+    (error,) = new(runner, imported, **values).validate()
+    assert sentence in error
+
+
+def test_other_objects_are_refused_from_a_script(runner, imported):
+    producer, _ = imported
+    (error,) = new(runner, (producer, "samplingRate")).validate()
+    assert "must be a volume, a set of volumes or 3D classes" in error
+
+
+def test_a_file_that_vanishes_fails_with_its_sentence_and_leaves_nothing(runner, imported):
+    protocol = new(runner, imported, thresholds="", threshold=1e9)
+    runner.launch(protocol, check=False)
+    assert protocol.isFailed()
+    assert "threshold" in protocol.getErrorMessage()
+    assert "Traceback" not in runner.stderr(protocol)
+    files = [p.name for p in Path(protocol._getExtraPath("blocks")).iterdir() if p.is_file()]
+    assert files == ["params.json"]
+
+
+def test_items_stay_volumes(found):
+    assert type(found.outputVolumes.getFirstItem()) is Volume
