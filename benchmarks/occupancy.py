@@ -1,12 +1,19 @@
-"""Measure how near the occupancies come to the truth of simulated complexes.
+"""Measure how near the occupancies of regions come to the truth; each table is a command.
 
-    python -m benchmarks.occupancy --models DIR [--complexes 8] [--noise 0.03 0.1] [--peer PYTHON]
+    python -m benchmarks.occupancy accuracy --models DIR [--complexes 8] [--noise 0.03 0.1]
+                                            [--methods model masks] [--peer PYTHON] [--seed 0]
+    python -m benchmarks.occupancy confounders --models DIR [--noise 0.03]
+    python -m benchmarks.occupancy doubt --models DIR
+    python -m benchmarks.occupancy classes --classes DIR --models DIR
+    python -m benchmarks.occupancy maven --maven DIR
+    python -m benchmarks.occupancy speed --models DIR
 
-Each complex gets two of its chains in turn at 0.1 to 1.0, at two noise levels; the table has
-the mean absolute error of `regions --model` and `regions --masks`, the coverage of the 68 %
-intervals, and beside them OccuPy 0.1.13 when its interpreter is named. `--confounders` does not
-change occupancies but what must not be taken for them: B-factors, composition, moved, missing and
-misplaced chains.
+accuracy: each complex gets two of its chains in turn at 0.1 to 1.0, at two noise levels; mean
+absolute error over these chains, and coverage of the 68 % intervals of all chains, of `regions
+--model` and `regions --masks`, and beside them OccuPy 0.1.13 when its interpreter is named.
+confounders: occupancies are 1, but other things change that must not be taken for them.
+doubt: what is said, and how wide the errors are, when the data cannot tell.
+The others are in `occupancy_cases`.
 """
 
 from __future__ import annotations
@@ -22,8 +29,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import occupancy_cases
 from benchmarks.simulate_occupancy import Complex, add_noise, chain_maps, place
-from occupy_core.maps.grid import DensityMap
+from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.regions.atoms import AtomicModel, AtomicRegion, model_of
 from occupy_core.regions.chains import ChainParams, chain_masks, chain_occupancy
@@ -83,6 +91,7 @@ class Reading:
     truth: float
     value: float
     sigma: float
+    changed: bool
 
 
 def atomic_model(placed: Complex, without: tuple[str, ...] = ()) -> AtomicModel:
@@ -93,7 +102,10 @@ def atomic_model(placed: Complex, without: tuple[str, ...] = ()) -> AtomicModel:
 
 
 def cases(
-    folder: Path, complexes: tuple[tuple[str, float, float], ...], noises: list[float]
+    folder: Path,
+    complexes: tuple[tuple[str, float, float], ...],
+    noises: list[float],
+    first_seed: int,
 ) -> Iterator[Case]:
     """Yield every complex with two of its chains at each occupancy and noise level."""
     for file, voxel, resolution in complexes:
@@ -101,12 +113,12 @@ def cases(
         maps = chain_maps(placed, resolution, blur=_BLUR)
         model = atomic_model(placed)
         names = placed.chains
-        for chain in {names[len(names) // 2], names[-1]}:
+        for chain in dict.fromkeys((names[len(names) // 2], names[-1])):
             for occupancy in OCCUPANCIES:
                 truth = {name: occupancy if name == chain else 1.0 for name in names}
                 clean = sum(truth[name] * maps[name] for name in names)
                 for noise in noises:
-                    seed = zlib.crc32(f"{file}{chain}{occupancy}{noise}".encode())
+                    seed = first_seed + zlib.crc32(f"{file}{chain}{occupancy}{noise}".encode())
                     density = add_noise(clean, placed.grid, resolution, noise, seed)
                     density = replace(density, name=f"{placed.name}_{chain}_{occupancy}")
                     yield Case(placed.name, chain, occupancy, noise, density, model, truth)
@@ -133,7 +145,8 @@ def by_peer(case: Case, python: str) -> list[Reading]:
     found = []
     for mask in chain_masks(case.model, case.density.grid, radius=2.0, soft=0.0):
         value = float(np.median(scale[mask.data > 0.5]))
-        found.append(Reading("OccuPy 0.1.13", case.noise, case.truth[mask.name], value, 0.0))
+        truth, changed = case.truth[mask.name], mask.name == case.chain
+        found.append(Reading("OccuPy 0.1.13", case.noise, truth, value, 0.0, changed))
     return found
 
 
@@ -141,32 +154,38 @@ def readings(case: Case, methods: Mapping[str, Callable[[Case], RegionTable]]) -
     """Read every chain of a case with every method."""
     found = []
     for method, measure in methods.items():
-        table = measure(case)
-        for row in table.rows:
+        for row in measure(case).rows:
             truth = case.truth[row.region]
-            found.append(Reading(method, case.noise, truth, row.occupancy, row.sigma))
+            changed = row.region == case.chain
+            found.append(Reading(method, case.noise, truth, row.occupancy, row.sigma, changed))
     return found
 
 
 def summary(found: list[Reading]) -> str:
     """Errors and coverage of each method as a Markdown table."""
-    lines = [
-        "| method | noise | chains | MAE changed | MAE all | full: median, range | 68 % covers |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    by_truth = [f"at {q:g}" for q in OCCUPANCIES]
+    heads = ["method", "noise", "chains", "MAE", *by_truth, "full chains: range", "68 % covers"]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for method in dict.fromkeys(r.method for r in found):
         for noise in sorted({r.noise for r in found}):
             mine = [r for r in found if r.method == method and r.noise == noise]
-            error = np.array([r.value - r.truth for r in mine])
-            sigma = np.array([r.sigma for r in mine])
-            partial = np.array([r.truth < 1 for r in mine])
-            full = 1 + error[~partial]
-            inside = np.mean(np.abs(error) <= sigma)
-            lines.append(
-                f"| {method} | {noise} | {len(mine)} | {np.abs(error[partial]).mean():.4f} "
-                f"| {np.abs(error).mean():.4f} "
-                f"| {np.median(full):.3f}, {full.min():.3f}-{full.max():.3f} | {inside:.0%} |"
-            )
+            changed = [r for r in mine if r.changed]
+            each = [
+                np.mean([abs(r.value - q) for r in changed if r.truth == q]) for q in OCCUPANCIES
+            ]
+            full = [r.value for r in mine if r.truth == 1]
+            low, middle, high = np.percentile(full, [2.5, 50, 97.5])
+            inside = np.mean([abs(r.value - r.truth) <= r.sigma for r in mine])
+            cells = [
+                method,
+                f"{noise}",
+                f"{len(mine)}",
+                f"{np.mean(each):.4f}",
+                *(f"{e:.4f}" for e in each),
+                f"{middle:.3f} ({low:.3f}-{high:.3f})",
+                f"{inside:.0%}" if any(r.sigma for r in mine) else "-",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -230,24 +249,84 @@ def _confounded_row(name: str, what: str, chain: str, table: RegionTable) -> str
     return f"| {name} | {what} | {chain} | {reads} | {spread} | {told} {notes} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", type=Path, required=True, help="folder of the models")
-    parser.add_argument("--complexes", type=int, default=8, help="how many of the complexes")
-    parser.add_argument("--noise", type=float, nargs="+", default=[0.03, 0.1])
-    parser.add_argument("--confounders", action="store_true")
-    parser.add_argument("--peer", metavar="PYTHON", help="interpreter that has OccuPy 0.1.13")
-    chosen = parser.parse_args()
-    if chosen.confounders:
-        print(confounders(chosen.models, chosen.noise[0]))
-        return
-    methods: dict[str, Callable[[Case], RegionTable]] = {"model": by_model, "masks": by_masks}
+def doubt(folder: Path) -> str:
+    """What is said when the data cannot tell, for one complex with a chain at half occupancy."""
+    file, voxel, resolution = CONFOUNDED[1]
+    placed = place(folder / file, voxel)
+    names = placed.chains
+    chain = names[-1]
+    maps = chain_maps(placed, resolution, blur=_BLUR)
+    model = atomic_model(placed)
+    total = sum(maps.values()) - 0.5 * maps[chain]
+    seen = add_noise(total, placed.grid, resolution, 0.05, 1)
+    near = sum(m.data for m in chain_masks(model, placed.grid, radius=4.0, soft=4.0))
+    cut = near > 0
+    edge = min(int(i.min()) for i in np.nonzero(near > 0.5))
+    core = slice(edge, -edge)
+    small = Grid.cubic(len(range(*core.indices(len(seen.data)))), voxel)
+    steps = {name: 1.0 - 0.12 * i for i, name in enumerate(names)}
+    uneven = sum(steps[name] * maps[name] for name in names)
+    variants = {
+        "as it is": [seen],
+        "solvent masked away": [seen.with_data(seen.data * np.minimum(near, 1))],
+        "set to zero tightly": [seen.with_data(seen.data * cut)],
+        "no solvent in the box": [DensityMap(seen.data[core, core, core], small, "map")],
+        "no chain full in both": [
+            add_noise(m, placed.grid, resolution, 0.05, i)
+            for i, m in enumerate((uneven, sum(maps.values()) - uneven))
+        ],
+    }
+    lines = ["| map | method | half-full chain reads | flags |", "|" + "---|" * 4]
+    for what, densities in variants.items():
+        named = [replace(d, name=f"map{i}") for i, d in enumerate(densities)]
+        inside = model
+        if named[0].grid != placed.grid:
+            inside = model.moved(np.full(3, -edge * voxel))
+        masks = chain_masks(inside, named[0].grid, radius=3.0, soft=3.0)
+        for method, table in (
+            ("model", chain_occupancy(named, inside, ChainParams(align=False))),
+            ("masks", region_occupancy(named, masks)),
+        ):
+            row = table.row("map0", chain)
+            lines.append(
+                f"| {what} | {method} | {row.occupancy:.3f} ± {row.sigma:.3f} "
+                f"| {'; '.join(row.flags)} |"
+            )
+    return "\n".join(lines)
+
+
+def accuracy(chosen: argparse.Namespace) -> str:
+    available = {"model": by_model, "masks": by_masks}
+    methods = {name: available[name] for name in chosen.methods}
     found: list[Reading] = []
-    for case in cases(chosen.models, COMPLEXES[: chosen.complexes], chosen.noise):
+    for case in cases(chosen.models, COMPLEXES[: chosen.complexes], chosen.noise, chosen.seed):
         found += readings(case, methods)
         if chosen.peer:
             found += by_peer(case, chosen.peer)
-    print(summary(found))
+    return summary(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    tables: dict[str, Callable[[argparse.Namespace], str]] = {
+        "accuracy": accuracy,
+        "confounders": lambda chosen: confounders(chosen.models, chosen.noise[0]),
+        "doubt": lambda chosen: doubt(chosen.models),
+        "classes": lambda chosen: occupancy_cases.classes(chosen.classes, chosen.models),
+        "maven": lambda chosen: occupancy_cases.maven(chosen.maven),
+        "speed": lambda chosen: occupancy_cases.speed(chosen.models),
+    }
+    parser.add_argument("table", choices=tables)
+    parser.add_argument("--models", type=Path, help="folder of atomic models")
+    parser.add_argument("--classes", type=Path, help="folder of the RELION classes of 1WCM")
+    parser.add_argument("--maven", type=Path, help="folder of MAVEn's example, 50S ribosomes")
+    parser.add_argument("--complexes", type=int, default=8, help="how many of the complexes")
+    parser.add_argument("--noise", type=float, nargs="+", default=[0.03, 0.1])
+    parser.add_argument("--methods", nargs="+", default=["model", "masks"])
+    parser.add_argument("--seed", type=int, default=0, help="added to the seeds of the noise")
+    parser.add_argument("--peer", metavar="PYTHON", help="interpreter that has OccuPy 0.1.13")
+    chosen = parser.parse_args()
+    print(tables[chosen.table](chosen))
 
 
 if __name__ == "__main__":

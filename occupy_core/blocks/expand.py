@@ -25,7 +25,8 @@ _ROWS = 4096
 _BATCH = 64  # volumes of which the candidates are in memory at a time
 # Which seed, and which voxel below the surface, has the full density of its block.
 _SEED_QUANTILE, _INSIDE_QUANTILE = 0.8, 0.75
-_FEWEST_INSIDE = 8  # voxels
+_FEWEST_INSIDE = 8  # voxels; without them the level is that of the seeds
+_SOFTNESS = 1.1  # most that the two may differ by
 _EDGE = 0.5  # a block ends where its density falls to half
 _LEAST_LEVEL = 0.5  # thresholds; what changes by less is a contour that moves
 _FEWEST_VOXELS = 20
@@ -289,8 +290,8 @@ def _full_levels(
 ) -> NDArray[np.float64]:
     """Return the density that each block adds inside, below its surface.
 
-    The seeds lie at the edge too, so what they say tells the surface only. A block too small to
-    have an inside has the level of its seeds.
+    Seeds lie at the edge too, so their level is a little low when the edge is soft. How much
+    density differs inside a block must not count: RNA is denser than protein.
     """
     levels = np.zeros(len(added))
     for k, (row, own) in enumerate(zip(added, seeds, strict=True)):
@@ -299,7 +300,8 @@ def _full_levels(
         whole = _mask(asked[joined[k] & (row >= _EDGE * levels[k])], grid)
         inside = ndimage.binary_erosion(whole).ravel()[asked]
         if np.count_nonzero(inside) >= _FEWEST_INSIDE:
-            levels[k] = np.quantile(row[inside], _INSIDE_QUANTILE)
+            low, high = levels[k] / _SOFTNESS, levels[k] * _SOFTNESS
+            levels[k] = np.clip(np.quantile(row[inside], _INSIDE_QUANTILE), low, high)
     return levels
 
 

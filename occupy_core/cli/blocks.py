@@ -116,7 +116,13 @@ def _volumes_of(given: dict[str, Any]) -> list[Path]:
         raise ParameterError(
             f"Both volumes and the folder {given['volumes_dir']} are given; leave out one of them."
         )
-    return volumes_in(given["volumes_dir"])
+    folder, outdir = given["volumes_dir"], given.get("outdir", Path())
+    if folder.resolve() == outdir.resolve():
+        raise ParameterError(
+            f"The masks would be put among the volumes in {folder} and be taken for volumes the "
+            "next time; give another --outdir."
+        )
+    return volumes_in(folder)
 
 
 def _with_threshold(given: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -201,8 +207,9 @@ def _earlier_values(
         raise ParameterError(f"{path} is not the record of a search for blocks; check the path.")
     folder = given.get("blockdir", path.parent)
     values = command.job_values(_with_factors(given, recorded), recorded)
-    # A rule was made for the blocks of then.
-    values |= {"occupied": None, "communities": None, "where": given.get("where")}
+    # A rule was made for the blocks of then, and the state has the thresholds of the table.
+    values |= {"occupied": None, "communities": None, "thresholds": None}
+    values["where"] = given.get("where")
     for state in states:
         values[state] = folder / str(files.get(f"state_{state}", f"state_{state}.npz"))
     return values

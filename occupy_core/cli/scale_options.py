@@ -27,9 +27,9 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         file(
             "half1",
             "--half1",
-            "Half map 1: each modified map is written for both halves too. The halves get exactly "
-            "the factors of the map and are not clipped, so that FSC and post-processing can "
-            "follow.",
+            "Half map 1. The calibrated scale takes its noise from the half maps, and each modified "
+            "map is written for both halves too. These get exactly the factors of the map and are "
+            "not clipped, so that FSC and post-processing can follow.",
         ),
         file("half2", "--half2", "Half map 2."),
         number(
@@ -57,8 +57,10 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "scale.method",
             ("--method",),
             str,
-            "Method of the estimate, default occupy. It follows OccuPy 0.1.13.",
-            "NAME",
+            "Method of the estimate: calibrated or occupy, default calibrated. With calibrated the "
+            "scale is an occupancy: noise reads 0, full density has a median of 1, and "
+            "scale_sigma_X.mrc has its standard error. With occupy it is that of OccuPy 0.1.13.",
+            "calibrated|occupy",
         ),
         Option(
             "scale.mode",
@@ -67,7 +69,8 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "What the scale is estimated from: res or occ. The default is occ when the map is "
             "amplified, attenuated or modified by a sigmoid, and res otherwise. With res, the map "
             "as it is, the scale falls with local resolution and with occupancy; with occ, the "
-            "low-passed map, with occupancy mostly. Modify maps by an occ scale.",
+            "low-passed map, with occupancy mostly. Modify maps by an occ scale, and take occ for "
+            "occupancies where parts differ in resolution.",
             "res|occ",
         ),
         switch("scale.mode", "--lp-scale --occupancy", "Same as --mode occ.", "occ"),
@@ -99,23 +102,24 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "scale.kernel_radius",
             "--kernel-radius",
             "VOXELS",
-            "Radius of the ball inside the kernel, default half the low-pass. The ball and the "
-            "kernel together say over which voxels the maximum is taken.",
+            "Radius of the ball inside the kernel, default a third of the low-pass (with occupy: "
+            "half). The ball and the kernel together say over which voxels the maximum is taken.",
         ),
         number(
             "scale.tau",
             "-t --tau",
             "Q",
             "Quantile of a tile that counts as its density, 0 to 1; default from the number of "
-            "voxels in the kernel. A lower value calls more of the map full. Change the kernel "
-            "instead.",
+            "voxels in the kernel. A lower value calls more of the map full. Only with occupy, or "
+            "with --S0.",
         ),
         number(
             "scale.tile_size",
             "--tile-size",
             "VOXELS",
             "Edge of the tiles that are searched for full density, default 12. Smaller tiles take "
-            "a smaller region as full, such as one dense helix, and lower the scale elsewhere.",
+            "a smaller region as full, such as one dense helix, and lower the scale elsewhere. Only "
+            "with occupy.",
             int,
         ),
         switch(

@@ -19,7 +19,7 @@ from occupy_core.blocks.state import (
     save_communities,
     save_occupied,
 )
-from occupy_core.errors import ParameterError
+from occupy_core.errors import MapFormatError, ParameterError
 from occupy_core.jobs import blocks_tables as tables
 from occupy_core.jobs.blocks_job import BlocksJob, block_names, output_names
 from occupy_core.jobs.common import NOT_RECORDED, JobResult, read_record, staged_job
@@ -124,12 +124,21 @@ class _Run:
             self._draw(ensemble, result, record)
         if job.chimerax:
             self._write_scene(record)
-        digests = checksums.result()
-        record["inputs"] = {
-            key: {"file": str(path), "sha256": digests[path]} for key, path in job.inputs.items()
-        }
+        record["inputs"] = self._inputs(checksums)
         self._write_text("result", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         return record
+
+    def _inputs(self, checksums: Checksums) -> dict[str, Any]:
+        try:
+            digests = checksums.result()
+        except OSError as error:
+            raise MapFormatError(
+                f"{error.filename} cannot be read to its end: {error.strerror}; bring it back."
+            ) from error
+        return {
+            key: {"file": str(path), "sha256": digests[path]}
+            for key, path in self._job.inputs.items()
+        }
 
     # --- the steps --------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import numpy as np
 from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.jobs.common import NOT_RECORDED, JobResult, staged_job
 from occupy_core.jobs.resolution_job import ResolutionJob, output_names
-from occupy_core.maps.grid import DensityMap, require_same_grid
+from occupy_core.maps.grid import Array, DensityMap, require_same_grid
 from occupy_core.maps.mrc import read_map, require_varying, write_map
 from occupy_core.parameters import to_dict
 from occupy_core.progress import Progress, part, report
@@ -24,6 +24,7 @@ from occupy_core.report.resolution_chimerax import (
     surface_level,
     write_resolution_chimerax,
 )
+from occupy_core.report.resolution_plots import color_limits
 from occupy_core.resolution import estimate_resolution
 from occupy_core.resolution.agreement import agreement
 from occupy_core.resolution.result import ResolutionResult
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _WRITTEN = 0.05, 0.85, 0.95
 _SMALLEST_EDGE = 16  # voxels
-_LEVELS = ("5%", "95%")  # quantiles at the ends of the colours
 
 
 def run_resolution(job: ResolutionJob, progress: Progress | None = None) -> JobResult:
@@ -235,14 +235,15 @@ class _Run:
     def _show(self, density: DensityMap, result: ResolutionResult, record: dict[str, Any]) -> None:
         """Draw the figures and write the script for ChimeraX."""
         job, names = self._job, self._names
-        limits = color_limits(record)
+        values = result.resolution.data[result.mask.data > 0.5]
         if job.plot:
-            self._draw(density, result, record, limits)
+            self._draw(density, result, record, values)
         if job.chimerax:
             scene = ResolutionScene(
                 density=job.map or job.half1 or Path(),
                 resolution=job.outdir / names["resolution"],
-                limits=limits,
+                limits=color_limits(record),
+                extremes=(float(values.min()), float(values.max())),
                 level=surface_level(density, result.mask),
                 filtered=job.outdir / names["filtered"] if "filtered" in names else None,
                 background=job.resolution.background,
@@ -256,12 +257,11 @@ class _Run:
         density: DensityMap,
         result: ResolutionResult,
         record: dict[str, Any],
-        limits: tuple[float, float],
+        values: Array,
     ) -> None:
         from occupy_core.report import plots, resolution_plots
 
-        name = density.name
-        values = result.resolution.data[result.mask.data > 0.5]
+        name, limits = density.name, color_limits(record)
         figure = plots.new_figure(9, 5.6)
         resolution_plots.draw_resolution_slices(
             figure, density, result.resolution, result.mask, limits
@@ -269,7 +269,12 @@ class _Run:
         self._save(figure, "slices_plot")
         figure = plots.new_figure(5.5, 4)
         resolution_plots.draw_resolution_histogram(
-            figure, values, limits, overall=record["global_0143"], finest=result.limit, name=name
+            figure,
+            values,
+            limits,
+            overall=record["global_0143"],
+            finest=result.limit if result.censored_fraction > 0 else None,
+            name=name,
         )
         self._save(figure, "histogram_plot")
         figure = plots.new_figure(6, 4.5)
@@ -281,12 +286,6 @@ class _Run:
 
         with output_errors(self._job.outdir):
             save_figure(figure, self._folder / self._names[key])
-
-
-def color_limits(record: dict[str, Any]) -> tuple[float, float]:
-    """Return the resolution in Å at the ends of the colours, from the record of a job."""
-    low, high = (record["quantiles"][level] for level in _LEVELS)
-    return low, high
 
 
 def resolution_record(result: ResolutionResult) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _ROWS = 16  # of a strip of the maximum filter: what it works on then fits the c
 _VALUES = 2**20  # of a slab where the order does not matter
 _BOXES = 64  # of a slab
 _PLANES = 8
-_REACH = 4.0  # standard deviations
+_REACH = 3.0  # standard deviations
 _PILOT = 16  # of so many boxes one is looked at first
 
 
@@ -105,7 +105,7 @@ def gaussian_filter(data: Array, sigmas: Sequence[float]) -> Array:
     ----------
     data : ndarray of float32, shape (z, y, x)
     sigmas : (z, y, x)
-        Standard deviations in voxels; the Gaussian is sampled up to 4 of them and normalised.
+        Standard deviations in voxels; the Gaussian is sampled up to 3 of them and normalised.
 
     Returns
     -------

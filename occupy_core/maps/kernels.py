@@ -259,6 +259,9 @@ def interpolate_table(
     """Replace values by those of a table whose entries lie 1/scale apart from `lo` on."""
     last = len(table) - 1
     for i in range(len(values)):
+        if values[i] <= lo:  # most of a map
+            out[i] = table[0]
+            continue
         place = min(max((values[i] - lo) * scale, np.float32(0)), np.float32(last))
         below = min(int(place), last - 1)
         w = place - np.float32(below)

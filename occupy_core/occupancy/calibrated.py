@@ -14,6 +14,7 @@ noise, 1 at the median of full density. `docs/method.md` has the details.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +41,9 @@ SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 _BLUR = {"res": 8.0, "occ": 4.0}  # parts of the low-pass that the Gaussian has as its deviation
 _COARSE = 4.0  # the same for the map in which content is found
 _DENSE = 0.9  # quantile of content that stands for the inside of the molecule
-_INSIDE = 0.4  # of that density: the surface of the molecule; less than half, as most of it is convex
+_INSIDE = (
+    0.4  # of that density: the surface of the molecule; less than half, as most of it is convex
+)
 _NEIGHBOURS = 1.0  # low-passes; deviation of the Gaussian over which levels are averaged
 _BANDWIDTH = 0.05  # of the logarithm of the level
 _SHARED = 1 / 3  # of the most frequent level: as frequent must the full one be
@@ -90,7 +93,7 @@ class CalibratedScale:
     Parameters
     ----------
     scale, sigma : ndarray of float32, shape (z, y, x)
-        Occupancy, 0 to 1, and its standard error from noise.
+        Occupancy and its standard error from noise, both from 0 to 1.
     full_scale : float
         Grey value of scale 1.
     variability_limit : float
@@ -109,12 +112,10 @@ class CalibratedScale:
 
 @dataclass(frozen=True, eq=False)
 class _Content:
-    """Where a map is full (where the coarse map is above `surface`), and how dense it is there."""
+    """The cells of a map that are full, and the median and spread of the local maxima there."""
 
-    coarse: Array
-    solvent: float
-    surface: float
     full: Mask
+    solvent: float
     level: float
     spread: float
     fraction: float
@@ -149,18 +150,24 @@ def calibrated_scale(
     """
     grid, cells = work.grid, Cells.of(work.grid)
     footprint = kernel_footprint(grid, numbers.kernel_size, numbers.kernel_radius)
-    smooth, coarse = _smoothed(work, numbers)
+    blur = numbers.lowpass / _BLUR[numbers.mode]
+    smooth = gaussian_filter(work.data, [blur / v for v in grid.voxel_size_zyx])
+    coarse = _blurred(cells.means(work.data), cells, numbers.lowpass / _COARSE)
+    # A power of two near the grey range: dividing by it is exact, and then squares do not overflow.
+    unit = 2.0 ** math.floor(math.log2(max(float(np.ptp(smooth)), 1e-37)))
+    smooth *= np.float32(1 / unit)
+    coarse *= np.float32(1 / unit)
     solvent = find_solvent(smooth, coarse, cells, original, region)
     maxima = maximum_filter(smooth, footprint)
     content = _find_content(maxima, coarse, cells, solvent, numbers)
     noise = None
     if halves is not None:
         pair = halves[0].data, halves[1].data
-        noise = noise_of_halves(smooth, pair, cells, content.full)
+        noise = noise_of_halves(smooth, pair, unit, cells, content.full)
     elif solvent.known:
         noise = noise_of_solvent(smooth, cells, solvent)
     if noise is None:
-        curve, errors = _unknown_noise(smooth, coarse, cells, content)
+        curve, errors = _unknown_noise(smooth, cells, content)
     else:
         curve, errors = _ladder(smooth, cells, content, noise, footprint)
     if numbers.s0:  # full density from the maximum, as asked for
@@ -170,14 +177,14 @@ def calibrated_scale(
     occupancy, error = _tables(curve, errors)
     scale = map_linearly(maxima, lo, hi, occupancy)
     dense = mean_at_full_scale(smooth, scale) - solvent.mean
-    del smooth, coarse
+    del smooth
     full = float(curve[-1])
     calibration = Calibration(
         SHARES,
-        tuple(map(float, curve)),
-        tuple(map(float, errors)),
-        solvent.mean,
-        0.0 if noise is None else noise.sigma,
+        tuple(map(float, unit * curve)),
+        tuple(map(float, unit * errors)),
+        unit * solvent.mean,
+        0.0 if noise is None else unit * noise.sigma,
         "unknown" if noise is None else noise.origin,
         content.spread / full,
         content.fraction,
@@ -186,73 +193,63 @@ def calibrated_scale(
     return CalibratedScale(
         scale,
         map_linearly(maxima, lo, hi, error),
-        hi,
+        unit * hi,
         dense / full,
         calibration,
         tuple(_warnings(work.name, calibration)),
     )
 
 
-def _smoothed(work: DensityMap, numbers: ResolvedScale) -> tuple[Array, Array]:
-    """Return the map that is measured and the one in which content is found."""
-    blur = numbers.lowpass / _BLUR[numbers.mode]
-    smooth = gaussian_filter(work.data, [blur / v for v in work.grid.voxel_size_zyx])
-    rest = (max(numbers.lowpass / _COARSE, blur) ** 2 - blur**2) ** 0.5
-    if rest == 0:
-        return smooth, smooth
-    return smooth, gaussian_filter(smooth, [rest / v for v in work.grid.voxel_size_zyx])
-
-
 def _find_content(
     maxima: Array, coarse: Array, cells: Cells, solvent: Solvent, numbers: ResolvedScale
 ) -> _Content:
     """Find what of a map is full, and the median of its local maxima."""
-    everywhere = np.ones(cells.shape, np.bool_)
-    limits = solvent.threshold, max(float(coarse.max()), solvent.threshold + 1e-30)
-    counts = cells.histogram(coarse, coarse, solvent.threshold, everywhere, limits)
-    if not counts.any():
+    above = coarse[coarse > solvent.threshold]
+    if above.size > 0:
+        dense = float(np.quantile(above, _DENSE)) - solvent.mean
+        inside = coarse > max(solvent.mean + _INSIDE * dense, solvent.threshold)
+    else:  # nothing stands out: a scale of what there is, and a warning
+        inside = coarse >= np.quantile(coarse, _DENSE)
+    levels = cells.means(maxima) - np.float32(solvent.mean)
+    weights, far = inside.astype(np.float32), _NEIGHBOURS * numbers.lowpass
+    local = _blurred(weights * levels, cells, far)[inside] / _blurred(weights, cells, far)[inside]
+    if not local.max() > 0:
         raise EstimationError(
-            "Nothing in the map stands out of its solvent; multiply the map by -1 if its contrast "
-            "is inverted, or give a solvent definition."
+            "The fullest region is not denser than the solvent, but density must be positive; "
+            "multiply the map by -1 if its contrast is inverted."
         )
-    dense = _quantile(counts, _DENSE, limits) - solvent.mean
-    surface = max(solvent.mean + _INSIDE * dense, solvent.threshold)
-    sums, inside = cells.sums(maxima, coarse, surface)
-    sums -= solvent.mean * inside
-    deviations = [_NEIGHBOURS * numbers.lowpass / edge for edge in cells.spacing]
-    around = gaussian_filter(inside.astype(np.float32), deviations)
-    levels = gaussian_filter(sums.astype(np.float32), deviations)
-    levels /= np.maximum(around, 1e-3 * around.max())
-    held = inside > 0
-    logarithms = np.full(cells.shape, -np.inf)
-    logarithms[held] = np.log(np.maximum(levels[held], 1e-6 * levels[held].max()))
-    mode = _highest_shared_level(logarithms[held], inside[held])
-    full = held & (np.abs(logarithms - mode) < _BELONGS)
+    logarithms = np.log(np.maximum(local, 1e-6 * local.max())).astype(np.float64)
+    mode = _highest_shared_level(logarithms)
+    full = np.zeros_like(inside)
+    full[inside] = np.abs(logarithms - mode) < _BELONGS
     limits = float(maxima.min()), float(maxima.max())
-    counts = cells.histogram(maxima, coarse, surface, full, limits)
+    counts = cells.histogram(maxima, full, limits)
     lower, level, upper = (_quantile(counts, q, limits) for q in (0.16, 0.5, 0.84))
     return _Content(
-        coarse,
-        solvent.mean,
-        surface,
         full,
+        solvent.mean,
         level - solvent.mean,
         (upper - lower) / 2,
-        float(inside[full].sum() / inside.sum()),
+        float(np.count_nonzero(full) / np.count_nonzero(inside)) if above.size else 0.0,
     )
 
 
-def _highest_shared_level(logarithms: Float64Array, weights: Float64Array) -> float:
+def _blurred(means: Array, cells: Cells, deviation: float) -> Array:
+    """Return cells smoothed by a Gaussian of so many Å."""
+    return gaussian_filter(means, [deviation / edge for edge in cells.spacing])
+
+
+def _highest_shared_level(logarithms: Float64Array) -> float:
     """Return the highest level that much of the content shares: of two chains, the fuller one.
 
-    It is the highest mode of the weighted density of the logarithms (Gaussian kernel) that reaches
+    It is the highest mode of the density of the logarithms (Gaussian kernel) that reaches
     a third of the highest peak. Dense spots are too few to make such a mode.
     """
     step = _BANDWIDTH / 8
     top = float(logarithms.max()) + 4 * _BANDWIDTH
     n = int(3.0 / step)  # down to a twentieth
     bins = top - step * np.arange(n, -1, -1)
-    counts = np.histogram(logarithms, bins, weights=weights)[0]
+    counts = np.histogram(logarithms, bins)[0]
     x = np.arange(-32, 33) * step / _BANDWIDTH
     density = np.convolve(counts, np.exp(-(x**2) / 2), mode="same")
     peaks = np.flatnonzero(
@@ -272,8 +269,6 @@ def _ladder(
     values: list[list[Array]] = [[] for _ in SHARES]
     differences: list[list[Array]] = [[] for _ in SHARES]
     for number, (corner, inside) in enumerate(cubes_of(cells, content.full)):
-        cube = tuple(slice(c, c + n) for c, n in zip(corner, inside.shape, strict=True))
-        inside = inside & (content.coarse[cube] > content.surface)
         box, within = _widened(corner, inside.shape, footprint.shape, smooth.shape)
         part = smooth[box] - np.float32(content.solvent)
         first, second = (_noise_like(part, cells.grid, noise, 2 * number + i) for i in (0, 1))
@@ -324,16 +319,14 @@ def _noise_like(part: Array, grid: Grid, noise: Noise, seed: int) -> Array:
 
 
 def _unknown_noise(
-    smooth: Array, coarse: Array, cells: Cells, content: _Content
+    smooth: Array, cells: Cells, content: _Content
 ) -> tuple[Float64Array, Float64Array]:
-    """Return a straight line, and as the error all the detail of the map: noise is not more."""
-    if coarse is smooth:
-        coarse = gaussian_filter(smooth, (2.0, 2.0, 2.0))
-    detail: list[NDArray[np.float32]] = []
+    """Return a straight line, and as the error all the variation of full density: noise is less."""
+    values = []
     for corner, inside in cubes_of(cells, content.full):
         cube = tuple(slice(c, c + n) for c, n in zip(corner, inside.shape, strict=True))
-        detail.append((smooth[cube] - coarse[cube])[inside])
-    error = float(np.concatenate(detail).std())
+        values.append(smooth[cube][inside])
+    error = float(np.concatenate(values).std())
     return content.level * np.array(SHARES), np.full(len(SHARES), error)
 
 
@@ -341,7 +334,8 @@ def _tables(curve: Float64Array, errors: Float64Array) -> tuple[Float64Array, Fl
     """Return occupancy and standard error at equal steps between the ends of the curve."""
     shares = np.array(SHARES)
     occupancy = np.interp(np.linspace(curve[0], curve[-1], _TABLE), curve, shares)
-    return occupancy, np.interp(occupancy, shares, errors / np.gradient(curve, shares))
+    sigma = np.interp(occupancy, shares, errors / np.gradient(curve, shares))
+    return occupancy, np.clip(sigma, 0, 1)
 
 
 def _quantile(counts: NDArray[np.int64], q: float, limits: tuple[float, float]) -> float:

@@ -17,6 +17,7 @@ from occupy_core.maps.grid import Array, Grid, Mask
 from occupy_core.maps.threads import for_slabs
 
 Float64Array = NDArray[np.float64]
+_BINS = 4096
 _EDGE = 2.5  # Å; about what neighbouring voxels share
 _compiled = njit(nogil=True, cache=True)
 
@@ -53,35 +54,25 @@ class Cells:
         z, y, x = (self.edge * v for v in self.grid.voxel_size_zyx)
         return z, y, x
 
-    def sums(self, values: Array, guide: Array, level: float) -> tuple[Float64Array, Float64Array]:
-        """Count the voxels of each cell whose guide is above a level, and add up their values.
-
-        Parameters
-        ----------
-        values, guide : ndarray of float32, shape (z, y, x)
-        level : float
-
-        Returns
-        -------
-        sums, counts : ndarray of float64, shape `shape`
-        """
-        total = np.zeros((2, *self.shape))
+    def means(self, values: Array) -> Array:
+        """Return the mean of each cell, float32, shape `shape`."""
+        result = np.empty(self.shape, np.float32)
 
         def work(first: int, last: int) -> None:
-            _sum_cells(values, guide, np.float32(level), self.edge, (first, last), total)
+            for i in range(first, last):
+                _average_cells(values, self.edge, i, result[i])
 
-        for_slabs(work, self.shape[0], 1)
-        return total[0], total[1]
+        for_slabs(work, self.shape[0], 2)
+        return result
 
     def histogram(
-        self, values: Array, guide: Array, level: float, chosen: Mask, limits: tuple[float, float]
+        self, values: Array, chosen: Mask, limits: tuple[float, float]
     ) -> NDArray[np.int64]:
-        """Count the values of chosen cells, where the guide is above a level, in 4096 equal bins.
+        """Count the values of chosen cells in 4096 equal bins.
 
         Parameters
         ----------
-        values, guide : ndarray of float32, shape (z, y, x)
-        level : float
+        values : ndarray of float32, shape (z, y, x)
         chosen : ndarray of bool, shape `shape`
         limits : tuple of float
             Outer edges of the bins; values beyond them count in the last ones.
@@ -90,15 +81,15 @@ class Cells:
         -------
         ndarray of int64, shape (4096,)
         """
-        counts = np.zeros((self.shape[0], 4096), np.int64)
-        scale = 4096 / (limits[1] - limits[0])
+        counts = np.zeros((self.shape[0], _BINS), np.int64)
+        scale = _BINS / max(limits[1] - limits[0], 1e-300)
 
         def work(first: int, last: int) -> None:
             for i in range(first, last):
-                where = (np.float32(level), self.edge, i)
-                _count_in_cells(values, guide, where, chosen, (limits[0], scale), counts[i])
+                if chosen[i].any():
+                    _count_in_cells(values, self.edge, i, chosen[i], (limits[0], scale), counts[i])
 
-        for_slabs(work, self.shape[0], 1)
+        for_slabs(work, self.shape[0], 2)
         total: NDArray[np.int64] = counts.sum(axis=0)
         return total
 
@@ -122,39 +113,43 @@ class Cells:
 
 
 @_compiled
-def _sum_cells(
-    values: Array,
-    guide: Array,
-    level: np.float32,
-    edge: int,
-    slab: tuple[int, int],
-    total: Float64Array,
-) -> None:
+def _average_cells(values: Array, edge: int, cell: int, means: Array) -> None:
     nz, ny, nx = values.shape
-    for z in range(slab[0] * edge, min(slab[1] * edge, nz)):
-        for y in range(ny):
-            row, by = values[z, y], guide[z, y]
-            for x in range(nx):
-                if by[x] > level:
-                    total[0, z // edge, y // edge, x // edge] += row[x]
-                    total[1, z // edge, y // edge, x // edge] += 1
+    ncy, ncx = means.shape
+    depth = min((cell + 1) * edge, nz) - cell * edge
+    total = np.empty(nx, np.float32)
+    for cy in range(ncy):
+        total[:] = 0
+        height = min((cy + 1) * edge, ny) - cy * edge
+        for z in range(cell * edge, cell * edge + depth):
+            for y in range(cy * edge, cy * edge + height):
+                row = values[z, y]
+                for x in range(nx):
+                    total[x] += row[x]
+        for cx in range(ncx):
+            end = min((cx + 1) * edge, nx)
+            s = np.float32(0)
+            for x in range(cx * edge, end):
+                s += total[x]
+            means[cy, cx] = s / np.float32(depth * height * (end - cx * edge))
 
 
 @_compiled
 def _count_in_cells(
     values: Array,
-    guide: Array,
-    where: tuple[np.float32, int, int],
+    edge: int,
+    cell: int,
     chosen: Mask,
     bins: tuple[float, float],
     counts: NDArray[np.int64],
 ) -> None:
-    level, edge, cell = where
     nz, ny, nx = values.shape
-    for z in range(cell * edge, min((cell + 1) * edge, nz)):
-        for y in range(ny):
-            row, by, use = values[z, y], guide[z, y], chosen[cell, y // edge]
-            for x in range(nx):
-                if by[x] > level and use[x // edge]:
-                    place = int((row[x] - bins[0]) * bins[1])
-                    counts[min(max(place, 0), len(counts) - 1)] += 1
+    last = len(counts) - 1
+    for cy in range(len(chosen)):
+        for cx in range(chosen.shape[1]):
+            if chosen[cy, cx]:
+                for z in range(cell * edge, min((cell + 1) * edge, nz)):
+                    for y in range(cy * edge, min((cy + 1) * edge, ny)):
+                        for x in range(cx * edge, min((cx + 1) * edge, nx)):
+                            place = int((values[z, y, x] - bins[0]) * bins[1])
+                            counts[min(max(place, 0), last)] += 1

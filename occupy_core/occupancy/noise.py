@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from occupy_core.maps.filters import ball_kernel, maximum_filter
 from occupy_core.maps.fourier import radial_power
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 from occupy_core.occupancy.cells import Cells, Float64Array
-from occupy_core.occupancy.histograms import density_histogram, fit_main_peak
-from occupy_core.occupancy.solvent import inscribed_ellipsoid, masked_value
+from occupy_core.occupancy.histograms import Gaussian, density_histogram, fit_main_peak
+from occupy_core.occupancy.solvent import inscribed_ellipsoid, masked_value, useful_levels
 
 CUBE = 32  # voxels; edge of the cubes in which a map is sampled
 _LEVELS = 1000
+_MUCH = 0.25  # of the content
 _CONTENT = 4.0  # standard deviations of the solvent above its mean
 _MARGIN = 6.0  # Å; solvent keeps away from content and from where the map was masked
 _SOLVENT_VOXELS = 2000  # fewer do not tell the level of the noise
@@ -76,8 +76,10 @@ def find_solvent(
 
     Parameters
     ----------
-    smooth, coarse : ndarray of float32, shape (z, y, x)
-        The map whose noise is wanted, and the same map with less noise, to find content in.
+    smooth : ndarray of float32, shape (z, y, x)
+        The map whose noise is wanted.
+    coarse : ndarray of float32, shape of the cells
+        The same with less noise, to find content in.
     cells : Cells
     original : DensityMap
         The map before any filter, of any number of voxels in the same box: where it has one and
@@ -85,28 +87,34 @@ def find_solvent(
     region : ndarray of bool, shape (z, y, x), optional
         Where the main peak of the histogram is solvent; by default the inscribed ellipsoid.
     """
-    empty = _empty_voxels(original, smooth.shape)
-    if region is None:
-        region = inscribed_ellipsoid(smooth.shape)
-    blank = np.zeros(cells.shape)
-    if empty is not None:
-        blank = cells.sums(coarse, empty, 0.5)[1]
-        rest = region & (empty < 0.5)
-        region = rest if rest.any() else region
+    sphere = inscribed_ellipsoid(cells.shape)
+    blank = _blank_cells(original, cells)
+    searched = sphere & ~blank
+    if region is not None:
+        searched &= cells.means(region.astype(np.float32)) > 0.5
+    if not searched.any():
+        searched = np.ones_like(sphere)
     limits = float(coarse.min()), float(coarse.max())
-    peak = fit_main_peak(*density_histogram(coarse, _LEVELS, limits, region))
+    levels = min(_LEVELS, useful_levels(limits, int(np.count_nonzero(searched))))
+    if limits[0] == limits[1] or not np.ptp(coarse[searched]):
+        peak = Gaussian(1.0, float(coarse[searched][0]), 0.0)
+    else:
+        peak = fit_main_peak(*density_histogram(coarse, levels, limits, searched))
     threshold = peak.mean + _CONTENT * peak.sigma
-    content = cells.sums(coarse, coarse, threshold)[1]
-    near = ((content + blank) > 0).astype(np.float32)
+    content = coarse > threshold
     reach = [max(1.0, _MARGIN / edge) for edge in cells.spacing]
     z, y, x = (2 * int(r) + 1 for r in reach)
-    near = maximum_filter(near, ball_kernel((z, y, x), (reach[0], reach[1], reach[2])))
-    found = (near < 0.5) & inscribed_ellipsoid(cells.shape)
-    known = np.count_nonzero(found) * cells.edge**3 >= _SOLVENT_VOXELS
+    kernel = ball_kernel((z, y, x), (reach[0], reach[1], reach[2]))
+    near = maximum_filter((content | blank).astype(np.float32), kernel)
+    found = (near < 0.5) & sphere
+    n_cells = np.count_nonzero(found)
+    known = n_cells * cells.edge**3 >= _SOLVENT_VOXELS
+    if blank.any():  # what a mask leaves of the solvent is too near its edge, unless it is much
+        known &= n_cells >= _MUCH * np.count_nonzero(content)
     if not known:
         return Solvent(found, False, peak.mean, peak.sigma, threshold)
     limits = float(smooth.min()), float(smooth.max())
-    counts = cells.histogram(smooth, smooth, -np.inf, found, limits)
+    counts = cells.histogram(smooth, found, limits)
     middles = limits[0] + (np.arange(len(counts)) + 0.5) * ((limits[1] - limits[0]) / len(counts))
     mean = float(np.average(middles, weights=counts))
     variance = float(np.average((middles - mean) ** 2, weights=counts))
@@ -120,7 +128,7 @@ def noise_of_solvent(smooth: Array, cells: Cells, solvent: Solvent) -> Noise:
 
 
 def noise_of_halves(
-    smooth: Array, halves: tuple[Array, Array], cells: Cells, content: Mask
+    smooth: Array, halves: tuple[Array, Array], unit: float, cells: Cells, content: Mask
 ) -> Noise:
     """Return the noise of a map under its content, from the difference of its half maps.
 
@@ -132,13 +140,14 @@ def noise_of_halves(
     smooth : ndarray of float32, shape (z, y, x)
         The map whose noise is wanted.
     halves : tuple of ndarray of float32, shape (z, y, x)
+    unit : float
+        About the grey range of the halves, so that their squares do not overflow.
     cells : Cells
     content : ndarray of bool, shape of the cells
     """
-    first, second = halves
     frequency, of_map = _mean_power(smooth, cells, content)
-    _, of_difference = _mean_power(first, cells, content, second, -1)
-    _, of_average = _mean_power(first, cells, content, second)
+    _, of_difference = _mean_power(halves[0], cells, content, (halves[1], -1 / unit), 1 / unit)
+    _, of_average = _mean_power(halves[0], cells, content, (halves[1], 1 / unit), 1 / unit)
     # Sum and difference of the halves are twice the average and its noise: the ratio is the same.
     power = of_difference * of_map / np.maximum(of_average, 1e-30 * of_average.max() + 1e-300)
     return Noise(_deviation(frequency, power, cells.grid), frequency, power, "half maps")
@@ -175,10 +184,10 @@ def _mean_power(
     data: Array,
     cells: Cells,
     chosen: Mask,
-    other: Array | None = None,
-    sign: int = 1,
+    other: tuple[Array, float] | None = None,
+    factor: float = 1.0,
 ) -> tuple[Float64Array, Float64Array]:
-    """Return the spectral density of a map (plus or minus another) in chosen cells.
+    """Return the spectral density of a map times a factor (plus another times its own).
 
     It is the mean over cubes, which are all of one shape.
     """
@@ -186,9 +195,9 @@ def _mean_power(
     frequency = np.zeros(1)
     for corner, inside in cubes_of(cells, chosen):
         cube = tuple(slice(c, c + n) for c, n in zip(corner, inside.shape, strict=True))
-        values = data[cube]
+        values = np.float32(factor) * data[cube]
         if other is not None:
-            values = values + sign * other[cube]
+            values += np.float32(other[1]) * other[0][cube]
         nz, ny, nx = inside.shape
         grid = Grid((nz, ny, nx), cells.grid.voxel_size)
         frequency, power = radial_power(DensityMap(values, grid), inside)
@@ -204,11 +213,13 @@ def _deviation(frequency: Float64Array, power: Float64Array, grid: Grid) -> floa
     return float(np.sqrt(np.interp(k, frequency, power).mean() / np.prod(grid.voxel_size)))
 
 
-def _empty_voxels(original: DensityMap, shape: tuple[int, ...]) -> Array | None:
-    """Return 1 where a map was masked away or padded, on a grid of another number of voxels."""
+def _blank_cells(original: DensityMap, cells: Cells) -> Mask:
+    """Return the cells that are mostly masked away or padded."""
     value = masked_value(original.data)
     if value is None:
-        return None
+        return np.zeros(cells.shape, np.bool_)
+    shape = cells.grid.shape
     places = [np.arange(n) * m // n for n, m in zip(shape, original.data.shape, strict=True)]
-    empty: NDArray[np.float32] = (original.data[np.ix_(*places)] == value).astype(np.float32)
-    return empty
+    empty = (original.data[np.ix_(*places)] == value).astype(np.float32)
+    blank: Mask = cells.means(empty) > 0.5
+    return blank

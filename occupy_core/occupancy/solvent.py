@@ -166,7 +166,7 @@ def fit_solvent(
     limits = finite_range(lowpassed)
     region, where = solvent_region(lowpassed, definition)
     n_voxels = int(np.count_nonzero(region))
-    levels = min(levels, _useful_levels(limits, n_voxels))
+    levels = min(levels, useful_levels(limits, n_voxels))
     edges, density = _solvent_histogram(data, region, levels, limits)
     del region
     peak = fit_main_peak(edges, density)
@@ -199,7 +199,7 @@ def fit_solvent(
     )
 
 
-def _useful_levels(limits: tuple[float, float], n_voxels: int) -> int:
+def useful_levels(limits: tuple[float, float], n_voxels: int) -> int:
     """Return how many levels the voxels fill and single precision tells apart."""
     finest = 2 * float(np.spacing(np.float32(max(map(abs, limits)))))
     return max(

@@ -315,6 +315,8 @@ class _Regions:
                 flags.append("density without atoms beside it")
             if seen.cut[j] > _CUT:
                 flags.append(f"{seen.cut[j]:.0%} of it cut off by a mask")
+            if fit.masked:
+                flags.append("solvent masked")
             if fit.explained.max() < _NOT_EXPLAINED:
                 flags.append("the model does not explain the map")
             yield make_row(

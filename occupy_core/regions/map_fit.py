@@ -16,9 +16,10 @@ from scipy import ndimage
 from occupy_core.errors import EstimationError
 from occupy_core.maps.grid import Array, DensityMap, Grid
 from occupy_core.regions.atoms import AtomicModel
-from occupy_core.regions.model_density import Band, Coefficients, make_band, templates
+from occupy_core.regions.model_density import Band, Coefficients, make_band
 from occupy_core.regions.placement import refine_shift
 from occupy_core.regions.shell_fit import ShellFit, combine, cross, fit_shells, gram, influence
+from occupy_core.regions.templates import templates
 
 Values = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -60,6 +61,8 @@ class MapFit:
         Regions next to density without atoms.
     unexplained : float
         Volume of the density without atoms relative to that of the model.
+    masked : bool
+        Whether the solvent around the model was masked away.
     """
 
     amplitude: Values
@@ -71,6 +74,7 @@ class MapFit:
     shift: Values
     beside: NDArray[np.bool_]
     unexplained: float
+    masked: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +147,7 @@ class ModelInMaps:
             shift=shift,
             beside=beside,
             unexplained=unexplained,
+            masked=self.band.masked(density),
         )
 
     def _fit(self, observed: Coefficients, name: str) -> ShellFit:

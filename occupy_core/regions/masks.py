@@ -7,33 +7,30 @@ alike in composition and packing. With an atomic model, `chains` does better.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, repeat
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import ndimage
 
 from occupy_core.errors import ParameterError
-from occupy_core.maps.fourier import radial_power
-from occupy_core.maps.grid import Array, DensityMap, Grid, require_same_grid
+from occupy_core.maps.grid import Array, DensityMap, require_same_grid
 from occupy_core.progress import Progress, report
-from occupy_core.regions.significance import normalise, region_indices
-from occupy_core.regions.table import RegionTable, make_row
+from occupy_core.regions.mask_noise import Slices, Solvent, noise_error, solvent_of, solvent_weight
+from occupy_core.regions.significance import Occupancies, normalise, region_indices
+from occupy_core.regions.table import RegionRow, RegionTable, make_row
 
 Values = NDArray[np.float64]
-Slices = tuple[slice, slice, slice]
 
 _INSIDE = 0.5  # of the largest weight: a voxel inside the region
 _PLATEAU = 0.2  # of the density deep inside: the surface of the molecule
 _LEAST_CORE = 0.1  # of the voxels of a region stay in its core
 _KINDS = 0.02  # relative: how much the mean density of full regions differs in simulations
 _BLOCK = 12.0  # Å; density differs independently between cubes of this edge
-_SOLVENT_DISTANCE = 6.0  # Å from all masks
-_LEAST_SOLVENT = 0.02  # of the box
 _REFERENCE_SHARE = 0.25  # of all masks: a small dense region (nucleic acid) is no reference
-_NOISE_REACH = 20.0  # Å over which noise is correlated at most
+_LEVEL_DOUBT = 0.1  # of full density: error of the level of a solvent that cannot be seen
 
 
 @dataclass(frozen=True)
@@ -146,12 +143,9 @@ def region_occupancy(
     regions, notes = read_regions(masks, first)
     names = tuple(region.name for region in regions)
     reference = region_indices(names, params.reference)
-    solvent = _solvent_weight(regions, first.grid)
+    solvent = solvent_weight([(r.part, r.weight) for r in regions], first.grid)
     counted = list(regions) if params.whole else peeled(regions, first, solvent)
-    map_names: list[str] = []
-    means: list[Values] = []
-    errors: list[Values] = []
-    rows, flags, scale_means = [], [], []
+    measured: list[_Measured] = []
     each = zip(
         chain([first], stream),
         repeat(None) if half_maps is None else half_maps,
@@ -159,47 +153,78 @@ def region_occupancy(
         strict=False,
     )
     for density, halves, scale in each:
-        report(progress, 0.1 + 0.9 * (1 - 1 / (1 + len(means))), f"measuring {density.name}")
+        report(progress, 0.1 + 0.9 * (1 - 1 / (1 + len(measured))), f"measuring {density.name}")
         require_same_grid(first, density, "map")
-        level, noise, doubts = _solvent_of(density, halves, solvent)
-        mean, error = np.array([region.amplitude(density, level) for region in counted]).T
-        if noise is not None:
-            # Blocks hold the noise as well, but few blocks may miss it.
-            least = np.array([_noise_error(region, *noise, density.grid) for region in counted])
-            error = np.maximum(error, least)
-        map_names.append(density.name)
-        means.append(mean)
-        errors.append(error)
-        flags.append(doubts)
-        scale_means.append([math.nan if scale is None else r.mean(scale) for r in regions])
+        found = _measure(density, counted, solvent_of(density, halves, solvent))
+        means = [math.nan if scale is None else region.mean(scale) for region in regions]
+        measured.append(replace(found, mean_scale=tuple(means)))
     sizes = np.array([float(region.weight.sum()) for region in regions])
-    covariances = np.stack([np.diag(error**2) for error in errors])
-    found = normalise(np.array(means), covariances, sizes, reference, least_share=_REFERENCE_SHARE)
-    sigma = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
-    for i, name in enumerate(map_names):
-        for j, region in enumerate(regions):
-            rows.append(
-                make_row(
-                    name,
-                    region.name,
-                    float(found.values[i, j]),
-                    float(sigma[i, j]) if len(regions) > 1 else 1.0,
-                    n_voxels=round(sizes[j]),
-                    resolution=2 * max(first.grid.voxel_size),
-                    mean_scale=scale_means[i][j],
-                    flags=_flags(j in found.members, found.values[i, j], sigma[i, j], len(regions))
-                    + found.flags
-                    + flags[i],
-                )
-            )
+    occupancies = normalise(
+        np.array([m.mean for m in measured]),
+        np.stack([np.diag(m.error**2) for m in measured]),
+        sizes,
+        reference,
+        least_share=_REFERENCE_SHARE,
+    )
+    rows = [row for i, m in enumerate(measured) for row in _rows(m, regions, sizes, occupancies, i)]
     report(progress, 1.0, "done")
     return RegionTable(
         rows=tuple(rows),
-        maps=tuple(map_names),
+        maps=tuple(m.name for m in measured),
         regions=names,
-        reference=tuple(names[j] for j in found.members),
-        notes=(*notes, *found.notes),
+        reference=tuple(names[j] for j in occupancies.members),
+        notes=(*notes, *occupancies.notes),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """What one map gave: for each region the mean density, its error and the mean scale."""
+
+    name: str
+    mean: Values
+    error: Values
+    level_doubt: float
+    flags: tuple[str, ...]
+    resolution: float
+    mean_scale: tuple[float, ...] = ()
+
+
+def _measure(density: DensityMap, regions: Sequence[Region], solvent: Solvent) -> _Measured:
+    """Measure the regions of one map."""
+    mean, error = np.array([region.amplitude(density, solvent.level) for region in regions]).T
+    if solvent.noise is None:
+        error = math.sqrt(2) * error  # unknown noise is at most what makes the blocks differ
+    else:
+        # Blocks hold the noise as well, but few blocks may miss it.
+        spectrum = solvent.noise
+        least = [noise_error(region.weight, *spectrum, density.grid) for region in regions]
+        error = np.maximum(error, least)
+    doubt = 0.0 if solvent.level_known else _LEVEL_DOUBT
+    finest = 2 * max(density.grid.voxel_size)
+    return _Measured(density.name, mean, error, doubt, solvent.flags, finest)
+
+
+def _rows(
+    seen: _Measured, regions: Sequence[Region], sizes: Values, found: Occupancies, i: int
+) -> Iterator[RegionRow]:
+    """Rows of the map number i."""
+    # A wrong level moves the empty most and the full not at all.
+    from_level = seen.level_doubt * (1 - found.values[i])
+    sigma = np.hypot(np.sqrt(np.diag(found.covariance[i])), from_level)
+    for j, region in enumerate(regions):
+        value, error = float(found.values[i, j]), float(sigma[j])
+        own = _flags(j in found.members, value, error, len(regions))
+        yield make_row(
+            seen.name,
+            region.name,
+            value,
+            error if len(regions) > 1 else 1.0,
+            n_voxels=round(sizes[j]),
+            resolution=seen.resolution,
+            mean_scale=seen.mean_scale[j],
+            flags=own + found.flags + seen.flags,
+        )
 
 
 def read_regions(
@@ -313,57 +338,6 @@ def _depth(weight: Array, voxel: tuple[float, float, float]) -> Array:
     inside = np.pad(weight > _INSIDE, 1)
     depth = ndimage.distance_transform_edt(inside, sampling=voxel)
     return np.asarray(depth[1:-1, 1:-1, 1:-1], np.float32)
-
-
-def _solvent_weight(regions: Sequence[Region], grid: Grid) -> Array:
-    """1 in the inscribed ellipsoid away from all masks, 0 elsewhere."""
-    free = np.ones(grid.shape, bool)
-    for region in regions:
-        free[region.part] &= region.weight <= 0
-    distance = ndimage.distance_transform_edt(free, sampling=grid.voxel_size_zyx)
-    z, y, x = (2 * (np.arange(n) - n // 2) / n for n in grid.shape)
-    round_box = z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 <= 1
-    return np.asarray((distance > _SOLVENT_DISTANCE) & round_box, np.float32)
-
-
-def _solvent_of(
-    density: DensityMap, halves: tuple[DensityMap, DensityMap] | None, solvent: Array
-) -> tuple[float, tuple[Values, Values] | None, tuple[str, ...]]:
-    """Level of the solvent, spectrum of the noise (frequency, power) and doubts about them."""
-    outside = density.data[solvent > 0]
-    masked = outside.size == 0 or bool(np.mean(outside == np.median(outside)) > 0.5)
-    scarce = outside.size < _LEAST_SOLVENT * density.grid.size
-    level = float(outside.mean(dtype=np.float64)) if outside.size and not masked else 0.0
-    if halves is not None:
-        for number, half in enumerate(halves, start=1):
-            require_same_grid(density, half, f"half map {number}")
-        half_difference = density.with_data(0.5 * (halves[0].data - halves[1].data))
-        return level, radial_power(half_difference), ("solvent masked",) if masked else ()
-    if masked or scarce:
-        what = "solvent masked" if masked else "little solvent"
-        return level, None, (f"{what}: noise unknown",)
-    return level, radial_power(density, solvent), ()
-
-
-def _noise_error(region: Region, frequency: Values, power: Values, grid: Grid) -> float:
-    """Standard error of the weighted mean that noise of a given spectrum causes.
-
-    The integral of the spectrum times the squared transform of the weights (sum 1) over all
-    frequencies, taken in a box padded by the reach of the noise.
-    """
-    voxel = np.array(grid.voxel_size_zyx)
-    weight = region.weight / region.weight.sum(dtype=np.float64)
-    reach = np.ceil(_NOISE_REACH / voxel).astype(int)
-    nz, ny, nx = (
-        fft.next_fast_len(int(n + r), real=True) for n, r in zip(weight.shape, reach, strict=True)
-    )
-    transform = fft.rfftn(weight.astype(np.float32), (nz, ny, nx))
-    z, y, x = (float(v) for v in voxel)
-    fz, fy, fx = fft.fftfreq(nz, z), fft.fftfreq(ny, y), fft.rfftfreq(nx, x)
-    k = np.sqrt(fz[:, None, None] ** 2 + fy[:, None] ** 2 + fx**2)
-    twice = np.where((fx == 0) | (2 * np.arange(len(fx)) == nx), 1, 2)
-    spectrum = np.interp(k, frequency, power) * np.abs(transform) ** 2 * twice
-    return math.sqrt(float(spectrum.sum()) / (nz * ny * nx * float(voxel.prod())))
 
 
 def _flags(member: bool, value: float, sigma: float, n_regions: int) -> tuple[str, ...]:

@@ -1,18 +1,15 @@
-"""What a region of an atomic model looks like in a map: its Fourier coefficients, shell by shell.
+"""The part of a map that a model fills: a box around it and its Fourier coefficients by shells.
 
-The density of each region comes from gemmi's electron form factors with the B-factor of each atom
-(International Tables C, table 4.3.2.2), sampled in a small cell of its own and transformed to the
-frequencies of the box that the model fills. Everything the regression needs of a map are sums of
-products over shells of |k|: maps of any size become small matrices.
+Everything the regression needs of a map are sums of products over shells of |k|: maps of any size
+become small matrices.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +17,7 @@ from scipy import fft, ndimage
 
 from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import Array, DensityMap, Grid
-from occupy_core.regions.atoms import AtomicRegion, Positions
-
-if TYPE_CHECKING:
-    import gemmi
+from occupy_core.regions.atoms import Positions
 
 Coefficients = NDArray[np.complex64]
 Values = NDArray[np.float64]
@@ -33,8 +27,6 @@ _LOWEST = 40.0  # Å; beyond, maps hold box, mask and solvent more than structur
 _NEAR, _SOFT = 8.0, 8.0  # Å around the atoms that count fully, and of the soft edge outside
 _RING = 5.0  # Å from the atoms on is taken for the level of the solvent
 _LEAST_COEFFICIENTS = 50  # of a shell; fewer would be fitted by chance
-_OVERSAMPLING = 2.5  # samples of the cells of the regions in the resolution
-_SPREAD = 8 * np.pi**2  # B in Å² of a Gaussian with a standard deviation of 1 Å
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +114,11 @@ class Band:
         """Share of white noise in the box that `weight` lets through."""
         return float(np.mean(self.weight.astype(np.float64) ** 2))
 
+    def masked(self, density: DensityMap) -> bool:
+        """Whether the solvent around the model was masked away: most of it has one value."""
+        around = density.data[self.slices][self.ring]
+        return bool(around.size and np.mean(around == np.median(around)) > 0.5)
+
     def sums(self, values: NDArray[Any]) -> Values:
         """Sum of values (..., n) of the coefficients over each shell (..., n_shells)."""
         total = np.add.reduceat(values.astype(np.float64), self.bounds[:-1], axis=-1)
@@ -160,12 +157,13 @@ class Band:
             Edges (z, y, x) of its voxels, Å; the first voxel is that of the box.
         """
         highest = [
-            int(np.abs(_signed(i, n)).max()) for i, n in zip(self.indices, self.shape, strict=True)
+            int(np.abs(signed_index(i, n)).max())
+            for i, n in zip(self.indices, self.shape, strict=True)
         ]
         n = [fft.next_fast_len(2 * h + 1, real=True) for h in highest]
         nz, ny, nx = (max(a, 4) for a in n)
         spectrum = np.zeros((nz, ny, nx // 2 + 1), np.complex64)
-        iz, iy, ix = (_signed(i, s) for i, s in zip(self.indices, self.shape, strict=True))
+        iz, iy, ix = (signed_index(i, s) for i, s in zip(self.indices, self.shape, strict=True))
         spectrum[iz, iy, ix] = coefficients / np.sqrt(self.multiplicity)
         box = np.array(self.shape) * self.voxel_size
         data = fft.irfftn(spectrum, (nz, ny, nx)) * np.float32(nz * ny * nx / box.prod())
@@ -227,14 +225,6 @@ def make_band(
     )
 
 
-def templates(regions: Sequence[AtomicRegion], band: Band) -> Coefficients:
-    """Coefficients of the regions at full occupancy, shape (n_regions, n).
-
-    Atoms outside the box are left out: the map does not show them.
-    """
-    return np.stack([_template(region, band) for region in regions])
-
-
 def atom_weights(
     positions: Positions, grid: Grid, *, radius: float, soft: float
 ) -> tuple[tuple[slice, slice, slice], Array]:
@@ -290,7 +280,7 @@ def _axes(
     return fft.fftfreq(nz, z), fft.fftfreq(ny, y), fft.rfftfreq(nx, x)
 
 
-def _signed(index: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+def signed_index(index: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     """Index of a frequency counted from zero, negative ones below it."""
     return np.where(index > n // 2, index - n, index)
 
@@ -315,83 +305,3 @@ def _shells(
             bounds.append(start)
     bounds[-1] = len(order)
     return (z[order], y[order], x[order]), np.array(bounds)
-
-
-def _template(region: AtomicRegion, band: Band) -> Coefficients:
-    """Coefficients of one region: density in a cell of its own, transformed axis by axis."""
-    box = np.array(band.shape) * band.voxel_size
-    fine = np.array(
-        [fft.next_fast_len(int(np.ceil(b * _OVERSAMPLING / band.resolution)), True) for b in box]
-    )
-    step = box / fine
-    model = region.model.clone()
-    density, first, blur = _cell_density(model, np.array(region.shift) - band.start, box, step)
-    for axis in (2, 1, 0):
-        density = _pruned_transform(density, axis, int(first[axis]), int(fine[axis]), band)
-    iz, iy, ix = (_signed(i, s) for i, s in zip(band.indices, band.shape, strict=True))
-    rows = [a - a.min() for a in (iz, iy)]
-    spectrum = density[rows[0], rows[1], ix]
-    k2 = (band.frequencies**2).sum(axis=0)
-    scale = np.exp(blur / 4 * k2) * np.sqrt(band.multiplicity) * step.prod()
-    return np.asarray(spectrum * scale, np.complex64)
-
-
-def _cell_density(
-    model: gemmi.Model, move: Values, box: Values, step: Values
-) -> tuple[NDArray[Any], NDArray[np.int64], float]:
-    """Density (z, y, x) of a model in a cell on the lattice of `step`, its first sample, its blur.
-
-    Atoms outside the box are removed. The blur (B in Å²) makes the density smooth enough for the
-    samples; it is taken off again from the coefficients.
-    """
-    import gemmi
-
-    kept = []
-    for chain in model:
-        for residue in chain:
-            for i in reversed(range(len(residue))):
-                position = np.array(residue[i].pos.tolist()) + move
-                if np.all((position > 0) & (position < box[::-1])):
-                    kept.append(position)
-                    residue[i].pos = gemmi.Position(*position)
-                else:
-                    del residue[i]
-    if not kept:
-        return np.zeros((1, 1, 1), np.float32), np.zeros(3, np.int64), 0.0
-    lowest_b = min(site.atom.b_iso for site in model.all())
-    blur = max(_SPREAD * float(step.max()) ** 2 - lowest_b, 0.0)
-    calculator = gemmi.DensityCalculatorE()
-    calculator.blur = blur
-    calculator.d_min = 2 * float(step.max())
-    atoms = np.array(kept)[:, ::-1]
-    margin = 6.0 + 4 * np.sqrt((blur + max(s.atom.b_iso for s in model.all())) / _SPREAD)
-    first = np.floor((atoms.min(axis=0) - margin) / step).astype(np.int64)
-    n = np.ceil((atoms.max(axis=0) + margin) / step).astype(np.int64) - first
-    origin = gemmi.Position(*(first * step)[::-1])
-    for site in model.all():
-        site.atom.pos -= origin
-    c, b, a = (float(k) for k in n * step)
-    calculator.grid.set_unit_cell(gemmi.UnitCell(a, b, c, 90, 90, 90))
-    calculator.grid.spacegroup = gemmi.SpaceGroup("P 1")
-    calculator.grid.set_size(*(int(k) for k in n[::-1]))
-    calculator.add_model_density_to_grid(model)
-    return np.array(calculator.grid.array, copy=True).transpose(2, 1, 0), first, blur
-
-
-def _pruned_transform(
-    data: NDArray[Any], axis: int, first: int, n: int, band: Band
-) -> NDArray[np.complex64]:
-    """Transform along one axis as if `data` stood at sample `first` of n; keep the band only."""
-    index = _signed(band.indices[axis], band.shape[axis])
-    low, high = (0, int(index.max())) if axis == 2 else (int(index.min()), int(index.max()))
-    wanted = np.arange(low, high + 1)
-    # Samples that stand outside 0..n wrap around, as density does in a periodic box.
-    if data.shape[axis] > n:
-        phase = np.exp(-2j * np.pi * np.outer(wanted, first + np.arange(data.shape[axis])) / n)
-        return np.moveaxis(np.tensordot(phase, data, axes=(1, axis)), 0, axis)
-    spectrum = fft.fft(data, n, axis=axis) if axis < 2 else fft.rfft(data, n, axis=axis)
-    spectrum = np.take(spectrum, wanted % n if axis < 2 else wanted, axis=axis)
-    shape = [1, 1, 1]
-    shape[axis] = -1
-    shifted = np.exp(-2j * np.pi * first / n * wanted).reshape(shape)
-    return np.asarray(spectrum * shifted, np.complex64)

@@ -172,9 +172,9 @@ def draw_block_graph(figure: Figure, blocks: Sequence[Row], relations: Sequence[
         axes.text(x, y, block["name"], ha="center", va="center", fontsize=9, zorder=4)
         text = f"{block['volume'] / 1000:.3g} nm³, {100 * block['mean_occupancy']:.0f} %"
         below = -3 - math.sqrt(size) / 2  # points; the side of a disc is the root of its size
-        axes.annotate(
-            text, (x, y), (0, below), textcoords="offset points", ha="center", va="top", fontsize=8
-        )
+        label = axes.annotate(text, (x, y), (0, below), textcoords="offset points", fontsize=8)
+        label.set(ha="center", va="top", zorder=4)
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1})
     axes.set(xlim=(-1.4, 1.4), ylim=(-1.45, 1.25), aspect="equal")
     axes.set_axis_off()
     axes.set_title("size and mean occupancy of the blocks, and how they depend on each other")
@@ -196,7 +196,7 @@ def draw_thresholds(
         Volumes to show, known by their names.
     """
     rows = {row["volume"]: row for row in thresholds}
-    above, below = figure.subfigures(2, 1)
+    above, below = figure.subfigures(2, 1, squeeze=False).ravel()
     left, right = above.subplots(1, 2)
     x = np.arange(1, len(thresholds) + 1)
     values = np.array([row["threshold"] for row in thresholds])

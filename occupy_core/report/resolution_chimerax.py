@@ -20,7 +20,7 @@ from occupy_core.report.colors import BELOW_COLOR, RESOLUTION_COLORS, resolution
 
 _SIGMAS = 4.0  # of the density outside the mask: noise above this is rare
 _DUST = 10.0  # Å; smaller pieces of the surface are noise
-_EDGE = 0.01  # Å below the finest colour where the grey of no value ends
+_EDGE = 0.02  # Å past the extremes, within which colour turns to the grey of no value
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class ResolutionScene:
         Its local resolution: model #2.
     limits : tuple of float
         Finest and coarsest resolution that have a colour of their own, Å.
+    extremes : tuple of float
+        Finest and coarsest resolution within the mask, Å.
     level : float
         Contour level of the map, grey units.
     filtered : Path, optional
@@ -48,6 +50,7 @@ class ResolutionScene:
     density: Path
     resolution: Path
     limits: tuple[float, float]
+    extremes: tuple[float, float]
     level: float
     filtered: Path | None = None
     background: float = 0.0
@@ -104,11 +107,17 @@ def surface_level(density: DensityMap, mask: DensityMap) -> float:
 
 
 def _palette(pairs: list[tuple[float, str]], scene: ResolutionScene) -> str:
-    """Grey where there is no resolution, on the side of the background."""
-    finest, coarsest = pairs[0][0], pairs[-1][0]
-    if scene.background < finest:
-        grey = [(min(scene.background, finest - 2 * _EDGE), BELOW_COLOR)]
-        return palette_text([*grey, (finest - _EDGE, BELOW_COLOR), *pairs])
-    if scene.background > coarsest:
-        return palette_text([*pairs, (coarsest + _EDGE, BELOW_COLOR)])
-    return palette_text(pairs)
+    """Colours of the resolution, and grey from past its extremes to the background."""
+    finest = min(scene.extremes[0], pairs[0][0])
+    coarsest = max(scene.extremes[1], pairs[-1][0])
+    below = [(scene.background, BELOW_COLOR), (finest - 2 * _EDGE, BELOW_COLOR)]
+    above = [(coarsest + 2 * _EDGE, BELOW_COLOR), (scene.background, BELOW_COLOR)]
+    return palette_text(
+        [
+            *(below if scene.background < finest - 2 * _EDGE else ()),
+            *([(finest - _EDGE, pairs[0][1])] if finest < pairs[0][0] else ()),
+            *pairs,
+            *([(coarsest + _EDGE, pairs[-1][1])] if coarsest > pairs[-1][0] else ()),
+            *(above if scene.background > coarsest + 2 * _EDGE else ()),
+        ]
+    )

@@ -9,6 +9,7 @@ import numpy as np
 
 from occupy_core.maps.grid import Array, DensityMap
 from occupy_core.report.colors import (
+    BELOW_COLOR,
     MODEL_COLOR,
     SOLVENT_COLOR,
     resolution_colormap,
@@ -22,6 +23,23 @@ if TYPE_CHECKING:
 _BINS = 50
 _LOCAL_COLOR = "#2e8b57"
 _THRESHOLDS = ((0.143, "global_0143"), (0.5, "global_05"))
+
+
+def color_limits(record: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the resolution in Å at the ends of the colours.
+
+    They are the 5 % and 95 % quantiles within the mask; what is finer than the limit of the map is
+    a guess and has one colour.
+
+    Parameters
+    ----------
+    record : mapping
+        The record of a resolution job that found a resolution.
+    """
+    low, high = (float(record["quantiles"][level]) for level in ("5%", "95%"))
+    if record["censored_fraction"] > 0:
+        low = max(low, float(record["limit"]))
+    return low, max(low, high)
 
 
 def draw_resolution_slices(
@@ -73,7 +91,7 @@ def draw_resolution_histogram(
     overall : float, optional
         Global resolution in Å, marked when given.
     finest : float, optional
-        Finest detail that the map holds in Å, marked when within the range drawn.
+        Finest detail that the map holds in Å: what is finer is marked as a guess.
     name : str
         Name of the map, for the title.
     """
@@ -97,8 +115,10 @@ def draw_resolution_histogram(
     marks: list[tuple[float, str, str]] = [(float(np.median(values)), "median", "-")]
     if overall is not None:
         marks.append((overall, "global resolution", "--"))
-    if finest is not None and edges[0] < finest < edges[-1]:
-        marks.append((finest, "finest detail of the map", ":"))
+    if finest is not None and finest > edges[0]:
+        text = f"finer than the map holds, {finest:.2f} Å: guessed"
+        end = min(finest, float(edges[-1]))
+        axes.axvspan(float(edges[0]), end, color=BELOW_COLOR, alpha=0.7, label=text)
     for position, label, style in marks:
         text = f"{label}, {position:.2f} Å"
         axes.axvline(position, color="black", linewidth=1, linestyle=style, label=text)

@@ -6,7 +6,7 @@ correlation within the molecule and the skill against a constant stand beside it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,7 +106,7 @@ def estimated(resolution: DensityMap) -> Mask:
 
 
 def resolution_of_regions(
-    resolution: DensityMap, masks: Mapping[str, DensityMap]
+    resolution: DensityMap, masks: Iterable[DensityMap]
 ) -> dict[str, float | None]:
     """Median local resolution of each region.
 
@@ -114,8 +114,9 @@ def resolution_of_regions(
     ----------
     resolution : DensityMap
         Local resolution, Å; what is no estimate is left out (see `estimated`).
-    masks : mapping of str to DensityMap
-        Masks by the name of the region, on the grid of the resolution; inside above 0.5.
+    masks : iterable of DensityMap
+        Masks named as their regions, on the grid of the resolution; inside above 0.5. A generator
+        keeps only one in memory.
 
     Returns
     -------
@@ -129,10 +130,10 @@ def resolution_of_regions(
     """
     known = estimated(resolution)
     medians: dict[str, float | None] = {}
-    for name, mask in masks.items():
+    for mask in masks:
         require_same_grid(resolution, mask, "mask")
         values = resolution.data[known & (mask.data > _INSIDE)]
-        medians[name] = float(np.median(values)) if values.size else None
+        medians[mask.name] = float(np.median(values)) if values.size else None
     return medians
 
 

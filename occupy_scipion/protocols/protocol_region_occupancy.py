@@ -6,7 +6,9 @@ import pyworkflow.protocol.params as params
 from pwem.objects import AtomStruct, SetOfAtomStructs, VolumeMask
 from pyworkflow.object import String
 
+from occupy_core.errors import ParameterError
 from occupy_core.jobs.regions_job import RegionsJob, output_names
+from occupy_core.regions.atoms import read_model
 from occupy_core.regions.chains import ChainParams
 from occupy_core.regions.masks import RegionParams
 from occupy_scipion.constants import BENJAMINI_1995, WOJDYR_2022
@@ -349,14 +351,13 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
             return ["No atomic model is given; choose one, or take the regions from masks."]
         if not isinstance(model, AtomStruct):
             return [f"The atomic model is a {model.getClassName()}, but must be a structure."]
-        errors = paramsFromForm(self, ChainParams).problems(gridOf(volume))
-        for name, what in (("maskRadius", "radius"), ("maskSoft", "soft edge")):
-            value = getattr(self, name).get()
-            if self.writeMasks.get() and not (value is not None and 0 <= value <= 50):
-                errors.append(
-                    f"The {what} of the masks is {value} Å, but must be between 0 and 50 Å."
-                )
-        return errors
+        values = {**self._jobValues(), "maps": ["map"], "model": "model"}
+        try:
+            errors = RegionsJob.from_dict(values, "the form").problems()
+        except ParameterError as error:  # a field that must not be empty
+            return list(error.problems)
+        grid = gridOf(volume)
+        return errors or paramsFromForm(self, ChainParams).problems(grid)
 
     def _maskProblems(self, volume):
         given = [pointer.get() for pointer in self.inputMasks]
@@ -405,6 +406,23 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
 
     def _record(self):
         return RegionsRecord.of(self.getResultFolder())
+
+    def getRegionNames(self):
+        """Names of the regions that the form gives, for the wizard; nothing without an input.
+
+        Raises
+        ------
+        ParameterError
+            When the model cannot be read.
+        """
+        if not self._isFromModel():
+            return distinctNames(self._masks())
+        model = self.inputModel.get()
+        if model is None:
+            return []
+        fit = paramsFromForm(self, ChainParams)
+        divided = {"by": fit.by, "window": fit.window, "ligands": fit.ligands}
+        return list(read_model(model.getFileName(), **divided, assembly=fit.assembly).names)
 
     def getResultFolder(self):
         """The folder of the result: for the viewer."""

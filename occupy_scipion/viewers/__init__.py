@@ -1,4 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+from occupy_scipion.viewers.viewer_blocks import OccupyBlocksViewer
 from occupy_scipion.viewers.viewer_local_scale import OccupyViewer
+from occupy_scipion.viewers.viewer_regions import OccupyRegionsViewer
+from occupy_scipion.viewers.viewer_resolution import OccupyResolutionViewer
 
-__all__ = ["OccupyViewer"]
+__all__ = [
+    "OccupyBlocksViewer",
+    "OccupyRegionsViewer",
+    "OccupyResolutionViewer",
+    "OccupyViewer",
+]

@@ -1,15 +1,81 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Slices through several maps of one grid side by side, with a slider."""
 
+import dataclasses
+
 import numpy as np
+from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.widgets import Slider
 
-from occupy_core.report.colors import scale_colormap
+from occupy_core.maps.grid import DensityMap
+from occupy_core.report.colors import resolution_colormap, resolution_levels, scale_colormap
 
 AXES = ("x", "y", "z")
 MIN_SCALE = 0.2  # as in the ChimeraX script: colours start here
 _PANEL = 3.3  # inches
 _ACROSS_AND_UP = {"z": ("x", "y"), "y": ("x", "z"), "x": ("y", "z")}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Colors:
+    """How numbers become colours.
+
+    Parameters
+    ----------
+    colormap : Colormap
+    low, high : float
+        Numbers at its ends.
+    label : str
+        What the numbers are, for the colour bar.
+    extend : str
+        Ends of the bar beyond which there are numbers: "neither", "min", "max" or "both".
+    names : tuple of str
+        Names of the numbers 1, 2 …, to stand at the bar in their place.
+    """
+
+    colormap: Colormap
+    low: float
+    high: float
+    label: str = ""
+    extend: str = "neither"
+    names: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Panel:
+    """One of the maps.
+
+    Parameters
+    ----------
+    title : str
+    density : DensityMap
+    colors : Colors or None
+        None: grey, in one grey scale for all panels, that of the first.
+    below : DensityMap or None
+        Shown in grey where `density` is NaN.
+    """
+
+    title: str
+    density: DensityMap
+    colors: Colors | None = None
+    below: DensityMap | None = None
+
+
+SCALE = Colors(scale_colormap(), MIN_SCALE, 1.0, extend="min")
+"""Of a scale or a confidence, from 0 to 1."""
+
+
+def resolutionColors(finest, coarsest):
+    """Colours of a local resolution between two limits, Å."""
+    levels = resolution_levels(finest, coarsest)
+    # Where there is no resolution the map itself is seen.
+    colormap = resolution_colormap().with_extremes(bad=(0, 0, 0, 0))
+    return Colors(colormap, levels[0], levels[-1], "Å", "both")
+
+
+def labelColors(names, colors):
+    """Colours of the numbers 1, 2 … that stand for something with a name."""
+    return Colors(ListedColormap(colors), 0.5, len(colors) + 0.5, names=tuple(names))
 
 
 def figureSize(panels):
@@ -23,40 +89,36 @@ class SliceBrowser:
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-    maps : sequence of (str, DensityMap, bool)
-        Title, map and whether it is a scale or a confidence, from 0 to 1. Densities share one grey
-        scale, that of the first.
+    panels : sequence of Panel
     axis : str
         Axis across which to go: "x", "y" or "z".
     """
 
-    def __init__(self, figure, maps, axis="z"):
+    def __init__(self, figure, panels, axis="z"):
         self._index = "zyx".index(axis)
-        self._maps = maps
-        grid = maps[0][1].grid
+        grid = panels[0].density.grid
         self._step = grid.voxel_size_zyx[self._index]
         count = grid.shape[self._index]
         lengths = dict(zip(AXES, grid.box, strict=True))
         across, up = _ACROSS_AND_UP[axis]
-        place = {"origin": "lower", "extent": (0, lengths[across], 0, lengths[up])}
-        grey = _greyRange(next(m.data for _, m, isScale in maps if not isScale))
+        self._place = {"origin": "lower", "extent": (0, lengths[across], 0, lengths[up])}
+        self._grey = _greyRange(_firstGrey(panels).data)
         figure.set_layout_engine("constrained", rect=(0, 0.14, 1, 0.86))  # the slider is below
-        panels = figure.subplots(1, len(maps), squeeze=False)[0]
-        self._images = []
-        for panel, (title, density, isScale) in zip(panels, maps, strict=True):
-            look = {"cmap": "gray_r", "vmin": grey[0], "vmax": grey[1]}
-            if isScale:
-                look = {"cmap": scale_colormap(), "vmin": MIN_SCALE, "vmax": 1.0}
-            image = panel.imshow(self._slice(density, count // 2), **place, **look)
-            panel.set_title(title, fontsize=10)
-            panel.set_xlabel(f"{across} (Å)", fontsize=9)
-            panel.tick_params(labelsize=8)
-            self._images.append(image)
-        panels[0].set_ylabel(f"{up} (Å)", fontsize=9)
-        colored = [i for i, (_, _, isScale) in zip(self._images, maps, strict=True) if isScale]
-        if colored:
-            bar = figure.colorbar(colored[0], ax=list(panels), extend="min", shrink=0.7, pad=0.01)
-            bar.ax.tick_params(labelsize=8)
+        every = figure.subplots(1, len(panels), squeeze=False)[0]
+        self._images = []  # with the map that each shows
+        bars = {}  # one for all panels of the same colours
+        for axes, panel in zip(every, panels, strict=True):
+            if panel.below is not None:
+                self._add(axes, panel.below, None)
+            image = self._add(axes, panel.density, panel.colors)
+            if panel.colors is not None:
+                bars.setdefault(panel.colors, (image, []))[1].append(axes)
+            axes.set_title(panel.title, fontsize=10)
+            axes.set_xlabel(f"{across} (Å)", fontsize=9)
+            axes.tick_params(labelsize=8)
+        every[0].set_ylabel(f"{up} (Å)", fontsize=9)
+        for colors, (image, beside) in bars.items():
+            _addBar(figure, image, beside, colors)
         self.slider = Slider(
             figure.add_axes((0.15, 0.05, 0.6, 0.04), in_layout=False),
             f"{axis} (voxel)",
@@ -68,16 +130,40 @@ class SliceBrowser:
         self.slider.on_changed(self.show)
         self.show(count // 2 + 1)
 
+    def _add(self, axes, density, colors):
+        look = {"cmap": "gray_r", "vmin": self._grey[0], "vmax": self._grey[1]}
+        if colors is not None:
+            look = {"cmap": colors.colormap, "vmin": colors.low, "vmax": colors.high}
+            if colors.names:
+                look["interpolation"] = "nearest"
+        image = axes.imshow(self._slice(density, 0), **self._place, **look)
+        self._images.append((image, density))
+        return image
+
     def _slice(self, density, index):
         return density.data.take(index, axis=self._index)
 
     def show(self, number):
         """Show a slice; the first one has the number 1."""
         index = int(number) - 1
-        for image, (_, density, _) in zip(self._images, self._maps, strict=True):
+        for image, density in self._images:
             image.set_data(self._slice(density, index))
         self.slider.valtext.set_text(f"{index + 1}  ({index * self._step:.1f} Å)")
         self.slider.ax.figure.canvas.draw_idle()
+
+
+def _addBar(figure, image, beside, colors):
+    bar = figure.colorbar(image, ax=beside, extend=colors.extend, shrink=0.7, pad=0.01)
+    bar.ax.tick_params(labelsize=8)
+    bar.set_label(colors.label, fontsize=8)
+    if colors.names:
+        bar.set_ticks(range(1, len(colors.names) + 1), labels=colors.names)
+
+
+def _firstGrey(panels):
+    """The first map that is drawn in grey."""
+    shown = (panel.density if panel.colors is None else panel.below for panel in panels)
+    return next(density for density in shown if density is not None)
 
 
 def _greyRange(data):

@@ -397,3 +397,14 @@ def test_the_names_of_the_outputs_are_known_before(volumes):
     assert "heatmap" not in plain
     assert "subset" not in plain
     assert list(plain)[-1] == "result"
+
+
+def test_a_table_that_vanishes_is_told(volumes, done, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_bytes(done.files["thresholds"].read_bytes())
+    state = {s: done.files[f"state_{s}"] for s in ("occupied", "communities")}
+    job = BlocksJob(volumes, tmp_path / "out", **state, thresholds=table)
+    table.unlink()
+    with pytest.raises(MapFormatError, match=r"t\.csv cannot be read"):
+        run_blocks(job)
+    assert not (tmp_path / "out").exists()

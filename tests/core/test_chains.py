@@ -138,6 +138,27 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(model, clean):
     assert 0.55 < inside.mean() < 0.82
 
 
+def test_intervals_hold_in_maps_whose_solvent_was_masked_away(model, clean):
+    near = sum(m.data for m in chain_masks(model, GRID, radius=4.0, soft=4.0))
+    maps = []
+    for seed in range(30):
+        density = noisy(clean, 0.1, seed, name=f"m{seed}")
+        maps.append(density.with_data(density.data * np.minimum(near, 1)))
+    table = chain_occupancy(maps, model)
+    error = table.occupancy - [TRUTH[name] for name in table.regions]
+    assert 0.5 < np.mean(np.abs(error) <= table.sigma) < 0.85
+    assert all("solvent masked" in row.flags for row in table.rows)
+
+
+def test_without_a_full_region_in_all_maps_errors_are_wide_and_it_is_said(model):
+    states = [{"A": 1.0, "B": 0.6, "C": 0.7}, {"A": 0.5, "B": 1.0, "C": 0.7}]
+    maps = [noisy(density_of(model, s), 0.03, i, name=f"m{i}") for i, s in enumerate(states)]
+    for row in chain_occupancy(maps, model).rows:
+        assert "no full reference" in row.flags
+        truth = states[int(row.map[1])][row.region]
+        assert abs(row.occupancy - truth) < 2 * row.sigma
+
+
 def test_windows_of_residues_read_what_is_missing_in_a_chain(model, tmp_path):
     lines = three_chains(tmp_path / "m.pdb").read_text().splitlines()
     gone = [line for line in lines if line[21:22] == "B" and int(line[22:26] or 0) > 12]

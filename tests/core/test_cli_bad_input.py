@@ -308,7 +308,7 @@ def test_an_output_that_exists_is_said_and_kept(capsys, inputs, tmp_path):
     status, _, err = run_cli(capsys, "scale", inputs.map, "--outdir", outdir, "--amplify", "2")
     assert (status, err) == (
         2,
-        f"occupy-core: error: {outdir}/conf_x.mrc exists already (and 3 more); give another "
+        f"occupy-core: error: {outdir}/scale_sigma_x.mrc exists already (and 4 more); give another "
         "--outdir, or --force to replace it.\n",
     )
     assert contents(outdir) == before

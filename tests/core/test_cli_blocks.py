@@ -147,7 +147,8 @@ def test_the_options_of_autoseg_and_siren_are_known(command, text):
     [
         ([], "No volume is given"),
         (["--volumes-dir", "none"], "The folder none does not exist"),
-        (["a.mrc", "--volumes-dir", "."], "Both volumes and the folder"),
+        (["--volumes-dir", "."], "be taken for volumes the next time"),
+        (["a.mrc", "--volumes-dir", "v"], "Both volumes and the folder"),
         (["a.mrc", "--bin", "0.5"], "'0.5' is not a whole number"),
         (["a.mrc", "--threshhold", "1"], "The option --threshhold is unknown"),
         (["a.mrc", "--correction", "fdr"], "correction' of the command line is 'fdr'"),

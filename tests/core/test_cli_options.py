@@ -216,7 +216,7 @@ def test_one_gamma_serves_several_modifications():
         ("x.mrc --kernel 4.5", "'4.5' is not a whole number"),
         ("x.mrc --plot=yes", "ignored explicit argument 'yes'"),
         ("x.mrc --mode full", "'mode' of the job is 'full' but must be res or occ"),
-        ("x.mrc --method other", "'method' of the job is 'other' but must be occupy"),
+        ("x.mrc --method other", "'method' of the job is 'other' but must be calibrated or occupy"),
         ("--keep-output-path", "No map is given"),
         ("x.mrc --keep-output-path --outdir a", "Both --outdir and --keep-output-path are given"),
     ],

@@ -25,7 +25,10 @@ def small(tmp_path):
     ("options", "sentence"),
     [
         ({"half1": Path("a")}, "Only one half map"),
-        ({"half1": Path("a"), "half2": Path("b")}, "no map is modified"),
+        (
+            {"half1": Path("a"), "half2": Path("b"), "scale": ScaleParams(method="occupy")},
+            "no map is modified and no scale is calibrated",
+        ),
         (
             {"half1": Path("a"), "half2": Path("a"), "modify": ModifyParams(2.0)},
             r"Both half maps are .*/a; give",
@@ -64,7 +67,7 @@ def test_existing_outputs_stay_unless_forced(small, tmp_path):
     run_scale(job)
     before = contents(tmp_path / "out")
     changed = replace(job, scale=ScaleParams(lowpass=10.0))
-    with pytest.raises(OutputError, match=r"scale_res_x\.mrc exists already \(and 4 more\)"):
+    with pytest.raises(OutputError, match=r"scale_res_x\.mrc exists already \(and 5 more\)"):
         run_scale(changed)
     assert contents(tmp_path / "out") == before
     run_scale(replace(changed, force=True))

@@ -97,9 +97,17 @@ def no_paths(folder):
     ],
 )
 def test_maps_have_the_names_of_the_seed_programs(options, maps):
+    options["scale"] = replace(options.get("scale", ScaleParams()), method="occupy")
     names = list(output_names(ScaleJob(Path("in/x.map.gz"), **options)).values())
     assert [name for name in names if name.endswith(".mrc")] == maps
     assert len(set(names)) == len(names)
+
+
+def test_a_calibrated_scale_comes_with_its_standard_error():
+    names = output_names(ScaleJob(Path("in/x.map.gz")))
+    assert list(names)[:3] == ["scale", "scale_sigma", "confidence"]
+    assert names["scale_sigma"] == "scale_sigma_x.mrc"
+    assert "scale_sigma" not in output_names(ScaleJob(Path("x.mrc"), scale_map=Path("s.mrc")))
 
 
 def test_the_record_comes_last():
@@ -122,7 +130,7 @@ def test_a_run_writes_exactly_what_it_says(small, halves, tmp_path):
 def test_every_map_lies_on_the_input(small, halves, tmp_path):
     result = run_scale(ScaleJob(small, tmp_path / "out", **halves, **EVERYTHING))
     maps = [path for path in result.files.values() if path.suffix == ".mrc"]
-    assert len(maps) == 14
+    assert len(maps) == 15
     for path in maps:
         assert read_map(path).grid == GRID
 
@@ -171,7 +179,7 @@ def test_the_record_says_what_was_used(small, tmp_path):
 def test_headers_say_how_a_map_was_made(small, tmp_path):
     result = run_scale(ScaleJob(small, tmp_path / "out", modify=ModifyParams(amplify=2.5)))
     assert (
-        b"kernel 5, radius 2.00 (33 voxels), low-pass 8.00 A"
+        b"kernel 5, radius 1.33 (7 voxels), low-pass 8.00 A"
         in (result.files["scale"].read_bytes()[:1024])
     )
     assert b"amplified, gamma 2.5" in result.files["amplified"].read_bytes()[:1024]

@@ -7,7 +7,8 @@ from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.regions.atoms import read_model
 from occupy_core.regions.map_fit import put_into_maps
-from occupy_core.regions.model_density import atom_weights, make_band, templates
+from occupy_core.regions.model_density import atom_weights, make_band
+from occupy_core.regions.templates import templates
 from tests.core.small_models import GRID, density_of, three_chains
 
 pytest.importorskip("gemmi")

@@ -12,7 +12,7 @@ from occupy_core.occupancy.params import ModifyParams, Output, ScaleParams, proc
 GRID = Grid.cubic(64, 1.5)  # a box of 96 Å
 
 SCALE_PROBLEMS = [
-    ({"method": "other"}, "The method is 'other' but must be one of occupy."),
+    ({"method": "other"}, "The method is 'other' but must be one of calibrated, occupy."),
     ({"mode": "raw"}, "The mode is 'raw' but must be one of res, occ."),
     ({"resolution": 0.0}, "The resolution is 0.0 but must be a positive number."),
     ({"lowpass": -8.0}, "The low-pass is -8.0 but"),
@@ -102,12 +102,15 @@ def test_a_box_of_two_voxels_is_too_thin():
 def test_low_pass_and_kernel_follow_the_voxel_size_as_in_occupy(
     voxel_size, lowpass, kernel, radius
 ):
-    numbers = ScaleParams().resolve(Grid.cubic(100, voxel_size))
+    numbers = ScaleParams(method="occupy").resolve(Grid.cubic(100, voxel_size))
     assert numbers.lowpass == pytest.approx(lowpass, rel=1e-6)
     assert numbers.kernel_size == kernel
     assert numbers.kernel_radius == pytest.approx(radius, rel=1e-6)
     assert numbers.tau == numbers.recommended_tau
     assert numbers.tile_size == 12
+    calibrated = ScaleParams().resolve(Grid.cubic(100, voxel_size))
+    assert calibrated.kernel_size == kernel
+    assert calibrated.kernel_radius == pytest.approx(lowpass / 3 / voxel_size, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +159,7 @@ def test_large_boxes_are_brought_to_the_largest_edge(shape, max_box, expected):
 
 
 def test_kernel_counts_the_voxels_that_are_processed():
-    numbers = ScaleParams(max_box=64).resolve(Grid.cubic(128, 1.0))
+    numbers = ScaleParams(method="occupy", max_box=64).resolve(Grid.cubic(128, 1.0))
     assert numbers.processing_voxel_size == (2.0, 2.0, 2.0)
     assert numbers.kernel_radius == 2.0
 

@@ -117,7 +117,7 @@ def test_each_region_has_the_median_of_its_estimates(reference):
     first[1:5, 2:8] = 1
     second[6:] = 0.6
     third[:2] = 1
-    masks = {n: DensityMap(m, GRID) for n, m in (("A", first), ("B", second), ("C", third))}
+    masks = (DensityMap(m, GRID, n) for n, m in (("A", first), ("B", second), ("C", third)))
     found = resolution_of_regions(resolution, masks)
     assert found["A"] == pytest.approx(np.median(data[2:5, 2:8]))
     assert found["B"] == pytest.approx(np.median(data[6:]))
@@ -129,7 +129,7 @@ def test_a_region_on_another_grid_is_refused(reference):
     other = Grid((9, 11, 13), (1.0, 1.5, 2.0))
     mask = DensityMap(np.ones(other.shape), other)
     with pytest.raises(GridMismatchError, match="mask"):
-        resolution_of_regions(DensityMap(reference, GRID), {"A": mask})
+        resolution_of_regions(DensityMap(reference, GRID), [mask])
 
 
 def test_a_scale_that_follows_the_resolution_correlates_with_it(reference):

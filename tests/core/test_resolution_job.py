@@ -20,6 +20,7 @@ from occupy_core.jobs.resolution_job import ResolutionJob, load_job, output_name
 from occupy_core.maps import DensityMap, Grid, read_map, write_map
 from occupy_core.provenance import sha256
 from occupy_core.resolution import ResolutionParams, estimate_resolution
+from occupy_core.resolution.processed import soft_masked
 
 # matplotlib 3.8 calls what newer versions of pyparsing deprecate
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
@@ -243,6 +244,21 @@ def test_pure_noise_gives_maps_without_resolution_and_a_warning(noise, tmp_path,
     assert not read_map(result.files["resolution"]).data.any()
     assert result.result["global_0143"] is None
     assert result.result["quantiles"] is None
+    assert set(contents(tmp_path / "out")) == {path.name for path in result.files.values()}
+
+
+def test_where_the_solvent_is_gone_half_is_not_reported(maps, tmp_path):
+    density = read_map(maps["map"])
+    known = run_resolution(ResolutionJob(maps["map"], tmp_path / "one"))
+    masked = soft_masked(density, read_map(known.files["mask"]))
+    path = write_map(tmp_path / "masked.mrc", masked)
+    result = run_resolution(ResolutionJob(path, tmp_path / "out", plot=True))
+    assert result.result["source"] == "learned"
+    assert "masked away" in result.result["state"]
+    assert result.result["global_05"] is None
+    assert result.result["fsc"] is None
+    assert not {"resolution05", "disagreement"} & set(result.files)
+    assert any("learned on simulated maps" in text for text in result.warnings)
     assert set(contents(tmp_path / "out")) == {path.name for path in result.files.values()}
 
 

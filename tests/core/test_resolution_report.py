@@ -16,6 +16,7 @@ from occupy_core.report.resolution_chimerax import (
     write_resolution_chimerax,
 )
 from occupy_core.report.resolution_plots import (
+    color_limits,
     draw_local_against_global,
     draw_resolution_histogram,
     draw_resolution_slices,
@@ -56,6 +57,20 @@ def test_colours_end_at_round_numbers_that_hold_the_limits(limits, ends):
     assert (np.diff(levels) > 0).all()
 
 
+@pytest.mark.parametrize(
+    ("censored", "limit", "expected"),
+    [
+        (0.0, 4.0, (3.0, 6.0)),
+        (0.2, 4.0, (4.0, 6.0)),
+        (1.0, 7.0, (7.0, 7.0)),
+        (0.2, 2.0, (3.0, 6.0)),
+    ],
+)
+def test_what_is_finer_than_the_map_holds_has_one_colour(censored, limit, expected):
+    record = {"quantiles": {"5%": 3.0, "95%": 6.0}, "censored_fraction": censored, "limit": limit}
+    assert color_limits(record) == expected
+
+
 # ---- figures ----------------------------------------------------------------------------------
 
 
@@ -93,12 +108,18 @@ def test_the_histogram_is_in_percent_of_the_molecule():
     figure = new_figure(5, 4)
     draw_resolution_histogram(figure, values, (3.0, 5.0), overall=3.8, finest=3.2, name="x")
     axes = figure.axes[0]
-    heights = np.array([bar.get_height() for bar in axes.patches])
+    heights = np.array([bar.get_height() for bar in axes.containers[0]])
     assert heights.sum() == pytest.approx(100)
     assert sorted(heights[heights > 0]) == pytest.approx([20, 20, 60])
-    assert axes.patches[0].get_facecolor() == pytest.approx(to_rgba(RESOLUTION_COLORS[0]), abs=0.05)
+    assert axes.containers[0][0].get_facecolor() == pytest.approx(
+        to_rgba(RESOLUTION_COLORS[0]), abs=0.05
+    )
     assert {
-        *("median, 4.00 Å", "global resolution, 3.80 Å", "finest detail of the map, 3.20 Å"),
+        *(
+            "median, 4.00 Å",
+            "global resolution, 3.80 Å",
+            "finer than the map holds, 3.20 Å: guessed",
+        ),
         "share of the molecule (%)",
     } <= set(texts(figure))
     figure.draw_without_rendering()
@@ -110,7 +131,7 @@ def test_a_global_resolution_off_the_range_is_still_seen():
     values = np.linspace(4, 5, 1000, dtype=np.float32)
     draw_resolution_histogram(figure, values, (4.0, 5.0), overall=3.0, finest=1.0)
     assert figure.axes[0].get_xlim()[0] <= 3.0
-    assert not any("finest" in text for text in texts(figure))
+    assert not any("finer" in text for text in texts(figure))
 
 
 def test_unknown_numbers_are_left_out_of_the_figures():
@@ -154,6 +175,7 @@ def script(tmp_path, **options):
         "density": tmp_path / "my map.mrc",
         "resolution": tmp_path / "resolution.mrc",
         "limits": (3.04, 6.0),
+        "extremes": (2.5, 7.0),
         "level": 0.025,
         **options,
     }
@@ -182,21 +204,34 @@ def test_the_map_is_opened_under_its_whole_name_and_coloured(tmp_path):
     assert commands(script(tmp_path), "resolution_color") == [["#1", "#2"]]
 
 
-@pytest.mark.parametrize("background", [0.0, -1.0, 2.0])
-def test_a_background_below_is_grey_and_fine_detail_blue(tmp_path, background):
+def color_at(levels, colors, value):
+    """Colour that ChimeraX gives a value: that of the nearest end where it is off the palette."""
+    red = [int(color[1:3], 16) for color in colors]
+    green = [int(color[3:5], 16) for color in colors]
+    blue = [int(color[5:7], 16) for color in colors]
+    rgb = (round(float(np.interp(value, levels, c))) for c in (red, green, blue))
+    return "#" + "".join(f"{c:02x}" for c in rgb)
+
+
+@pytest.mark.parametrize("background", [0.0, -1.0, 2.0, 99.0])
+def test_no_value_is_grey_and_every_resolution_has_its_colour(tmp_path, background):
     levels, colors = color_palette(script(tmp_path, background=background))
     assert levels == sorted(levels)
-    assert levels[0] == background
-    assert colors[:2] == [BELOW_COLOR] * 2
-    assert tuple(colors[2:]) == RESOLUTION_COLORS
-    assert (levels[2], levels[-1]) == (3.0, 6.0)
+    assert color_at(levels, colors, background) == BELOW_COLOR
+    # Finer and coarser than the range of colours, down to the extremes within the mask.
+    for fine in (2.5, 2.8, 3.0):
+        assert color_at(levels, colors, fine) == RESOLUTION_COLORS[0]
+    for coarse in (6.0, 6.5, 7.0):
+        assert color_at(levels, colors, coarse) == RESOLUTION_COLORS[-1]
+    middle = resolution_levels(3.04, 6.0)[4]
+    assert color_at(levels, colors, middle) == RESOLUTION_COLORS[4]
 
 
-def test_a_background_above_is_grey_too(tmp_path):
-    levels, colors = color_palette(script(tmp_path, background=99.0))
+@pytest.mark.parametrize("background", [3.5, 2.49, 7.01])
+def test_a_background_among_the_estimates_cannot_be_told_apart(tmp_path, background):
+    levels, colors = color_palette(script(tmp_path, background=background))
+    assert BELOW_COLOR not in colors
     assert levels == sorted(levels)
-    assert (levels[0], levels[-2]) == (3.0, 6.0)
-    assert colors[-1] == BELOW_COLOR
 
 
 def test_the_key_has_the_colours_of_the_palette(tmp_path):

@@ -82,3 +82,11 @@ def in_project(request, monkeypatch):
     """File names of Scipion are relative to the project."""
     if "runner" in request.fixturenames:
         monkeypatch.chdir(request.getfixturevalue("runner").project.path)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """Close what a viewer or a wizard has opened."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

@@ -148,3 +148,17 @@ def header(volume) -> tuple[float, tuple[float, float, float]]:
     """Voxel size and origin in the header of the file of a volume."""
     with mrcfile.open(volume.getFileName().replace(":mrc", ""), header_only=True) as mrc:
         return float(mrc.voxel_size.x), tuple(float(v) for v in mrc.header.origin.tolist())
+
+
+def viewer_of(runner: Runner, protocol):
+    """The viewer that the button Analyze Results opens."""
+    found = pyworkflow.Config.getDomain().findViewers(protocol, "tkinter")
+    viewer = found[0](project=runner.project, protocol=protocol)
+    viewer.setProtocol(protocol)
+    return viewer
+
+
+def shown(viewer, name: str):
+    """What an eye of the form of a viewer shows."""
+    (view,) = viewer._getVisualizeDict()[name](name)
+    return view

@@ -10,7 +10,9 @@ pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipi
 
 import numpy as np
 from pwem.objects import Pointer, SetOfVolumes, SetOfVolumesFlex, Volume, VolumeFlex, VolumeMask
-from scipion_project import header, read, two_bodies, write_mrc
+from pwem.viewers import Chimera
+from pwem.viewers.mdviewer.viewer import MDView
+from scipion_project import header, read, shown, two_bodies, viewer_of, write_mrc
 
 from occupy_scipion.objects import SetOfVolumeMasks
 from tests.core.ensembles import ellipsoids, matched_jaccards
@@ -135,6 +137,44 @@ def test_volumes_given_one_by_one_and_flexible_ones_are_taken(runner, imported, 
     volumes = protocol._volumes()
     assert len(volumes) == 9 + COUNT
     assert protocol.validate() == []
+
+
+# ---- what the viewer shows
+def test_slices_show_each_block_under_its_number(runner, found):
+    plotter = shown(viewer_of(runner, found), "showSlices")
+    masks = [read(mask) > 0.5 for mask in found.blockMasks]
+    bar = plotter.figure.axes[2]
+    assert [label.get_text() for label in bar.get_yticklabels()] == ["B1", "B2", "B3"]
+    for plane in (8, 10, 12):
+        plotter.browser.slider.set_val(plane + 1)
+        drawn = np.ma.filled(plotter.figure.axes[1].images[1].get_array(), np.nan)
+        np.testing.assert_array_equal(np.isfinite(drawn), np.any(masks, axis=0)[plane])
+        for number, mask in enumerate(masks, start=1):
+            assert set(np.unique(drawn[mask[plane]])) <= {number, *range(number + 1, 4)}
+
+
+@pytest.mark.parametrize("name", ["showHeatmap", "showDependence", "showThresholds"])
+def test_plots_are_drawn(runner, found, name):
+    plotter = shown(viewer_of(runner, found), name)
+    plotter.figure.canvas.draw()
+    texts = [text.get_text() for axes in plotter.figure.axes for text in axes.texts]
+    texts += [t.get_text() for axes in plotter.figure.axes for t in axes.get_xticklabels()]
+    texts += [axes.get_ylabel() for axes in plotter.figure.axes]
+    assert {"B1", "threshold"} & set(texts)
+
+
+def test_tables_have_all_columns_and_chimerax_its_script(runner, found, monkeypatch):
+    monkeypatch.setattr(Chimera, "_program", "/no/such/ChimeraX")
+    viewer = viewer_of(runner, found)
+    for name in ("showBlocks", "showVolumes"):
+        view = shown(viewer, name)
+        assert isinstance(view, MDView)
+        assert view.getVisibleAndOrderLabels()[:2] == ("", "")
+    message = shown(viewer, "showChimera").getMessage()
+    script = next(word for word in message.split() if word.endswith(".cxc"))
+    assert "block_003.mrc" in Path(script).read_text()
+    (file,) = shown(viewer, "showParameters").getFileList()
+    assert "exp_frac = " in Path(file).read_text()
 
 
 # ---- what is refused

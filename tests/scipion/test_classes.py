@@ -7,9 +7,10 @@ import pytest
 pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipion])")
 pytest.importorskip("relion", reason="scipion-em-relion is not installed")
 
-from pwem.objects import SetOfClasses3D, SetOfVolumes
+import numpy as np
+from pwem.objects import Pointer, SetOfClasses3D, SetOfVolumes
 from relion_classes import MEMBERS, VOXEL, write_classification
-from scipion_project import header, read, two_bodies
+from scipion_project import header, read, two_bodies, write_mrc
 
 from occupy_scipion.convert import iterVolumes
 
@@ -77,3 +78,36 @@ def test_the_scale_of_a_class_follows_its_occupancy(scaled):
 def test_the_summary_speaks_of_all_classes(scaled):
     assert scaled.summary()[0] == "Local scale of 3 volumes."
     assert "each of 3 maps" in scaled.methods()[0]
+
+
+def test_the_regions_of_classes_are_compared_and_weighted_with_their_sizes(runner, imported):
+    z, y, x = np.mgrid[:32, :32, :32] - 15.5
+    masks = runner.new(
+        "OccupyProtRegionOccupancy",
+        "regions of classes",
+        inputVolumes=imported,
+        regionsFrom=1,
+        reference="full",
+    )
+    for name, centre in (("full", -5.4), ("part", 5.4)):
+        inside = (x - centre) ** 2 + y**2 + z**2 < 20
+        path = write_mrc(runner.inputs / "parts" / f"{name}.mrc", inside, VOXEL)
+        producer, output = runner.mask(path, VOXEL)
+        masks.inputMasks.append(Pointer(producer, extended=output))
+    runner.launch(masks)
+    rows = [item.clone() for item in masks.regionOccupancies]
+    part = [row for row in rows if row.region.get() == "part"]
+    assert [row.particles.get() for row in part] == [*MEMBERS, None]
+    values = [row.occupancy.get() for row in part]
+    assert values[:3] == pytest.approx([0.3, 0.6, 1.0], abs=0.1)
+    assert part[3].map.get() == "weighted mean"
+    assert values[3] == pytest.approx(np.average(values[:3], weights=MEMBERS), abs=1e-3)
+    assert "weighted with their sizes" in " ".join(masks._methods())
+    assert sum("weighted mean" in line for line in masks.summary()) == 2
+
+
+def test_classes_are_volumes_of_an_ensemble(runner, imported):
+    protocol = runner.new("OccupyProtBlocks")
+    protocol.inputVolumes.append(Pointer(imported[0], extended=imported[1]))
+    (error,) = protocol.validate()
+    assert "number of volumes is 3" in error

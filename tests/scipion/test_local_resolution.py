@@ -10,7 +10,8 @@ pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipi
 
 import numpy as np
 from pwem.objects import Float, Volume, VolumeMask
-from scipion_project import header, read, write_mrc
+from pwem.viewers import Chimera
+from scipion_project import header, read, shown, viewer_of, write_mrc
 
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.resolution import estimate_resolution
@@ -185,3 +186,70 @@ def test_continue_redoes_what_changed_and_nothing_else(runner, imported):
     assert runner.resume(protocol, filter=False) == ["resolutionStep", "createOutputStep"]
     assert not protocol.hasAttribute("filteredVolume")
     assert not list(folder.glob("filtered*"))
+
+
+# ---- what the viewer shows
+def test_the_slices_show_map_resolution_and_uncertainty(runner, from_halves):
+    viewer = viewer_of(runner, from_halves)
+    expected = {
+        "showSlices": ["Map", "FSC 0.143", "FSC 0.5"],
+        "showSigma": ["Map", "Standard deviation"],
+        "showFiltered": ["Map", "Filtered"],
+    }
+    for name, titles in expected.items():
+        figure = shown(viewer, name).figure
+        assert [axes.get_title() for axes in figure.axes if axes.get_title()] == titles
+
+
+def test_a_slice_has_the_resolution_within_the_mask_and_the_map_elsewhere(runner, resolved):
+    viewer = viewer_of(runner, resolved)
+    viewer.axis.set(0)
+    plotter = shown(viewer, "showSlices")
+    plotter.browser.slider.set_val(20)
+    below, above = plotter.figure.axes[1].images
+    cut = read(resolved.resolution_Volume).take(19, axis=2)
+    inside = read(resolved.resolutionMask).take(19, axis=2) > 0.5
+    drawn = np.ma.filled(above.get_array(), np.nan)
+    np.testing.assert_array_equal(drawn[inside], cut[inside])
+    assert np.isnan(drawn[~inside]).all()
+    assert np.isfinite(np.ma.filled(below.get_array(), np.nan)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("showHistogram", "local resolution"), ("showGlobal", "frequency")]
+)
+def test_plots_have_the_numbers_of_the_run(runner, resolved, name, text):
+    plotter = shown(viewer_of(runner, resolved), name)
+    plotter.figure.canvas.draw()
+    axes = plotter.figure.axes[0]
+    assert text in axes.get_xlabel()
+    words = [t.get_text() for legend in plotter.figure.legends for t in legend.get_texts()]
+    assert any(f"{resolved.globalResolution.get():.2f} Å" in word for word in words)
+
+
+def test_the_viewer_has_the_script_for_chimerax_and_the_parameters(runner, resolved, monkeypatch):
+    monkeypatch.setattr(Chimera, "_program", "/no/such/ChimeraX")
+    viewer = viewer_of(runner, resolved)
+    message = shown(viewer, "showChimera").getMessage()
+    script = next(word for word in message.split() if word.endswith(".cxc"))
+    assert "resolution_color" in Path(script).read_text()
+    (file,) = shown(viewer, "showParameters").getFileList()
+    assert "window = " in Path(file).read_text()
+
+
+def test_the_viewer_of_a_run_that_has_not_ended_says_so(runner, imported):
+    viewer = viewer_of(runner, runner.new("OccupyProtLocalResolution", inputVolume=imported))
+    assert "not ready" in shown(viewer, "showSlices").getMessage()
+
+
+# ---- Stop
+def test_stop_leaves_no_half_written_output(runner):
+    data = np.random.default_rng(5).normal(size=(96, 96, 96)).astype(np.float32)
+    pointer = runner.volume(write_mrc(runner.inputs / "stopped.mrc", data, VOXEL), VOXEL)
+    protocol = runner.new("OccupyProtLocalResolution", "stopped", inputVolume=pointer)
+    runner.project.launchProtocol(protocol, wait=False)
+    folder = Path(protocol.getResultFolder())
+    runner.wait_until(lambda: list(folder.glob(".occupy_unfinished_*")), protocol)
+    runner.project.stopProtocol(protocol)
+    runner.wait_until(lambda: not runner.processes(protocol), protocol)
+    assert sorted(p.name for p in folder.iterdir() if p.is_file()) == ["params.json"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,11 +14,15 @@ import gemmi
 import numpy as np
 import pyworkflow
 from pwem.objects import AtomStruct, Pointer, SetOfAtomStructs, VolumeMask
-from scipion_project import header, read, write_mrc
+from pwem.viewers import Chimera
+from pwem.viewers.mdviewer.viewer import MDView
+from pyworkflow.gui import dialog
+from scipion_project import header, read, shown, viewer_of, write_mrc
 
 from occupy_core.regions.atoms import read_model
 from occupy_core.regions.chains import chain_masks
 from occupy_scipion.objects import SetOfRegionOccupancies, SetOfVolumeMasks
+from occupy_scipion.wizards import OccupyRegionsWizard
 from tests.core.small_models import GRID, density_of, noisy, three_chains
 
 N, VOXEL = GRID.shape[0], GRID.voxel_size[0]
@@ -182,6 +187,74 @@ def test_masks_and_sets_of_masks_are_regions_by_their_names(runner, file, import
     assert set(rows) == {"A", "B", "C", "A_again"}
     assert rows["B"].occupancy.get() == pytest.approx(0.5, abs=0.2)
     assert not protocol.hasAttribute("occupancyModel")
+
+
+# ---- what the viewer shows
+def test_the_viewer_draws_bars_and_a_heat_map_and_opens_the_table(runner, measured):
+    viewer = viewer_of(runner, measured)
+    bars = shown(viewer, "showBars").figure.axes[0]
+    heights = [bar.get_height() for bar in bars.patches]
+    expected = [row.occupancy.get() for row in rows_of(measured).values()]
+    np.testing.assert_allclose(heights, expected)
+    labels = [label.get_text() for label in bars.get_xticklabels()]
+    assert labels == ["A*", "B", "C*"]  # with the reference marked
+    heatmap = shown(viewer, "showHeatmap").figure.axes[0].images[0].get_array()
+    np.testing.assert_allclose(heatmap, [expected])
+    assert isinstance(shown(viewer, "showTable"), MDView)
+
+
+def test_the_viewer_has_the_script_for_chimerax_and_names_the_files(runner, measured, monkeypatch):
+    monkeypatch.setattr(Chimera, "_program", "/no/such/ChimeraX")
+    viewer = viewer_of(runner, measured)
+    message = shown(viewer, "showChimera").getMessage()
+    script = next(word for word in message.split() if word.endswith(".cxc"))
+    assert "color byattribute" in Path(script).read_text()
+    (file,) = shown(viewer, "showParameters").getFileList()
+    assert "occupancy.defattr" in Path(file).read_text()
+
+
+# ---- the wizard
+def test_the_wizard_lists_the_regions_and_fills_in_those_chosen(
+    runner, imported, measured, model, monkeypatch
+):
+    offered = []
+
+    class Chooser:
+        """Stands for a person who chooses the last two."""
+
+        def __init__(self, parent, title, provider, **words):
+            self.values = provider.getObjects()[-2:]
+            offered.append([item.get() for item in provider.getObjects()])
+
+        def resultYes(self):
+            return True
+
+    monkeypatch.setattr(dialog, "ListDialog", Chooser)
+    protocol = runner.new("OccupyProtRegionOccupancy", inputVolumes=imported, inputModel=model)
+    wizards = pyworkflow.Config.getDomain().findWizards(protocol, "tkinter")
+    assert wizards["chains"] is wizards["reference"]
+    chosen = {}
+    form = SimpleNamespace(
+        protocol=protocol, setVar=chosen.__setitem__, root=None, wizParamName="chains"
+    )
+    wizards["chains"]().show(form)
+    assert chosen == {"chains": "B, C"}
+    form.protocol = runner.new("OccupyProtRegionOccupancy", regionsFrom=1)
+    form.protocol.inputMasks.append(Pointer(measured, extended="regionMasks"))
+    form.wizParamName = "reference"
+    wizards["reference"]().show(form)
+    assert chosen["reference"] == "B, C"
+    assert offered == [["A", "B", "C"]] * 2
+
+
+def test_the_wizard_asks_for_a_model_first(runner, monkeypatch):
+    said = []
+    monkeypatch.setattr(dialog, "showWarning", lambda *words: said.append(words))
+    form = SimpleNamespace(
+        protocol=runner.new("OccupyProtRegionOccupancy"), root=None, wizParamName="chains"
+    )
+    OccupyRegionsWizard().show(form)
+    assert "Choose the model" in said[0][1]
 
 
 # ---- what is refused

@@ -12,12 +12,11 @@ import numpy as np
 from matplotlib import pyplot
 from pwem.viewers import Chimera
 from pyworkflow.viewer import MessageView, TextView
-from scipion_project import read, two_bodies, write_mrc
+from scipion_project import read, shown, two_bodies, viewer_of, write_mrc
 
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_scipion.scale_record import ScaleRecord
-from occupy_scipion.viewers import OccupyViewer
-from occupy_scipion.viewers.slices import SliceBrowser
+from occupy_scipion.viewers.slices import Panel, SliceBrowser
 
 
 @pytest.fixture(scope="module")
@@ -38,23 +37,6 @@ def scaled_set(runner):
     for i in range(2):
         write_mrc(folder / f"state_{i}.mrc", two_bodies(i))
     return runner.run("OccupyProtLocalScale", "set", inputVolumes=runner.volumes(folder))
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    pyplot.close("all")
-
-
-def viewer_of(runner, protocol) -> OccupyViewer:
-    viewer = OccupyViewer(project=runner.project, protocol=protocol)
-    viewer.setProtocol(protocol)
-    return viewer
-
-
-def shown(viewer, name):
-    (view,) = viewer._getVisualizeDict()[name](name)
-    return view
 
 
 def test_slices_of_map_scale_and_confidence(runner, modified):
@@ -93,7 +75,7 @@ def test_slices_keep_the_shape_of_the_box():
     figure = pyplot.figure()
     grid = Grid((6, 10, 20), (1.0, 1.0, 2.0))
     density = DensityMap(np.random.default_rng(0).normal(size=grid.shape), grid)
-    SliceBrowser(figure, [("map", density, False)], "y")
+    SliceBrowser(figure, [Panel("map", density)], "y")
     assert figure.axes[0].images[0].get_extent() == [0, 20, 0, 12]
 
 

@@ -10,7 +10,6 @@ pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipi
 
 import numpy as np
 import pyworkflow
-from matplotlib import pyplot
 from pyworkflow.gui import dialog
 from scipion_project import VOXEL, two_bodies, write_mrc
 
@@ -18,12 +17,6 @@ from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.occupancy import ScaleParams, occupy_lowpass
 from occupy_scipion.wizards import OccupyLowpassWizard
 from occupy_scipion.wizards.wizard_lowpass import LowpassPreview
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    pyplot.close("all")
 
 
 @pytest.mark.parametrize("name", ["OccupyProtLocalScale", "OccupyProtModifyMap"])

@@ -1,0 +1,126 @@
+"""Occupancies of regions in maps that were not simulated here, and what a large table takes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import gemmi
+import numpy as np
+from scipy.stats import spearmanr
+
+from benchmarks.measure import run_process
+from benchmarks.simulate_occupancy import Complex, add_noise, chain_maps, place
+from occupy_core.errors import OccupyWarning
+from occupy_core.jobs.regions import run_regions
+from occupy_core.jobs.regions_job import RegionsJob
+from occupy_core.maps.grid import Grid
+from occupy_core.maps.mrc import write_map
+
+_ABSENT = {"relion_it016_class001": "DG", "relion_it016_class002": "CJKL"}
+_TRUTH = {"D": 0.70, "G": 0.70, "C": 0.75, "J": 0.75, "K": 0.75, "L": 0.75}
+
+
+def classes(folder: Path, models: Path) -> str:
+    """Consensus and classes of RNA polymerase II, with some of its subunits missing."""
+    names = ("consensus", *(f"relion_it016_class00{i}" for i in (1, 2, 3)))
+    with tempfile.TemporaryDirectory() as out:
+        job = RegionsJob(
+            tuple(folder / f"{name}.mrc" for name in names),
+            outdir=Path(out),
+            model=models / "1wcm.pdb.gz",
+            weights=(0.0, 1808.0, 1188.0, 1004.0),
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OccupyWarning)
+            rows = run_regions(job).result["table"]
+    lines = ["| map | D, G | C, J, K, L | others | largest error |", "|" + "---|" * 5]
+    for name in names:
+        found = {row["region"]: row for row in rows if row["map"] == name}
+        truth = {r: 0.0 if r in _ABSENT.get(name, "") else 1.0 for r in found}
+        if name == "consensus":
+            truth |= _TRUTH
+        groups = ("DG", "CJKL", "".join(r for r in found if r not in _TRUTH))
+        cells = [", ".join(f"{found[r]['occupancy']:.2f}" for r in group) for group in groups]
+        worst = max(abs(row["occupancy"] - truth[r]) for r, row in found.items())
+        lines.append(f"| {name} | {' | '.join(cells)} | {worst:.3f} |")
+    return "\n".join(lines)
+
+
+def maven(folder: Path) -> str:
+    """Masks of 26 proteins in 20 volumes of 50S ribosomes, beside MAVEn's own table."""
+    volumes = sorted((folder / "00_aligned").glob("vol_*.mrc"))
+    masks = sorted((folder / "02_masks" / "00_expected").glob("*.mrc.gz"))
+    with tempfile.TemporaryDirectory() as out:
+        job = RegionsJob(tuple(volumes), outdir=Path(out), masks=tuple(masks), whole=True)
+        start = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OccupyWarning)
+            rows = run_regions(job).result["table"]
+        seconds = time.perf_counter() - start
+    table = folder / "03_occupancies" / "occupancies_expected.csv"
+    with table.open(newline="", encoding="utf-8") as stream:
+        _, (_, *chains), *lines = csv.reader(stream)
+    theirs = {int(number): dict(zip(chains, map(float, rest), strict=True))
+              for number, *rest in lines}  # fmt: skip
+    ours: dict[int, dict[str, float]] = {}
+    for row in rows:
+        number = int(row["map"].rpartition("_")[2])
+        ours.setdefault(number, {})[row["region"][-1]] = row["occupancy"]
+    a, b = (
+        np.array([[t[number][chain] for chain in chains] for number in sorted(ours)])
+        for t in (theirs, ours)
+    )
+    # Both are relative: each volume is divided by its mean over all chains.
+    a, b = (t / t.mean(axis=1, keepdims=True) for t in (a, b))
+    found = [float(spearmanr(x, y)[0]) for x, y in zip(a.T, b.T, strict=True)]
+    return (
+        f"{len(volumes)} volumes, {len(chains)} masks: Spearman correlation with MAVEn's table "
+        f"per chain {min(found):.3f} to {max(found):.3f}, median {np.median(found):.3f}; "
+        f"{seconds:.1f} s"
+    )
+
+
+def speed(models: Path, *, n_maps: int = 20, box: int = 256, voxel_size: float = 1.0) -> str:
+    """Time and memory of 30 chains in 20 maps of 256³, on two threads, in a process of its own."""
+    placed = _thirty_chains(models / "3c91.pdb.gz", box, voxel_size)
+    clean = sum(chain_maps(placed, 3.5, blur=40.0).values())
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        for i in range(n_maps):
+            density = add_noise(clean, placed.grid, 3.5, 0.05, i)
+            write_map(folder / f"map{i:02d}.mrc", density)
+        model = folder / "model.cif"
+        placed.structure.make_mmcif_document().write_file(str(model))
+        names = [f"map{i:02d}.mrc" for i in range(n_maps)]
+        command = [
+            *(sys.executable, "-m", "occupy_core", "regions", *names, "--model", str(model)),
+            *("--outdir", "out", "--threads", "2"),
+        ]
+        seconds, peak = run_process(command, folder)
+        record = json.loads((folder / "out" / "result.json").read_text(encoding="utf-8"))
+    regions = len({row["region"] for row in record["table"]})
+    return f"{n_maps} maps of {box}³, {regions} chains: {seconds:.0f} s, {peak:.0f} MB"
+
+
+def _thirty_chains(path: Path, box: int, voxel_size: float) -> Complex:
+    """A proteasome of 28 chains, two of them cut in halves, in the middle of a box."""
+    placed = place(path, voxel_size)
+    model = placed.structure[0]
+    for chain, name in ((model[0].name, "y"), (model[1].name, "z")):
+        whole = model[chain]
+        half = gemmi.Chain(name)
+        for residue in list(whole)[len(whole) // 2 :]:
+            half.add_residue(residue)
+        for _ in range(len(half)):
+            del whole[-1]
+        model.add_chain(half)
+    move = (box - placed.grid.shape[0]) * voxel_size / 2
+    for site in model.all():
+        site.atom.pos += gemmi.Position(move, move, move)
+    return Complex(placed.name, placed.structure, Grid.cubic(box, voxel_size))

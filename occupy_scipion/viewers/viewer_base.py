@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the viewers share: a result or a message, figures, texts, tables, ChimeraX."""
+
+import os
+import shutil
+
+import pyworkflow.protocol.params as params
+from pwem.viewers import Chimera, ChimeraView, EmPlotter, EmProtocolViewer
+from pwem.viewers.mdviewer.viewer import MDView
+from pyworkflow.viewer import DESKTOP_TKINTER
+
+from occupy_scipion.viewers.slices import AXES, SliceBrowser, figureSize
+
+
+class OccupyViewerBase(EmProtocolViewer):
+    """Base of the viewers; not to be used itself."""
+
+    _environments = [DESKTOP_TKINTER]
+
+    # --------------------------- DEFINE param functions ------------------------------------------
+    @staticmethod
+    def _addAxis(group):
+        group.addParam(
+            "axis",
+            params.EnumParam,
+            choices=list(AXES),
+            default=AXES.index("z"),
+            display=params.EnumParam.DISPLAY_HLIST,
+            label="Across",
+            help="The slices are perpendicular to this axis; a slider goes through them.",
+        )
+
+    def _getRecord(self):
+        """The record to show, or None while there is none."""
+        raise NotImplementedError
+
+    def _guarded(self, show):
+        """A handler that takes the record, or says that there is none."""
+
+        def handler(paramName=None):
+            record = self._getRecord()
+            if record is None:
+                return [self.errorMessage("The result is not ready.", "No result")]
+            return show(record)
+
+        return handler
+
+    # --------------------------- SHOW functions --------------------------------------------------
+    def _browse(self, name, panels):
+        plotter = self._newPlotter(name, "slices", figureSize(len(panels)))
+        plotter.browser = SliceBrowser(plotter.figure, panels, AXES[self.axis.get()])
+        return [plotter]
+
+    def _showText(self, record, lines):
+        """Show the warnings of a run, and more lines."""
+        warnings = [f"  {text}" for text in record.warnings] or ["  None."]
+        text = self._getTmpPath(f"parameters_{record.name}.txt".replace(os.sep, "_"))
+        os.makedirs(os.path.dirname(text), exist_ok=True)
+        with open(text, "w", encoding="utf-8") as stream:
+            stream.write("\n".join(["Warnings", *warnings, "", *lines, ""]))
+        return [self.textView([text], f"Parameters and warnings: {record.name}")]
+
+    def _showChimera(self, record):
+        script = os.path.abspath(record.files["chimerax"])
+        program = Chimera.getProgram()
+        if program is None or shutil.which(program) is None:
+            return [
+                self.infoMessage(
+                    "ChimeraX was not found"
+                    + (f" at {program}" if program else "")
+                    + f".\n\nThe script that shows the result is\n{script}\nOpen it in ChimeraX "
+                    "on any computer that sees these files.\n\nTo open it from here, install the "
+                    "plugin *scipion-em-chimera* or set CHIMERA_HOME.",
+                    "ChimeraX not found",
+                )
+            ]
+        return [ChimeraView(script)]
+
+    def _showTable(self, output):
+        """Show a set with all its columns."""
+        if not self.protocol.hasAttribute(output):
+            return [self.errorMessage("There is no such output.", "No result")]
+        return [AllColumnsView(getattr(self.protocol, output), self.protocol, self._project.port)]
+
+    @staticmethod
+    def _newPlotter(name, what, size, layout=None):
+        plotter = EmPlotter(figsize=size, windowTitle=f"{name}: {what}")
+        plotter.tightLayoutOn = False  # the figures are laid out already
+        if layout is not None:
+            plotter.figure.set_layout_engine(layout)
+        return plotter
+
+
+class AllColumnsView(MDView):
+    """Scipion's viewer of sets, with columns that it would hide."""
+
+    def getVisibleAndOrderLabels(self):
+        return "", "", super().getVisibleAndOrderLabels()[2]
+
+
+def parameterLines(record):
+    """The parameters that a run has used, and its versions, as text."""
+    lines = []
+    for title, values in (("Parameters", "parameters"), ("Versions", "versions")):
+        lines += [title, *(f"  {key} = {value}" for key, value in record.values[values].items())]
+    return lines
