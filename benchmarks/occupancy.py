@@ -6,7 +6,7 @@
     python -m benchmarks.occupancy doubt --models DIR
     python -m benchmarks.occupancy classes --classes DIR --models DIR
     python -m benchmarks.occupancy maven --maven DIR
-    python -m benchmarks.occupancy speed --models DIR
+    python -m benchmarks.occupancy speed --models DIR [--maps 20]
 
 accuracy: each complex gets two of its chains in turn at 0.1 to 1.0, at two noise levels; mean
 absolute error over these chains, and coverage of the 68 % intervals of all chains, of `regions
@@ -314,13 +314,14 @@ def main() -> None:
         "doubt": lambda chosen: doubt(chosen.models),
         "classes": lambda chosen: occupancy_cases.classes(chosen.classes, chosen.models),
         "maven": lambda chosen: occupancy_cases.maven(chosen.maven),
-        "speed": lambda chosen: occupancy_cases.speed(chosen.models),
+        "speed": lambda chosen: occupancy_cases.speed(chosen.models, chosen.maps),
     }
     parser.add_argument("table", choices=tables)
     parser.add_argument("--models", type=Path, help="folder of atomic models")
     parser.add_argument("--classes", type=Path, help="folder of the RELION classes of 1WCM")
     parser.add_argument("--maven", type=Path, help="folder of MAVEn's example, 50S ribosomes")
     parser.add_argument("--complexes", type=int, default=8, help="how many of the complexes")
+    parser.add_argument("--maps", type=int, default=20, help="how many maps for the speed")
     parser.add_argument("--noise", type=float, nargs="+", default=[0.03, 0.1])
     parser.add_argument("--methods", nargs="+", default=["model", "masks"])
     parser.add_argument("--seed", type=int, default=0, help="added to the seeds of the noise")

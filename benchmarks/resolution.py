@@ -23,7 +23,7 @@ from scipy.stats import spearmanr
 
 from benchmarks.measure import Measurement, run_process
 from occupy_core.errors import OccupyWarning
-from occupy_core.maps import Array, DensityMap, Grid, read_map, resample, write_map
+from occupy_core.maps import Array, DensityMap, Grid, Mask, read_map, resample, write_map
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.resolution import ResolutionResult, estimate_resolution
 from training.labels import Simulated
@@ -50,6 +50,7 @@ def read_pair(path: Path) -> tuple[Simulated, dict[str, Array]]:
             (z["half1"].astype(np.float32), z["half2"].astype(np.float32)),
             {0.143: z["ref143"].astype(np.float32), 0.5: z["ref5"].astype(np.float32)},
             z["mask"],
+            z["mask"],  # of these, 3 Å about every voxel that holds part of an atom
             {0.143: float(z["global143"]), 0.5: float(z["global5"])},
         )
         return sample, {k: z[k].astype(np.float32) for k in ("post", "masked")}
@@ -110,8 +111,12 @@ def run(density: DensityMap, **options: object) -> ResolutionResult:
 
 def everywhere(sample: Simulated, density: DensityMap) -> DensityMap:
     """The mask of the answer on the grid of a map: so that errors are of the resolution alone."""
-    mask = DensityMap(sample.mask.astype(np.float32), sample.grid, "answer")
-    data = linear_interpolate(mask.data, density.grid.shape)
+    return on_grid(sample.mask, sample, density)
+
+
+def on_grid(mask: Mask, sample: Simulated, density: DensityMap) -> DensityMap:
+    """A mask of the answer on the grid of a map."""
+    data = linear_interpolate(mask.astype(np.float32), density.grid.shape)
     return density.with_data(data, "answer")
 
 
@@ -186,15 +191,24 @@ def accuracy(answers: list[tuple[Simulated, dict[str, Array]]]) -> Table:
 
 
 def mask_row(result: ResolutionResult, density: DensityMap, sample: Simulated) -> dict[str, float]:
-    """Overlap of the mask, and of ResMap's rule, with 3 Å about the atoms."""
-    truth = everywhere(sample, density).data > 0.5
+    """Overlap of the mask, and of ResMap's rule, with 3 Å about the density of the atoms.
+
+    For simulated maps, also with 3 Å about the centres of the atoms.
+    """
+    truth = on_grid(sample.surface, sample, density).data > 0.5
+    centres = everywhere(sample, density).data > 0.5
     found = result.mask.data > 0.5
     blurred = ndimage.gaussian_filter(density.data, 0.02 * density.grid.shape[0])
     rule = blurred > 0.05 * blurred.max()
-    return {
-        "IoU": float((found & truth).sum() / (found | truth).sum()),
-        "ResMap's rule": float((rule & truth).sum() / (rule | truth).sum()),
-    }
+    row = {"IoU": overlap(found, truth), "ResMap's rule": overlap(rule, truth)}
+    if not np.array_equal(truth, centres):
+        row |= {"IoU, centres": overlap(found, centres), "rule, centres": overlap(rule, centres)}
+    return row
+
+
+def overlap(found: Mask, truth: Mask) -> float:
+    """Intersection over union."""
+    return float((found & truth).sum() / (found | truth).sum())
 
 
 def invariances(answers: list[tuple[Simulated, dict[str, Array]]]) -> Table:

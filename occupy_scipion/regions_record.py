@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of a run of `occupy_core regions`, and what a protocol says of it."""
 
-from occupy_core.regions.table import RegionTable
+from occupy_core.regions.table import RegionTable, listed
 from occupy_scipion.constants import BENJAMINI_1995, WOJDYR_2022
 from occupy_scipion.record import Record
 
 _MOST_LINES = 30
+_MOST_MAPS = 8
 _SIGNIFICANT = 0.05  # false discovery rate up to which a difference is told
 
 
@@ -41,16 +42,22 @@ class RegionsRecord(Record):
 
     # --------------------------- Sentences -------------------------------------------------------
     def lines(self):
-        """The best values, for the summary."""
-        lines = [f"Reference (full): {', '.join(self.values['reference'])}."]
-        rows = self.rows()
-        several = len(self.table.maps) > 1
-        for row in rows[:_MOST_LINES]:
-            where = f" in {row['map']}" if several else ""
-            flags = f" ({'; '.join(row['flags'])})" if row["flags"] else ""
-            lines.append(f"{row['region']}{where}: {_value(row)}{flags}")
-        if len(rows) > _MOST_LINES:
-            lines.append(f"... and {len(rows) - _MOST_LINES} more: see the table.")
+        """The best values, for the summary: a line for each region."""
+        table, several = self.table, len(self.table.maps) > 1
+        lines = [f"Reference (full): {listed(self.values['reference'])}."]
+        if several:
+            lines.append(f"Maps, in this order: {listed(table.maps, _MOST_MAPS)}.")
+        means = {row["region"]: row for row in self.values["average"]}
+        for region in table.regions[:_MOST_LINES]:
+            rows = [row for row in self.values["table"] if row["region"] == region]
+            line = f"{region}: {listed([_value(row) for row in rows], _MOST_MAPS)}"
+            if region in means:
+                line += f"; weighted mean {_value(means[region])}"
+            if not several and rows[0]["flags"]:
+                line += f" ({'; '.join(rows[0]['flags'])})"
+            lines.append(line)
+        if len(table.regions) > _MOST_LINES:
+            lines.append(f"... and {len(table.regions) - _MOST_LINES} more: see the table.")
         return lines + self._differences()
 
     def _differences(self):

@@ -75,7 +75,7 @@ class ScaleRecord(Record):
         density = "map as it is" if p["mode"] == "res" else "low-passed map"
         return (
             f"Scale of the {density} ({p['mode']}): low-pass {p['lowpass']:.2f} Å, "
-            f"{self._kernel()}, tau {p['tau']:.3f}."
+            f"{self._kernel()}, {self._calibration()}."
         )
 
     def methodSentence(self, maps):
@@ -88,17 +88,19 @@ class ScaleRecord(Record):
                 f"on {maps} low-passed to {p['lowpass']:.2f} Å."
             )
         density = "unfiltered" if p["mode"] == "res" else f"low-passed to {p['lowpass']:.2f} Å"
-        full = (
-            f"{p['tau']:.3f} times the maximum"
-            if p["s0"]
-            else f"the largest {p['tau']:.3f}-quantile of tiles of {p['tile_size']}³ voxels"
-        )
+        edge = p["tile_size"]
+        full = f"the largest {p['tau']:.3f}-quantile of the density in tiles of {edge}³ voxels"
+        if p["method"] == "calibrated":
+            density = "calibrated"
+            full = "the density that most of its content shares and corrected for noise"
+        if p["s0"]:
+            full = f"{p['tau']:.3f} times the maximum of the density"
         size = " x ".join(
             f"{v:.3f}".rstrip("0").rstrip(".") for v in _distinct(p["processing_voxel_size"])
         )
         return (
             f"The local scale of {maps} ({density}) was estimated with {program}, with a "
-            f"{self._kernel()} (voxel size {size} Å), relative to {full} of the density; the "
+            f"{self._kernel()} (voxel size {size} Å), relative to {full}; the "
             f"solvent was modelled on the map low-passed to {p['lowpass']:.2f} Å."
         )
 
@@ -126,6 +128,16 @@ class ScaleRecord(Record):
         where = f"above a scale of {modify['scale_limit']:g}"
         halves = " The half maps got the same factors." if "half1" in self.inputs else ""
         return f"The map was {', '.join(done)}, {where}, with the solvent {solvent}.{halves}"
+
+    def _calibration(self):
+        """What makes the scale of a maximum, in a few words."""
+        made = self.values.get("calibration")
+        if made is None:
+            return f"tau {self.values['parameters']['tau']:.3f}"
+        noise = {"unknown": "not corrected for noise"}.get(
+            made["noise_origin"], f"corrected for the noise of the {made['noise_origin']}"
+        )
+        return f"calibrated, {noise}"
 
     def _kernel(self):
         p = self.values["parameters"]

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import fft
 
 from occupy_core.maps import Grid
-from training.labels import Simulated, label
+from training.labels import CORE, SURFACE, Simulated, label
 from training.molecules import Molecule
 from training.signals import blur_field, density_of, molecular_mask
 
@@ -41,5 +41,5 @@ def simulate_direct(molecule: Molecule, grid: Grid, seed: int) -> Simulated:
     level = np.float32(np.sqrt(power[0] / power[1] * (1 - 0.143) / 0.143))
     halves = tuple(signal + level * n for n in noises)
     noise = (level * noises[0], level * noises[1])
-    mask = molecular_mask(molecule, grid, 3.0)
-    return label(molecule.name, grid, (signal, signal), noise, (halves[0], halves[1]), mask)
+    masks = molecular_mask(molecule, grid, CORE), molecular_mask(molecule, grid, SURFACE)
+    return label(molecule.name, grid, (signal, signal), noise, (halves[0], halves[1]), masks)

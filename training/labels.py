@@ -14,6 +14,8 @@ Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 WINDOW = 5.0  # Å, of the reference quantity
+CORE = 3.0  # Å from the centre of an atom: where the resolution is scored
+SURFACE = 4.2  # Å from the centre of an atom, 3 Å beyond its density: what the mask should hold
 _STEP = 0.01  # 1/Å, finer than the bands of the estimate
 _WIDTH = 0.02  # 1/Å, half width of a band of the reference
 _NOISE_WINDOW = 15.0  # Å: the power of the noise is an expectation, not this draw of it
@@ -32,7 +34,9 @@ class Simulated:
     reference : dict
         Local resolution in Å by threshold (0.143, 0.5), on every second voxel.
     mask : ndarray of bool
-        Voxels within 3 Å of an atom.
+        Voxels within 3 Å of the centre of an atom.
+    surface : ndarray of bool
+        Voxels within 4.2 Å of the centre of an atom in any of its conformers.
     overall : dict
         Global resolution in Å by threshold: FSC of the molecule as a whole.
     """
@@ -42,6 +46,7 @@ class Simulated:
     halves: tuple[Array, Array]
     reference: dict[float, Array]
     mask: Mask
+    surface: Mask
     overall: dict[float, float]
 
     @property
@@ -56,9 +61,10 @@ def label(
     signals: tuple[Array, Array],
     noises: tuple[Array, Array],
     halves: tuple[Array, Array],
-    mask: Mask,
+    masks: tuple[Mask, Mask],
 ) -> Simulated:
     """Make the local and global FSC of half maps from their signals and noises."""
+    mask, surface = masks
     frequency = np.arange(0.04, 0.5 / grid.voxel_size[0] + 1e-9, _STEP)
     transforms = [fft.rfftn(m, norm="ortho") for m in (*signals, *noises)]
     n = grid.shape
@@ -89,7 +95,7 @@ def label(
     curves, overall = np.array(local, dtype=np.float32), np.array(whole, dtype=np.float32)
     reference = {t: _crossing(curves, frequency, t) for t in (0.143, 0.5)}
     globals_ = {t: float(_crossing(overall[:, None], frequency, t)[0]) for t in (0.143, 0.5)}
-    return Simulated(name, grid, halves, reference, mask, globals_)
+    return Simulated(name, grid, halves, reference, mask, surface, globals_)
 
 
 def _crossing(curves: Array, frequency: Values, threshold: float) -> Array:

@@ -28,6 +28,14 @@ def filtered(
     return result
 
 
+def weakened_contrast(data: Array, grid: Grid, rng: np.random.Generator) -> Array:
+    """Lose a part of the coarse contrast, as by little defocus, a high-pass or dense solvent."""
+    share, b_factor = rng.uniform(0, 0.8), rng.uniform(200, 2000)
+    gain = 1 - np.float32(share) * np.exp(-np.float32(b_factor / 4) * _radius(grid) ** 2)
+    result: Array = fft.irfftn(fft.rfftn(data) * gain, grid.shape)
+    return result
+
+
 def sharpened(sample: Simulated, rng: np.random.Generator) -> Array:
     """Post-processed: weighted by the FSC, sharpened, and low-passed at the global resolution."""
     overall = sample.overall[0.143]

@@ -15,7 +15,7 @@ from scipy import fft
 from scipy.spatial.transform import Rotation
 
 from occupy_core.maps import Array, Grid
-from training.labels import Simulated, label
+from training.labels import CORE, SURFACE, Simulated, label
 from training.molecules import Molecule
 from training.signals import blur_field, density_of, molecular_mask
 
@@ -116,9 +116,10 @@ def _half_map(sums: tuple[Complex, Complex, Array], n: int) -> tuple[Array, Arra
     return signal, noise
 
 
-def _conformers(molecule: Molecule, grid: Grid, rng: np.random.Generator) -> Complex:
-    """Transforms of the molecule with a part bent about a hinge, phases about the middle."""
-    n = grid.shape[0]
+def conformers(
+    molecule: Molecule, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...]]:
+    """B-factors of the atoms, and their shifts (atoms, 3) as a part is bent about a hinge."""
     b_factor = np.clip(blur_field(molecule, rng) * rng.uniform(0.2, 0.6), 20, 999)
     axis = rng.normal(size=3)
     axis /= np.linalg.norm(axis)
@@ -128,13 +129,24 @@ def _conformers(molecule: Molecule, grid: Grid, rng: np.random.Generator) -> Com
     turn /= np.linalg.norm(turn)
     arm = np.clip((along - hinge) / max(np.ptp(along) / 2, 1), 0, 1)
     amplitude = np.deg2rad(rng.uniform(0, 7))
-    signs = (-1.0) ** (np.arange(n)[:, None, None] + np.arange(n)[:, None] + np.arange(n // 2 + 1))
-    volumes = []
+    pivot = axis * hinge
+    shifts = []
     for state in np.linspace(-1, 1, _CONFORMERS):
         rotations = Rotation.from_rotvec((state * amplitude * arm)[:, None] * turn)
-        pivot = axis * hinge
-        shift = rotations.apply(molecule.positions - pivot) + pivot - molecule.positions
-        volumes.append(fft.rfftn(density_of(molecule, grid, b_factor, shift)) * signs)
+        shifts.append(rotations.apply(molecule.positions - pivot) + pivot - molecule.positions)
+    return b_factor, tuple(shifts)
+
+
+def _transforms(
+    molecule: Molecule,
+    grid: Grid,
+    b_factor: NDArray[np.float64],
+    shifts: tuple[NDArray[np.float64], ...],
+) -> Complex:
+    """Transforms of the conformers, phases about the middle of the box."""
+    n = grid.shape[0]
+    signs = (-1.0) ** (np.arange(n)[:, None, None] + np.arange(n)[:, None] + np.arange(n // 2 + 1))
+    volumes = [fft.rfftn(density_of(molecule, grid, b_factor, s)) * signs for s in shifts]
     result = np.array(volumes, dtype=np.complex64)
     return result / np.abs(result[:, 3:6, 3:6, 3:6]).mean()
 
@@ -155,7 +167,8 @@ def simulate_reconstruction(
     rng = np.random.default_rng([seed, 2])
     n = grid.shape[0]
     edge = grid.box[0]
-    volumes = _conformers(molecule, grid, rng)
+    b_factor, bent = conformers(molecule, rng)
+    volumes = _transforms(molecule, grid, b_factor, bent)
     count = images // 2
     angular, shifts = np.deg2rad(rng.uniform(0.3, 1.5)), rng.uniform(0.1, 0.6)
     preferred = rng.uniform(0, 0.6)
@@ -188,8 +201,8 @@ def simulate_reconstruction(
     level = _noise_level(signals, noises, grid, 1 / target)
     scaled = (level * noises[0], level * noises[1])
     halves = (signals[0] + scaled[0], signals[1] + scaled[1])
-    mask = molecular_mask(molecule, grid, 3.0)
-    return label(molecule.name, grid, (signals[0], signals[1]), scaled, halves, mask)
+    masks = molecular_mask(molecule, grid, CORE), molecular_mask(molecule, grid, SURFACE, bent)
+    return label(molecule.name, grid, (signals[0], signals[1]), scaled, halves, masks)
 
 
 def _noise_level(

@@ -76,6 +76,7 @@ def save(sample: Simulated, path: Path) -> None:
             ref143=sample.reference[0.143].astype(np.float16),
             ref5=sample.reference[0.5].astype(np.float16),
             mask=sample.mask,
+            surface=sample.surface,
             voxel_size=sample.grid.voxel_size[0],
             overall=[sample.overall[0.143], sample.overall[0.5]],
         )
@@ -92,7 +93,8 @@ def load(path: Path) -> Simulated:
             0.5: stored["ref5"].astype(np.float32),
         }
         overall = dict(zip((0.143, 0.5), map(float, stored["overall"]), strict=True))
-        return Simulated(path.stem, grid, halves, reference, stored["mask"], overall)
+        masks = (stored["mask"], stored["surface"])
+        return Simulated(path.stem, grid, halves, reference, *masks, overall)
 
 
 def stored(sample: Sample, models: Path, store: Path) -> Simulated | None:

@@ -90,15 +90,32 @@ def blur_field(molecule: Molecule, rng: np.random.Generator) -> Values:
     return np.clip(base + rise * field + 20 * jitter, 20, 999)
 
 
-def molecular_mask(molecule: Molecule, grid: Grid, reach: float) -> NDArray[np.bool_]:
-    """Voxels within `reach` Å of an atom."""
-    from scipy.spatial import cKDTree
+@njit(cache=True)
+def _cover(points: Values, reach: Values, out: NDArray[np.bool_]) -> None:
+    """Mark the voxels within `reach` (voxels along x, y and z) of each point (x, y, z)."""
+    n = out.shape
+    for a in range(len(points)):
+        x, y, z = points[a]
+        for k in range(max(0, int(np.ceil(z - reach[2]))), min(n[0] - 1, int(z + reach[2])) + 1):
+            for j in range(
+                max(0, int(np.ceil(y - reach[1]))), min(n[1] - 1, int(y + reach[1])) + 1
+            ):
+                left = 1 - ((k - z) / reach[2]) ** 2 - ((j - y) / reach[1]) ** 2
+                if left < 0:
+                    continue
+                half = reach[0] * np.sqrt(left)
+                first, last = max(0, int(np.ceil(x - half))), min(n[2] - 1, int(np.floor(x + half)))
+                for i in range(first, last + 1):
+                    out[k, j, i] = True
 
-    nz, ny, nx = grid.shape
-    vx, vy, vz = grid.voxel_size
-    z, y, x = np.indices(grid.shape, dtype=np.float32)
-    points = np.stack([(x - nx / 2) * vx, (y - ny / 2) * vy, (z - nz / 2) * vz], axis=-1).reshape(
-        -1, 3
-    )
-    distance, _ = cKDTree(molecule.positions).query(points, distance_upper_bound=reach)
-    return np.isfinite(distance).reshape(grid.shape)
+
+def molecular_mask(
+    molecule: Molecule, grid: Grid, reach: float, shifts: tuple[Values, ...] = ()
+) -> NDArray[np.bool_]:
+    """Voxels within `reach` Å of an atom, or of an atom moved by any of `shifts` (atoms, 3)."""
+    size = np.array(grid.voxel_size)
+    result = np.zeros(grid.shape, np.bool_)
+    for shift in shifts or (np.zeros_like(molecule.positions),):
+        points = (molecule.positions + shift) / size + np.array(grid.shape[::-1]) / 2
+        _cover(points, reach / size, result)
+    return result

@@ -29,7 +29,14 @@ from occupy_core.resolution.analysis import Analysis, analyse_map, onto
 from occupy_core.resolution.features import mask_features, near_surface, resolution_features
 from occupy_core.resolution.learned import CARD_FILE, MODEL_FILE, Trees
 from training.labels import Simulated
-from training.processing import filtered, locally_filtered, sharpened, soft_mask, spherical_mask
+from training.processing import (
+    filtered,
+    locally_filtered,
+    sharpened,
+    soft_mask,
+    spherical_mask,
+    weakened_contrast,
+)
 from training.sets import Sample, fill, samples, stored
 
 SEED = 5
@@ -46,6 +53,10 @@ def variants(sample: Simulated, seed: int) -> Iterator[tuple[str, Array]]:
     mask = soft_mask(sample, rng)
     threshold = 0.143 if rng.random() < 0.7 else 0.5
     smooth = ndimage.gaussian_filter(sample.reference[threshold], 1.0)
+    if rng.random() < 0.5:
+        raw = weakened_contrast(raw, sample.grid, rng)
+    if rng.random() < 0.5:
+        post = weakened_contrast(post, sample.grid, rng)
     local_post = locally_filtered(post, sample.grid, smooth)
     yield "raw", raw
     yield "sharpened", post
@@ -82,7 +93,7 @@ def table_of(args: tuple[Sample, Path, Path]) -> dict[str, list[Any]]:
         if analysis.noise.featureless:
             continue
         near = near_surface(analysis)
-        truth = onto(sample.mask, near.shape)
+        truth = onto(sample.surface, near.shape)
         x, y = mask_features(analysis, near), truth[near]
         chosen = rng.choice(len(y), min(_SURFACE_POINTS, len(y)), replace=False)
         tables["mx"].append(x[chosen])

@@ -39,9 +39,6 @@ def run(arguments: Sequence[str]) -> int:
     OccupyError
         When the user has to mend something.
     """
-    # Slabs are spread over the threads here; those of OpenBLAS only wait for each other on the many
-    # small matrix products. The setting counts when numpy is loaded, which has yet to come.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if arguments and arguments[0] == "bench":
         from occupy_core.cli import resolution_bench
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -156,9 +157,11 @@ class _Run:
                 )
         about_the_file = () if model is None else model.notes
         checksums = Checksums(list(job.inputs.values()))
+        assert maps.grid is not None
+        voxels = sum(row.n_voxels for row in table.rows[: len(table.regions)])
+        volume = voxels * math.prod(maps.grid.voxel_size)
         if job.chains:
             table = table.only(job.chains)
-        assert maps.grid is not None
         report(self._progress, _MEASURED, "writing")
         compared = differences(table)
         average = table.averaged(job.weights) if job.weights else ()
@@ -167,7 +170,7 @@ class _Run:
             self._write_masks(table, model, maps.grid)
         self._draw(table)
         if job.chimerax:
-            self._write_scene(table, model)
+            self._write_scene(table, model, volume)
         digests = checksums.result()
         record: dict[str, Any] = {
             "job": {k: v for k, v in job.to_dict().items() if k not in NOT_RECORDED},
@@ -237,7 +240,7 @@ class _Run:
             draw_heatmap(figure, table)
             self._save(figure, "heatmap")
 
-    def _write_scene(self, table: RegionTable, model: AtomicModel | None) -> None:
+    def _write_scene(self, table: RegionTable, model: AtomicModel | None, volume: float) -> None:
         job, names = self._job, self._names
         several = len(table.maps) > 1
         if model is not None:
@@ -249,7 +252,7 @@ class _Run:
                 colored.append(job.outdir / names[f"model{key}"])
         else:
             colored = [path for path in job.masks if map_name(path) in table.regions]
-        scene = RegionScene(job.maps, colored, masks=model is None)
+        scene = RegionScene(job.maps, colored, masks=model is None, volume=volume)
         self._write_text("chimerax", scene_text(table, scene))
 
     def _write_text(self, key: str, text: str) -> None:

@@ -161,7 +161,9 @@ def _compared(job: ResolutionBenchJob, progress: Progress | None) -> dict[str, A
     reference = _estimate(
         density, params, half_maps=halves, mask=mask, progress=part(progress, _READ, _REFERENCE)
     )
+    # Of the maps of the reference these are not needed, and each is as large as the map.
     del halves
+    reference = replace(reference, single_map=None, filtered=reference.filtered[:1])
     if not reference.mask.data.any():
         raise EstimationError(
             f"Nothing stands out of the noise of {job.half1.name} and {job.half2.name}, so there "

@@ -15,7 +15,7 @@ noise, 1 at the median of full density. `docs/method.md` has the details.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,15 +41,12 @@ SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 _BLUR = {"res": 8.0, "occ": 4.0}  # parts of the low-pass that the Gaussian has as its deviation
 _COARSE = 4.0  # the same for the map in which content is found
 _DENSE = 0.9  # quantile of content that stands for the inside of the molecule
-_INSIDE = (
-    0.4  # of that density: the surface of the molecule; less than half, as most of it is convex
-)
+_INSIDE = 0.45  # of that density: half of what is usual inside, which is the surface
 _NEIGHBOURS = 1.0  # low-passes; deviation of the Gaussian over which levels are averaged
 _BANDWIDTH = 0.05  # of the logarithm of the level
 _SHARED = 1 / 3  # of the most frequent level: as frequent must the full one be
 _BELONGS = 0.15  # of the logarithm: what is this near the full level is full
 _TABLE = 2048
-_HIGH_FLOOR = 0.5
 _LEAST_FULL = 0.1
 _SEED = 3186
 
@@ -112,13 +109,17 @@ class CalibratedScale:
 
 @dataclass(frozen=True, eq=False)
 class _Content:
-    """The cells of a map that are full, and the median and spread of the local maxima there."""
+    """The full cells of a map, the median and spread of the local maxima there, and more.
+
+    `fraction` is their part of the content; `hidden` whether noise hides the surface of that.
+    """
 
     full: Mask
     solvent: float
     level: float
     spread: float
     fraction: float
+    hidden: bool
 
 
 def calibrated_scale(
@@ -151,7 +152,8 @@ def calibrated_scale(
     grid, cells = work.grid, Cells.of(work.grid)
     footprint = kernel_footprint(grid, numbers.kernel_size, numbers.kernel_radius)
     blur = numbers.lowpass / _BLUR[numbers.mode]
-    smooth = gaussian_filter(work.data, [blur / v for v in grid.voxel_size_zyx])
+    deviations = [blur / v for v in grid.voxel_size_zyx]
+    smooth = gaussian_filter(work.data, deviations)
     coarse = _blurred(cells.means(work.data), cells, numbers.lowpass / _COARSE)
     # A power of two near the grey range: dividing by it is exact, and then squares do not overflow.
     unit = 2.0 ** math.floor(math.log2(max(float(np.ptp(smooth)), 1e-37)))
@@ -163,7 +165,8 @@ def calibrated_scale(
     noise = None
     if halves is not None:
         pair = halves[0].data, halves[1].data
-        noise = noise_of_halves(smooth, pair, unit, cells, content.full)
+        noise = noise_of_halves(work.data, pair, deviations, cells, content.full)
+        noise = replace(noise, sigma=noise.sigma / unit)
     elif solvent.known:
         noise = noise_of_solvent(smooth, cells, solvent)
     if noise is None:
@@ -189,6 +192,7 @@ def calibrated_scale(
         content.spread / full,
         content.fraction,
     )
+    hidden = content.hidden
     del content
     return CalibratedScale(
         scale,
@@ -196,7 +200,7 @@ def calibrated_scale(
         unit * hi,
         dense / full,
         calibration,
-        tuple(_warnings(work.name, calibration)),
+        tuple(_warnings(work.name, calibration, hidden)),
     )
 
 
@@ -205,9 +209,10 @@ def _find_content(
 ) -> _Content:
     """Find what of a map is full, and the median of its local maxima."""
     above = coarse[coarse > solvent.threshold]
+    surface = -np.inf
     if above.size > 0:
-        dense = float(np.quantile(above, _DENSE)) - solvent.mean
-        inside = coarse > max(solvent.mean + _INSIDE * dense, solvent.threshold)
+        surface = (1 - _INSIDE) * solvent.mean + _INSIDE * float(np.quantile(above, _DENSE))
+        inside = coarse > max(surface, solvent.threshold)
     else:  # nothing stands out: a scale of what there is, and a warning
         inside = coarse >= np.quantile(coarse, _DENSE)
     levels = cells.means(maxima) - np.float32(solvent.mean)
@@ -231,6 +236,7 @@ def _find_content(
         level - solvent.mean,
         (upper - lower) / 2,
         float(np.count_nonzero(full) / np.count_nonzero(inside)) if above.size else 0.0,
+        surface < solvent.threshold,
     )
 
 
@@ -345,21 +351,19 @@ def _quantile(counts: NDArray[np.int64], q: float, limits: tuple[float, float]) 
     return limits[0] + place * (limits[1] - limits[0]) / len(counts)
 
 
-def _warnings(name: str, made: Calibration) -> list[str]:
+def _warnings(name: str, made: Calibration, hidden: bool) -> list[str]:
     """Return sentences about what the curve cannot correct."""
     found = []
-    floor = made.density[0] / made.density[-1]
     if made.noise_origin == "unknown":
         found.append(
             f"{name} shows no solvent to take its noise from and no half maps are given, so the "
             "scale is not corrected for noise and its standard error is an upper limit; give the "
             "half maps or the map before masking."
         )
-    elif floor > _HIGH_FLOOR:
+    elif hidden:
         found.append(
-            f"The noise of {name} alone reaches {floor:.0%} of full density (limit "
-            f"{_HIGH_FLOOR:.0%}), so low occupancies cannot be told apart; give --mode occ or a "
-            "larger low-pass."
+            f"The noise of {name} hides the surface of its content, so the scale is too low and "
+            "low occupancies cannot be told apart; give a larger low-pass with --mode occ."
         )
     if made.full_fraction < _LEAST_FULL:
         found.append(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from occupy_core.maps.filters import ball_kernel, maximum_filter
+from occupy_core.maps.filters import ball_kernel, gaussian_filter, maximum_filter
 from occupy_core.maps.fourier import radial_power
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 from occupy_core.occupancy.cells import Cells, Float64Array
@@ -16,7 +16,8 @@ from occupy_core.occupancy.solvent import inscribed_ellipsoid, masked_value, use
 
 CUBE = 32  # voxels; edge of the cubes in which a map is sampled
 _LEVELS = 1000
-_MUCH = 0.25  # of the content
+_MUCH = 0.5  # of the content
+_DARK = 0.1  # of the densest content
 _CONTENT = 4.0  # standard deviations of the solvent above its mean
 _MARGIN = 6.0  # Å; solvent keeps away from content and from where the map was masked
 _SOLVENT_VOXELS = 2000  # fewer do not tell the level of the noise
@@ -57,7 +58,8 @@ class Solvent:
     known : bool
         Whether there is enough of it; otherwise it was masked away, or the box is full.
     mean, sigma : float
-        Of the smoothed map in these cells, grey units; of its main peak when not `known`.
+        Of the smoothed map in these cells, grey units. When not `known`: what the mask has left
+        there, or the main peak.
     threshold : float
         What is above it in the coarse map is content.
     """
@@ -97,7 +99,7 @@ def find_solvent(
     limits = float(coarse.min()), float(coarse.max())
     levels = min(_LEVELS, useful_levels(limits, int(np.count_nonzero(searched))))
     if limits[0] == limits[1] or not np.ptp(coarse[searched]):
-        peak = Gaussian(1.0, float(coarse[searched][0]), 0.0)
+        peak = Gaussian(1.0, float(smooth.min()), 0.0)
     else:
         peak = fit_main_peak(*density_histogram(coarse, levels, limits, searched))
     threshold = peak.mean + _CONTENT * peak.sigma
@@ -109,8 +111,15 @@ def find_solvent(
     found = (near < 0.5) & sphere
     n_cells = np.count_nonzero(found)
     known = n_cells * cells.edge**3 >= _SOLVENT_VOXELS
-    if blank.any():  # what a mask leaves of the solvent is too near its edge, unless it is much
-        known &= n_cells >= _MUCH * np.count_nonzero(content)
+    if blank.any():
+        # A mask leaves little solvent, near its edge, or only content of which the weakest is the
+        # main peak: solvent is as dark as what was put in its place.
+        level = float(coarse[blank].mean())
+        if known:
+            dark = abs(float(coarse[found].mean()) - level) < _DARK * (limits[1] - level)
+            known = np.bool_(dark and n_cells >= _MUCH * np.count_nonzero(content))
+        if not known:
+            return Solvent(found, False, level, 0.0, level)
     if not known:
         return Solvent(found, False, peak.mean, peak.sigma, threshold)
     limits = float(smooth.min()), float(smooth.max())
@@ -123,34 +132,38 @@ def find_solvent(
 
 def noise_of_solvent(smooth: Array, cells: Cells, solvent: Solvent) -> Noise:
     """Return the noise of a map as its solvent shows it."""
-    frequency, power = _mean_power(smooth, cells, solvent.cells)
+    frequency, power = _mean_power(lambda c: smooth[c], cells, solvent.cells)
     return Noise(solvent.sigma, frequency, power, "solvent")
 
 
 def noise_of_halves(
-    smooth: Array, halves: tuple[Array, Array], unit: float, cells: Cells, content: Mask
+    data: Array, halves: tuple[Array, Array], blur: list[float], cells: Cells, content: Mask
 ) -> Noise:
-    """Return the noise of a map under its content, from the difference of its half maps.
+    """Return the noise of a smoothed map under its content, from the difference of its half maps.
 
     The map may have been filtered after the halves were averaged: the noise of the average gets
     the ratio of the power of the map to that of the average, shell by shell.
 
     Parameters
     ----------
-    smooth : ndarray of float32, shape (z, y, x)
-        The map whose noise is wanted.
+    data : ndarray of float32, shape (z, y, x)
+        The map before it is smoothed.
     halves : tuple of ndarray of float32, shape (z, y, x)
-    unit : float
-        About the grey range of the halves, so that their squares do not overflow.
+    blur : list of float
+        Deviations (z, y, x) in voxels of the Gaussian that smooths the map.
     cells : Cells
     content : ndarray of bool, shape of the cells
     """
-    frequency, of_map = _mean_power(smooth, cells, content)
-    _, of_difference = _mean_power(halves[0], cells, content, (halves[1], -1 / unit), 1 / unit)
-    _, of_average = _mean_power(halves[0], cells, content, (halves[1], 1 / unit), 1 / unit)
-    # Sum and difference of the halves are twice the average and its noise: the ratio is the same.
-    power = of_difference * of_map / np.maximum(of_average, 1e-30 * of_average.max() + 1e-300)
-    return Noise(_deviation(frequency, power, cells.grid), frequency, power, "half maps")
+    unit = np.float32(1 / max(float(np.ptp(halves[0])), 1e-37))  # squares must not overflow
+    first, second = halves
+    frequency, of_map = _mean_power(lambda c: unit * data[c], cells, content)
+    _, of_sum = _mean_power(lambda c: unit * (first[c] + second[c]), cells, content)
+    _, of_noise = _mean_power(
+        lambda c: gaussian_filter(unit * (first[c] - second[c]), blur), cells, content
+    )
+    power = of_noise * of_map / np.maximum(of_sum, 1e-9 * of_sum.max() + 1e-300)
+    sigma = _deviation(frequency, power, cells.grid)
+    return Noise(sigma / float(unit), frequency, power, "half maps")
 
 
 def cubes_of(cells: Cells, chosen: Mask) -> list[tuple[Corner, Mask]]:
@@ -181,13 +194,9 @@ def _lattice(shape: tuple[int, ...]) -> Iterator[Corner]:
 
 
 def _mean_power(
-    data: Array,
-    cells: Cells,
-    chosen: Mask,
-    other: tuple[Array, float] | None = None,
-    factor: float = 1.0,
+    take: Callable[[tuple[slice, ...]], Array], cells: Cells, chosen: Mask
 ) -> tuple[Float64Array, Float64Array]:
-    """Return the spectral density of a map times a factor (plus another times its own).
+    """Return the spectral density in chosen cells of what is taken from cubes of a map.
 
     It is the mean over cubes, which are all of one shape.
     """
@@ -195,12 +204,9 @@ def _mean_power(
     frequency = np.zeros(1)
     for corner, inside in cubes_of(cells, chosen):
         cube = tuple(slice(c, c + n) for c, n in zip(corner, inside.shape, strict=True))
-        values = np.float32(factor) * data[cube]
-        if other is not None:
-            values += np.float32(other[1]) * other[0][cube]
         nz, ny, nx = inside.shape
         grid = Grid((nz, ny, nx), cells.grid.voxel_size)
-        frequency, power = radial_power(DensityMap(values, grid), inside)
+        frequency, power = radial_power(DensityMap(take(cube), grid), inside)
         n = int(np.count_nonzero(inside))
         total, weights = total + n * power, weights + n
     return frequency, total / max(weights, 1)

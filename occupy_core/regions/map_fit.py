@@ -26,6 +26,7 @@ Labels = NDArray[np.int64]
 
 _MEMORY = 6e8  # bytes for the coefficients of all regions
 _CUBE = 10.0  # Å; errors of the model are taken to be independent between cubes of this edge
+_AT_ATOMS = 2.0  # Å from the nearest atom: where noise enters the amplitudes
 _BLOB_RESOLUTION = 8.0  # Å; density without atoms is looked for at this resolution ...
 _BLOB_LEVEL = 0.35  # ... above this fraction of the typical density of the model ...
 _BLOB_SIGMAS = 4.0  # ... and this many standard deviations of the residual, ...
@@ -131,7 +132,7 @@ class ModelInMaps:
                 fit = self._fit(observed - left, density.name)
                 blobs |= self._blobs(observed, fit)
             observed = observed - left
-        covariance = self._covariance(observed, fit)
+        covariance, blur_covariance = self._errors(observed, fit)
         # What the correction for density without atoms changed is known to about half.
         n = self.n
         scale = first.amplitude[:n].max() and fit.amplitude[:n].max() / first.amplitude[:n].max()
@@ -141,7 +142,7 @@ class ModelInMaps:
             amplitude=fit.amplitude[:n],
             covariance=covariance,
             blur=fit.blur,
-            blur_covariance=fit.covariance[-n:, -n:],
+            blur_covariance=blur_covariance,
             explained=self._smoothed(fit.explained),
             s2=self.band.s2,
             shift=shift,
@@ -248,27 +249,35 @@ class ModelInMaps:
         beside[np.unique(near)] = True
         return beside, float(blobs.sum() / max((distance < 2.0).sum(), 1))
 
-    def _covariance(self, observed: Coefficients, fit: ShellFit) -> Values:
-        """Covariance of the amplitudes: that of the noise, widened where space tells of more.
+    def _errors(self, observed: Coefficients, fit: ShellFit) -> tuple[Values, Values]:
+        """Covariances of amplitudes and of blurs, widened where space tells of more than noise.
 
-        Over cubes it is added up how much the residual of each pulls at the amplitudes
-        (cluster-robust "sandwich", Liang & Zeger 1986, doi 10.1093/biomet/73.1.13). That is larger
-        than the noise where the model is wrong or the noise stronger than elsewhere; as it is a
-        noisy number itself, half of the excess counts, and it never makes an error smaller.
+        The fit takes the residual for noise that fills the box. When a mask took it away from
+        around the atoms, or it is stronger at them, what is found at the atoms counts. Then over
+        cubes it is added up how much the residual of each pulls at the amplitudes (cluster-robust
+        "sandwich", Liang & Zeger 1986, doi 10.1093/biomet/73.1.13). That is larger than the noise
+        where the model is wrong; as it is a noisy number itself, half of the excess counts. Neither
+        makes an error smaller.
         """
-        noise = fit.covariance[: self.n, : self.n]
-        pulls = self._pulls(observed, fit)
-        ratio = (pulls**2).sum(axis=1) / np.maximum(np.diag(noise), 1e-300)
-        factor = np.sqrt(np.maximum(1.0, 0.5 * (1 + ratio)))
-        return np.asarray(noise * np.outer(factor, factor))
-
-    def _pulls(self, observed: Coefficients, fit: ShellFit) -> Values:
-        """Change of each amplitude by the residual of each cube, shape (n_regions, n_cubes)."""
         sigma = np.sqrt(np.where(np.isfinite(fit.variance), fit.variance, 0))
         inverse = np.divide(1, sigma, out=np.zeros_like(sigma), where=sigma > 0)
-        weights = influence(fit, self.products, self.band) * sigma[:, None, None]
         white = self._residual(observed, fit) * self.band.per_coefficient(inverse)
         residual, voxel = self.band.density(white.astype(np.complex64))
+        power = residual.astype(np.float64) ** 2
+        at_atoms = float(power[self._distance[0] < _AT_ATOMS].mean())
+        spread = fit.covariance * max(1.0, at_atoms * self.band.share / float(power.mean()))
+        noise = spread[: self.n, : self.n]
+        pulls = self._pulls(residual, voxel, fit, sigma)
+        ratio = (pulls**2).sum(axis=1) / np.maximum(np.diag(noise), 1e-300)
+        factor = np.sqrt(np.maximum(1.0, 0.5 * (1 + ratio)))
+        return np.asarray(noise * np.outer(factor, factor)), spread[-self.n :, -self.n :]
+
+    def _pulls(self, residual: Array, voxel: Values, fit: ShellFit, sigma: Values) -> Values:
+        """Change of each amplitude by the residual of each cube, shape (n_regions, n_cubes).
+
+        `residual` is whitened, with `sigma` of each shell.
+        """
+        weights = influence(fit, self.products, self.band) * sigma[:, None, None]
         cubes = self._cubes(residual.shape, voxel)
         box = np.prod(self.band.shape) * self.band.voxel_volume
         pulls = np.empty((self.n, int(cubes.max()) + 1))

@@ -116,7 +116,7 @@ class Band:
 
     def masked(self, density: DensityMap) -> bool:
         """Whether the solvent around the model was masked away: most of it has one value."""
-        around = density.data[self.slices][self.ring]
+        around = density.data[self.slices][(self.weight > 0) & (self.weight < 1)]
         return bool(around.size and np.mean(around == np.median(around)) > 0.5)
 
     def sums(self, values: NDArray[Any]) -> Values:

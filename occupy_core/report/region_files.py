@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PERCENT = 100.0
 _NOT_MEASURED = -1.0  # in the B-factor column, where occupancies are at least 0
-_SD_LEVEL = 3.0  # standard deviations of a map at which its surface is drawn
+_DENSE = 0.5  # of the volume of the regions: inside of the surface at which a map is drawn
 
 
 def attribute_text(table: RegionTable, model: AtomicModel, map_name: str) -> str:
@@ -97,11 +97,14 @@ class RegionScene:
         the masks in the order of the regions.
     masks : bool
         Whether these are masks.
+    volume : float
+        Volume of all regions, Å³.
     """
 
     maps: Sequence[Path]
     colored: Sequence[Path]
     masks: bool
+    volume: float
 
 
 def scene_text(table: RegionTable, scene: RegionScene) -> str:
@@ -118,8 +121,8 @@ def scene_text(table: RegionTable, scene: RegionScene) -> str:
     lines = ["# Occupancy of regions by occupy_core; open this file in ChimeraX (File > Open)."]
     lines += [f"open {quoted_path(path)}" for path in (*scene.maps, *scene.colored)]
     lines += [
-        f"volume #1-{len(scene.maps)} style surface region all step 1 sdLevel {_SD_LEVEL:g} "
-        "color #b0b0b040",
+        f"volume #1-{len(scene.maps)} style surface region all step 1 color #b0b0b040",
+        f"volume #1-{len(scene.maps)} encloseVolume {_DENSE * scene.volume:.0f}",
         "set bgColor white",
     ]
     if scene.masks:

@@ -33,6 +33,8 @@ _WINDOW_BAND = 0.1  # 1/Å by 5 Å: what a window passes of the square of a band
 _LAST_SHARE = 0.6  # of its lower half that the last band must hold below the limit
 TABLE = 4096.0  # steps of a gain table per 1/Å
 _PLANES = 8
+_ROWS = 2048
+_REACH = 5.0  # standard deviations to which the window is followed: 4e-6 of its height
 
 
 @dataclass(frozen=True)
@@ -244,19 +246,38 @@ def windowed(data: Array, grid: Grid, coarse: Grid, window: float) -> Array:
     nz, ny, nx = data.shape
     mz, my, mx = coarse.shape
     x, y, z = grid.box
-    # One matrix product for each axis, the longest first and none on a transposed copy.
-    along_x = data.reshape(nz * ny, nx) @ _window_matrix(nx, mx, x, window).T
-    along_y = np.matmul(_window_matrix(ny, my, y, window), along_x.reshape(nz, ny, mx))
-    along_z = _window_matrix(nz, mz, z, window) @ along_y.reshape(nz, my * mx)
+    # The longest axis in memory first, so that the others have fewer points left.
+    along_x = np.empty((nz * ny, mx), np.float32)
+    along_y = np.empty((nz, my, mx), np.float32)
+    along_z = np.empty((1, mz, my * mx), np.float32)
+    rows = data.reshape(nz * ny, nx)
+    in_x, in_y, in_z = (
+        _windows(n, m, edge, window) for n, m, edge in ((nx, mx, x), (ny, my, y), (nz, mz, z))
+    )
+
+    def first(start: int, stop: int) -> None:
+        kernels.window_rows(rows, *in_x, (start, stop), along_x)
+
+    def second(start: int, stop: int) -> None:
+        planes = along_x.reshape(nz, ny, mx)[start:stop]
+        kernels.window_planes(planes, *in_y, (0, my), along_y[start:stop])
+
+    def third(start: int, stop: int) -> None:
+        kernels.window_planes(along_y.reshape(1, nz, my * mx), *in_z, (start, stop), along_z)
+
+    for_slabs(first, nz * ny, _ROWS)
+    for_slabs(second, nz, _PLANES)
+    for_slabs(third, mz, _PLANES)
     result: Array = along_z.reshape(mz, my, mx)
     return result
 
 
-def _window_matrix(n: int, n_out: int, edge: float, window: float) -> Array:
-    """Weights of n voxels in the window about n_out points along one periodic axis."""
-    points = np.arange(n_out)[:, None] / n_out
-    apart = points - np.arange(n) / n
-    apart = (apart - np.rint(apart)) * edge / window
+def _windows(n: int, m: int, edge: float, window: float) -> tuple[NDArray[np.int32], Array]:
+    """First voxel (m,) and weights (m, taps) of the windows about m points of a periodic axis."""
+    reach = min(int(np.ceil(_REACH * window * n / edge)), (n - 1) // 2)
+    middle = np.arange(m) * n / m
+    first = np.rint(middle).astype(int) - reach
+    apart = (first[:, None] + np.arange(2 * reach + 1) - middle[:, None]) * (edge / n / window)
     weights = np.exp(-(apart**2) / 2)
-    result: Array = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    return result
+    weights /= weights.sum(axis=1, keepdims=True)
+    return (first % n).astype(np.int32), weights.astype(np.float32)

@@ -16,6 +16,7 @@ from occupy_core.resolution.features import resolution_features
 from occupy_core.resolution.global_resolution import (
     LOCAL_QUANTILE,
     GlobalResolution,
+    core_of,
     from_energies,
 )
 from occupy_core.resolution.halfmaps import half_map_energies, local_fsc
@@ -167,7 +168,7 @@ def _from_half_maps(
     fine = first_crossing(fsc, mean.bands, 0.143, spectrum.limit)
     coarse = first_crossing(fsc, mean.bands, 0.5, spectrum.limit)
     sigma = deviation_from_fsc(fine, mean, 0.143)
-    within = onto(inside, mean.grid.shape)
+    within = core_of(inside, mean)
     overall = from_energies(mean.energy, difference.energy, within, mean.bands, spectrum.limit)
     local = LocalResolution(fine.resolution, coarse.resolution, sigma, fine.censored)
     return local, overall
@@ -183,7 +184,7 @@ def _mask_of(analysis: Analysis) -> Mask:
 def _overall(analysis: Analysis, local: LocalResolution, inside: Mask) -> GlobalResolution:
     """Global resolution from the SSNR within the mask, or from the local values."""
     energies, limit = analysis.energies, analysis.spectrum.limit
-    within = onto(inside, energies.grid.shape)
+    within = core_of(inside, energies)
     if not within.any():
         return _unknown(analysis)
     if analysis.state.measured:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.maps import Array, Mask
-from occupy_core.resolution.bands import Bands
+from occupy_core.maps.filters import linear_interpolate
+from occupy_core.resolution.bands import BandEnergies, Bands, windowed
 from occupy_core.resolution.ssnr import first_crossing
 
 Values = NDArray[np.float64]
@@ -16,6 +17,8 @@ Values = NDArray[np.float64]
 # Where only local values are known: the global one is this quantile of them within the mask
 # (three reconstructions of known answer give 0.40 to 0.43).
 LOCAL_QUANTILE = 0.42
+_SURFACE = 3.0  # Å, standard deviation of the window that finds the core of a mask ...
+_CORE = 0.75  # ... of which this share must lie inside: 2 Å below a flat surface
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,28 @@ class GlobalResolution:
     at_0143: float | None
     at_05: float | None
     censored: bool
+
+
+def core_of(inside: Mask, energies: BandEnergies) -> Mask:
+    """Points of the grid of the energies well within a mask; all of them when it is thin.
+
+    Windows about the surface hold solvent, and a mask reaches past the atoms by some Å.
+
+    Parameters
+    ----------
+    inside : ndarray of bool
+        Mask on any number of voxels of the box.
+    energies : BandEnergies
+
+    Returns
+    -------
+    ndarray of bool, shape of `energies.grid`
+    """
+    grid = energies.grid
+    full = grid.resampled((inside.shape[0], inside.shape[1], inside.shape[2]))
+    share = windowed(inside.astype(np.float32), full, grid, _SURFACE)
+    core: Mask = share > _CORE
+    return core if core.any() else linear_interpolate(inside.astype(np.float32), grid.shape) > 0.5
 
 
 def from_energies(

@@ -23,6 +23,11 @@ def _compiled(function: Function) -> Function:
     return cast(Function, njit(nogil=True, cache=True)(function))
 
 
+def _summing(function: Function) -> Function:
+    """Compile a loop whose sums may be taken in any order, so that they run in vectors."""
+    return cast(Function, njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})(function))
+
+
 @_compiled
 def shell_sums(
     planes: Transform, squares: tuple[Values, Values, Values], per_shell: float, out: Values
@@ -76,6 +81,44 @@ def band_planes(
                 weight = np.float32(position - step)
                 g = gain[step] + weight * (gain[step + 1] - gain[step])
                 out[i, j, k] = g * spectrum[source_z, source_y, k]
+
+
+@_summing
+def window_rows(
+    rows: Array, start: Integers, weights: Array, span: tuple[int, int], out: Array
+) -> None:
+    """Average rows span[0]..span[1]-1 of `rows` (r, n) in the windows of `out` (r, m).
+
+    Window i has `weights[i]`, at most n of them, and begins at element `start[i]` (0 to n - 1) of
+    the periodic row.
+    """
+    n = rows.shape[1]
+    taps = weights.shape[1]
+    ring = np.empty(n + taps, np.float32)
+    for r in range(span[0], span[1]):
+        ring[:n] = rows[r]
+        ring[n:] = rows[r, :taps]
+        for i in range(len(start)):
+            total = np.float32(0)
+            for t in range(taps):
+                total += weights[i, t] * ring[start[i] + t]
+            out[r, i] = total
+
+
+@_compiled
+def window_planes(
+    planes: Array, start: Integers, weights: Array, span: tuple[int, int], out: Array
+) -> None:
+    """Average `planes` (a, n, b) along n in windows span[0]..span[1]-1 of `out` (a, m, b)."""
+    n = planes.shape[1]
+    for a in range(planes.shape[0]):
+        for i in range(span[0], span[1]):
+            out[a, i] = 0
+            for t in range(weights.shape[1]):
+                weight = weights[i, t]
+                source = planes[a, (start[i] + t) % n]
+                for k in range(len(source)):
+                    out[a, i, k] += weight * source[k]
 
 
 @_compiled

@@ -72,16 +72,22 @@ def _amplitude(
     """Monogenic amplitude of a band given by its cropped transform."""
     fz, fy, fx = frequencies(analysis.spectrum.grid, shape)
     nz, ny, _ = shape
-    radius = np.sqrt(fz[:, None, None] + fy[:, None] + fx).astype(np.float32)
-    radius[0, 0, 0] = 1
+    per_radius = np.sqrt(fz[:, None, None] + fy[:, None] + fx).astype(np.float32)
+    per_radius[0, 0, 0] = 1
+    np.reciprocal(per_radius, out=per_radius)
     directions = (
         (np.sqrt(fz) * np.sign(fft.fftfreq(nz)))[:, None, None],
         (np.sqrt(fy) * np.sign(fft.fftfreq(ny)))[:, None],
         np.sqrt(fx),
     )
-    total = np.square(fft.irfftn(band, shape, norm="ortho"))
+    total: Array = fft.irfftn(band, shape, norm="ortho")
+    np.square(total, out=total)
+    turned = band * per_radius
+    turned *= np.complex64(-1j)
     for direction in directions:
-        riesz = band * (np.complex64(-1j) * direction.astype(np.float32)) / radius
-        total += np.square(fft.irfftn(riesz, shape, norm="ortho", overwrite_x=True))
-    result: Array = np.sqrt(total)
-    return result
+        riesz = fft.irfftn(
+            turned * direction.astype(np.float32), shape, norm="ortho", overwrite_x=True
+        )
+        np.square(riesz, out=riesz)
+        total += riesz
+    return np.sqrt(total, out=total)

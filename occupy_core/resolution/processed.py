@@ -35,8 +35,7 @@ def post_processed(density: DensityMap, overall: GlobalResolution) -> DensityMap
     f = np.arange(int(end * TABLE) + 2) / TABLE
     fsc = np.clip(np.interp(f, overall.frequency, overall.fsc), 0, 1)
     gain = np.sqrt(2 * fsc / (1 + fsc)) * np.exp(-_B_FACTOR / 4 * f**2)
-    gain[f >= end] = 0
-    table = (gain.astype(np.float32), TABLE)
+    table = (gain.astype(np.float32), TABLE)  # past its end there is nothing
     spectrum = fft.rfftn(density.data)
     squares = frequencies(grid, grid.shape)
     weighted = np.empty_like(spectrum)

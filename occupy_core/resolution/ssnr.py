@@ -129,9 +129,10 @@ def first_crossing(fsc: Array, bands: Bands, threshold: float, limit: float) -> 
 
 
 def _follow_decay(fsc: Array, f: Values, threshold: float) -> tuple[Values, Values]:
-    """Extrapolate curves: log SSNR against f², a line through the finer half of the bands.
+    """Extrapolate curves: log SSNR against f², from the last band on.
 
-    A B-factor makes the SSNR of signal over white noise exp(-B f² / 2).
+    A B-factor makes the SSNR of signal over white noise exp(-B f² / 2); the slope is that of the
+    line through the finer half of the bands.
     """
     used = slice(max(0, min(len(f) // 2, len(f) - 3)), len(f))
     ssnr = np.maximum(2 * fsc / np.maximum(1 - fsc, 1e-6), _SMALLEST)
@@ -141,6 +142,6 @@ def _follow_decay(fsc: Array, f: Values, threshold: float) -> tuple[Values, Valu
     decay = -(centred[:, None] * logs).sum(axis=0) / (centred**2).sum()
     decay = np.maximum(decay, 1e-3)
     target = np.log(2 * threshold / (1 - threshold))
-    square = x.mean() + (logs.mean(axis=0) - target) / decay
+    square = x[-1] + (logs[-1] - target) / decay
     frequency = np.sqrt(np.maximum(square, f[-1] ** 2))
     return frequency, 2 * frequency * decay * threshold * (1 - threshold)

@@ -19,22 +19,28 @@ from occupy_scipion.convert import (
 from occupy_scipion.protocols.protocol_scale_base import SCALE, OccupyProtScaleBase
 from occupy_scipion.scale_record import ScaleRecord
 
+RESULTS = {"scale": "scale", "scaleSigma": "scale_sigma", "confidence": "confidence"}
+"""Maps of a result in the record, by how the names of the outputs start."""
+
 
 class OccupyProtLocalScale(OccupyProtScaleBase):
     """Estimates the local scale (occupancy) of cryo-EM maps, and the confidence that a voxel is
     not solvent.
 
     Where the map is full the scale is 1, in the solvent it is 0, and what is only partly there
-    lies between. It needs one raw map: no mask, no half maps, no parameter. A set of volumes or 3D
-    classes gives the scale of each of them.
+    lies between; a map of its standard error comes with it. It needs one raw map: no mask, no half
+    maps (when it has some, they tell the noise), no parameter. A set of volumes or 3D classes gives
+    the scale of each of them.
     """
 
     _label = "local scale"
     # A dict, for members of an Enum that have equal values would be one and the same.
     _possibleOutputs = {
         "scaleVolume": Volume,
+        "scaleSigmaVolume": Volume,
         "confidenceVolume": Volume,
         "scaleVolumes": SetOfVolumes,
+        "scaleSigmaVolumes": SetOfVolumes,
         "confidenceVolumes": SetOfVolumes,
         "solventMask": VolumeMask,
     }
@@ -78,9 +84,13 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
         return json.dumps(self._scaleArguments())
 
     def _scaleArguments(self):
-        items = [[folder, asdict(VolumeSource.of(volume))] for folder, volume in self._iterInput()]
-        masks = self._givenMaps("solventDefinition", "targetMask")
-        return items, masks, asdict(paramsFromForm(self, ScaleParams))
+        scale = paramsFromForm(self, ScaleParams)
+        withHalfMaps = scale.method == "calibrated"
+        items = [
+            [folder, asdict(VolumeSource.of(volume, withHalfMaps=withHalfMaps))]
+            for folder, volume in self._iterInput()
+        ]
+        return items, self._givenMaps("solventDefinition", "targetMask"), asdict(scale)
 
     # --------------------------- STEPS functions -------------------------------------------------
     def scaleStep(self, folder, source, masks, scale):
@@ -92,6 +102,10 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
         job = ScaleJob(
             map=self._located("map", source.file, source, folder, source.index),
             outdir=folder,
+            **{
+                f"half{i}": self._located(f"half{i}", half, source, folder, 0)
+                for i, half in enumerate(source.halfMaps, start=1)
+            },
             solvent_def=located.get("solventDefinition"),
             target_mask=located.get("targetMask"),
             scale=ScaleParams(**scale),
@@ -115,21 +129,26 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
         ((folder, volume),) = self._iterInput()
         record = ScaleRecord.of(folder)
         outputs = {
-            "scaleVolume": self._newVolume(volume, record.files["scale"]),
-            "confidenceVolume": self._newVolume(volume, record.files["confidence"]),
+            f"{name}Volume": self._newVolume(volume, record.files[key])
+            for name, key in RESULTS.items()
+            if key in record.files
         }
         if "solvent_definition" in record.files:
             outputs["solventMask"] = self._newMask(volume, record.files["solvent_definition"])
         return outputs
 
     def _outputSets(self):
+        names = {
+            f"{name}Volumes": key
+            for name, key in RESULTS.items()
+            if all(key in record.files for record in self._records())
+        }
         sets = {
-            name: SetOfVolumes.create(self._getPath(), suffix=suffix)
-            for name, suffix in (("scaleVolumes", "scale"), ("confidenceVolumes", "confidence"))
+            name: SetOfVolumes.create(self._getPath(), suffix=key) for name, key in names.items()
         }
         for folder, volume in self._iterInput():
             record = ScaleRecord.of(folder)
-            for output, key in zip(sets.values(), ("scale", "confidence"), strict=True):
+            for output, key in zip(sets.values(), names.values(), strict=True):
                 item = self._newVolume(volume, record.files[key])
                 item.setObjId(volume.getObjId())
                 item.setObjLabel(volume.getObjLabel())

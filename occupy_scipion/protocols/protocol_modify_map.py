@@ -174,7 +174,9 @@ class OccupyProtModifyMap(OccupyProtScaleBase):
         source, given, scale, modify = self._modifyArguments()
         if "inputScale" not in given:
             # Apart from the modification, for another power or pivot needs no new estimate.
-            plain = asdict(VolumeSource.of(self._inputVolume()))
+            plain = source  # its half maps tell the calibrated method the noise
+            if scale["method"] == "occupy":
+                plain = asdict(VolumeSource.of(self._inputVolume()))
             self._insertFunctionStep(self.scaleStep, plain, given, scale, needsGPU=False)
         self._insertFunctionStep(self.modifyStep, source, given, scale, modify, needsGPU=False)
         self._insertOutputStep()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import importlib.util
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import pyworkflow.protocol.params as params
 from pwem.objects import AtomStruct, SetOfAtomStructs, VolumeMask
@@ -11,7 +12,7 @@ from occupy_core.jobs.regions_job import RegionsJob, output_names
 from occupy_core.regions.atoms import read_model
 from occupy_core.regions.chains import ChainParams
 from occupy_core.regions.masks import RegionParams
-from occupy_scipion.constants import BENJAMINI_1995, WOJDYR_2022
+from occupy_scipion.constants import BENJAMINI_1995, OCCUPY_PYTHON, WOJDYR_2022
 from occupy_scipion.convert import (
     SETS_OF_VOLUMES,
     VolumeSource,
@@ -26,16 +27,12 @@ from occupy_scipion.convert import (
     volumeProblem,
 )
 from occupy_scipion.objects import RegionOccupancy, SetOfRegionOccupancies, SetOfVolumeMasks
+from occupy_scipion.protocols.form_regions import MODEL, OF_MASKS, OF_MODEL, defineModelParams
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
 from occupy_scipion.regions_record import RegionsRecord
 
-CHAINS, REGIONS = ChainParams(), RegionParams()
-JOB = {field.name: field.default for field in fields(RegionsJob)}
-DIVISIONS = ("chain", "residues")
-MODEL, MASKS = 0, 1
+REGIONS = RegionParams()
 _FOLDER = "regions"
-_OF_MODEL = f"regionsFrom=={MODEL}"
-_OF_MASKS = f"regionsFrom=={MASKS}"
 
 
 class OccupyProtRegionOccupancy(OccupyProtBase):
@@ -82,7 +79,7 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
             "inputModel",
             params.PointerParam,
             pointerClass="AtomStruct",
-            condition=_OF_MODEL,
+            condition=OF_MODEL,
             allowsNull=True,
             label="Atomic model",
             help="A model of all that may be in the maps (PDB or mmCIF). It is shifted to where it "
@@ -92,7 +89,7 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
             "inputMasks",
             params.MultiPointerParam,
             pointerClass="VolumeMask, SetOfVolumeMasks",
-            condition=_OF_MASKS,
+            condition=OF_MASKS,
             allowsNull=True,
             minNumObjects=1,
             label="Masks",
@@ -115,95 +112,18 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
             help="Chains (or names of masks), comma-separated. All are measured, but only these "
             "are reported. Empty: all.",
         )
-        self._defineModelParams(form)
+        defineModelParams(form)
         form.addParam(
             "whole",
             params.BooleanParam,
             default=REGIONS.whole,
-            condition=_OF_MASKS,
+            condition=OF_MASKS,
             expertLevel=params.LEVEL_ADVANCED,
             label="Count all of a mask?",
             help="By default a mask is peeled to the surface of the molecule, and voxels that "
             "masks share count less, so that tight and generous masks read alike.",
         )
         form.addParallelSection(threads=4, mpi=0)
-
-    def _defineModelParams(self, form):
-        form.addParam(
-            "by",
-            params.EnumParam,
-            choices=list(DIVISIONS),
-            default=DIVISIONS.index(CHAINS.by),
-            display=params.EnumParam.DISPLAY_HLIST,
-            condition=_OF_MODEL,
-            label="One number for each",
-            help="*chain*, or window of *residues* along each chain.",
-        )
-        form.addParam(
-            "window",
-            params.IntParam,
-            default=CHAINS.window,
-            condition=f"{_OF_MODEL} and by==1",
-            label="Window (residues)",
-            help="Residues of a window.",
-        )
-        form.addParam(
-            "ligands",
-            params.BooleanParam,
-            default=CHAINS.ligands,
-            condition=_OF_MODEL,
-            label="Ligands apart?",
-            help="Make each ligand a region of its own instead of a part of its chain.",
-        )
-        form.addParam(
-            "writeMasks",
-            params.BooleanParam,
-            default=JOB["write_masks"],
-            condition=_OF_MODEL,
-            label="Make masks?",
-            help="Make a soft mask of each region that is reported, for focused classification or "
-            "particle subtraction.",
-        )
-        line = form.addLine(
-            "Masks (Å)",
-            condition=f"{_OF_MODEL} and writeMasks",
-            help="The masks are 1 up to the *radius* from the atoms and fall to 0 over the width "
-            "of the *soft* edge.",
-        )
-        line.addParam(
-            "maskRadius", params.FloatParam, default=JOB["mask_radius"], label="radius (Å)"
-        )
-        line.addParam("maskSoft", params.FloatParam, default=JOB["mask_soft"], label="soft (Å)")
-        form.addParam(
-            "assembly",
-            params.StringParam,
-            default="",
-            condition=_OF_MODEL,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Biological assembly",
-            help="Name of an assembly in the file of the model, such as 1, to be built first. "
-            "Empty: the model as it is.",
-        )
-        form.addParam(
-            "resolution",
-            params.FloatParam,
-            allowsNull=True,
-            condition=_OF_MODEL,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Highest resolution (Å)",
-            help="Finer detail is not used. It need not be the resolution of the map: what has no "
-            "signal does not count. Empty: 3 Å or the Nyquist frequency.",
-        )
-        form.addParam(
-            "align",
-            params.BooleanParam,
-            default=CHAINS.align,
-            condition=_OF_MODEL,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Shift the model?",
-            help="Look for the shift that puts the model onto the first map, and follow small "
-            "shifts in each.",
-        )
 
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertAllSteps(self):
@@ -351,6 +271,12 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
             return ["No atomic model is given; choose one, or take the regions from masks."]
         if not isinstance(model, AtomStruct):
             return [f"The atomic model is a {model.getClassName()}, but must be a structure."]
+        plugin = self.getClassPackage().Plugin
+        if not plugin.getVar(OCCUPY_PYTHON) and importlib.util.find_spec("gemmi") is None:
+            return [
+                "The atomic model cannot be read, for gemmi is not installed; run _pip install "
+                "gemmi_ in the environment of Scipion, or take the regions from masks."
+            ]
         values = {**self._jobValues(), "maps": ["map"], "model": "model"}
         try:
             errors = RegionsJob.from_dict(values, "the form").problems()

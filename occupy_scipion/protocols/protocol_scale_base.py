@@ -99,8 +99,9 @@ class OccupyProtScaleBase(OccupyProtBase):
             default=METHODS.index(SCALE.method),
             expertLevel=params.LEVEL_ADVANCED,
             label="Method",
-            help="*occupy*: the method of OccuPy, the maximum over a ball relative to the fullest "
-            "region.",
+            help="*calibrated*: the scale is an occupancy, corrected for noise and for the spread "
+            "of full density, and comes with its standard error.\n*occupy*: the method of OccuPy, "
+            "the maximum over a ball relative to the fullest region.",
         )
 
     def _defineSolventParams(self, form):

@@ -95,6 +95,7 @@ class SliceBrowser:
     """
 
     def __init__(self, figure, panels, axis="z"):
+        first = _firstPlane(panels, "zyx".index(axis)) + 1
         self._index = "zyx".index(axis)
         grid = panels[0].density.grid
         self._step = grid.voxel_size_zyx[self._index]
@@ -124,11 +125,11 @@ class SliceBrowser:
             f"{axis} (voxel)",
             1,
             count,
-            valinit=count // 2 + 1,
+            valinit=first,
             valstep=1,
         )
         self.slider.on_changed(self.show)
-        self.show(count // 2 + 1)
+        self.show(first)
 
     def _add(self, axes, density, colors):
         look = {"cmap": "gray_r", "vmin": self._grey[0], "vmax": self._grey[1]}
@@ -158,6 +159,16 @@ def _addBar(figure, image, beside, colors):
     bar.set_label(colors.label, fontsize=8)
     if colors.names:
         bar.set_ticks(range(1, len(colors.names) + 1), labels=colors.names)
+
+
+def _firstPlane(panels, axis):
+    """The middle, or where there is most of what has names."""
+    for panel in panels:
+        if panel.colors is not None and panel.colors.names:
+            named = np.isfinite(panel.density.data)
+            others = tuple(a for a in range(3) if a != axis)
+            return int(np.argmax(np.count_nonzero(named, axis=others)))
+    return panels[0].density.grid.shape[axis] // 2
 
 
 def _firstGrey(panels):

@@ -77,10 +77,10 @@ class OccupyViewerBase(EmProtocolViewer):
         return [ChimeraView(script)]
 
     def _showTable(self, output):
-        """Show a set with all its columns."""
+        """Show a set with our columns."""
         if not self.protocol.hasAttribute(output):
             return [self.errorMessage("There is no such output.", "No result")]
-        return [AllColumnsView(getattr(self.protocol, output), self.protocol, self._project.port)]
+        return [OurColumnsView(getattr(self.protocol, output), self.protocol, self._project.port)]
 
     @staticmethod
     def _newPlotter(name, what, size, layout=None):
@@ -91,11 +91,14 @@ class OccupyViewerBase(EmProtocolViewer):
         return plotter
 
 
-class AllColumnsView(MDView):
-    """Scipion's viewer of sets, with columns that it would hide."""
+class OurColumnsView(MDView):
+    """Scipion's viewer of sets, with the columns that we added, which it would hide."""
 
     def getVisibleAndOrderLabels(self):
-        return "", "", super().getVisibleAndOrderLabels()[2]
+        names = [name for name, _ in self._emSet.getFirstItem().getAttributesToStore()]
+        shown = ["_filename"] * ("_filename" in names) + [n for n in names if n[0] != "_"]
+        labels = " ".join(["id", *shown])
+        return labels, labels, super().getVisibleAndOrderLabels()[2]
 
 
 def parameterLines(record):

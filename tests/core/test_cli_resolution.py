@@ -23,12 +23,6 @@ from occupy_core.resolution import ResolutionParams
 COMMANDS = {"resolution": resolution.COMMAND, "bench": resolution_bench.COMMAND}
 
 
-@pytest.fixture(autouse=True)
-def unchanged_environment(monkeypatch):
-    """The command sets the threads of OpenBLAS for its own process."""
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-
-
 @pytest.fixture(scope="module")
 def maps(tmp_path_factory):
     return write_resolution_maps(tmp_path_factory.mktemp("maps"))

@@ -115,6 +115,18 @@ def test_half_maps_give_the_noise_when_the_solvent_is_masked():
     assert np.allclose(with_halves.occupancy, alone.occupancy, atol=1e-3)
 
 
+def test_errors_are_wide_when_the_solvent_cannot_be_seen():
+    grid = GRIDS[0]
+    seen = make_map(grid, {"b": 0.5})
+    inside = sum(m.data for m in make_masks(grid, 14.0))
+    hidden = seen.with_data((seen.data - 0.7) * np.minimum(inside, 1))
+    rows = [region_occupancy([m], make_masks(grid)).row("map", "b") for m in (seen, hidden)]
+    assert rows[0].flags == ()
+    assert rows[1].flags == ("solvent masked: noise unknown",)
+    assert rows[1].sigma > max(0.04, 1.5 * rows[0].sigma)
+    assert abs(rows[1].occupancy - 0.5) < rows[1].sigma
+
+
 def test_one_mask_alone_has_nothing_to_compare_with():
     (mask, *_) = make_masks(GRIDS[0])
     (row,) = region_occupancy([make_map(GRIDS[0], {})], [mask]).rows

@@ -161,7 +161,7 @@ def script(tmp_path, values, masks):
     table = table_of(values)
     maps = [tmp_path / f"a map {i}.mrc" for i in range(len(values))]
     colored = [tmp_path / f"m{j}.mrc" for j in range(len(values[0]) if masks else len(values))]
-    return scene_text(table, RegionScene(maps, colored, masks=masks)).splitlines()
+    return scene_text(table, RegionScene(maps, colored, masks=masks, volume=8e4)).splitlines()
 
 
 def test_the_script_opens_all_files_before_it_names_them(tmp_path):
@@ -173,6 +173,7 @@ def test_the_script_opens_all_files_before_it_names_them(tmp_path):
         used = {int(n) for line in lines for n in re.findall(r"#(\d{1,2})\b(?![0-9a-f])", line)}
         assert max(used) == n_models
         assert sum(line.startswith("key ") for line in lines) == 1
+        assert "volume #1-2 encloseVolume 40000" in lines
 
 
 def test_each_map_has_a_command_that_shows_its_occupancies(tmp_path):
@@ -196,4 +197,7 @@ def test_models_are_coloured_by_their_b_factor_column_with_grey_for_no_number(tm
 def test_a_file_that_chimerax_cannot_name_is_refused(tmp_path):
     table = table_of([[1.0, 0.5]])
     with pytest.raises(ParameterError, match="ChimeraX cannot open"):
-        scene_text(table, RegionScene([tmp_path / "a\nb.mrc"], [tmp_path / "m.cif"], masks=False))
+        scene_text(
+            table,
+            RegionScene([tmp_path / "a\nb.mrc"], [tmp_path / "m.cif"], masks=False, volume=8e4),
+        )

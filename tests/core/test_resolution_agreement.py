@@ -69,6 +69,12 @@ def test_the_best_constant_has_no_skill_and_no_rank(reference):
     assert agreement(reference, constant, EVERYWHERE).skill is None
 
 
+def test_an_error_of_half_the_spread_has_half_the_skill(reference):
+    sign = np.where(np.random.default_rng(3).uniform(size=SHAPE) < 0.5, -1, 1)
+    estimate = (reference + sign * reference.std() / 2).astype(np.float32)
+    assert agreement(estimate, reference, EVERYWHERE).skill == pytest.approx(0.5, abs=1e-4)
+
+
 def test_coverage_of_a_normal_error_is_68_percent():
     rng = np.random.default_rng(2)
     reference = np.full((40, 40, 40), 5.0, np.float32)

@@ -64,9 +64,6 @@ def test_local_resolution_agrees_with_the_known_one(known, found, threshold):
     assert np.median(values[known.blurred & inside]) > 1.3 * np.median(values[known.sharp & inside])
 
 
-@pytest.mark.xfail(
-    reason="the median of the single-map estimate is 7 % off here, limit 5 %", strict=False
-)
 def test_half_maps_decide_and_the_map_alone_stands_beside(known):
     result = quiet(known.density, half_maps=known.half_maps)
     assert result.source == "half maps"

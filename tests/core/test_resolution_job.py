@@ -203,9 +203,10 @@ def test_without_a_map_it_is_the_mean_of_the_half_maps(maps, halves, tmp_path):
     first, second = (read_map(path) for path in halves.values())
     mean = first.with_data(np.float32(0.5) * (first.data + second.data))
     full = write_map(tmp_path / "mean.mrc", mean)
-    one = run_resolution(ResolutionJob(full, tmp_path / "one", **halves))
-    two = run_resolution(ResolutionJob(outdir=tmp_path / "two", **halves))
-    assert one.files["resolution"].read_bytes() == two.files["resolution"].read_bytes()
+    one = run_resolution(ResolutionJob(full, tmp_path / "one", **halves, filter=True))
+    two = run_resolution(ResolutionJob(outdir=tmp_path / "two", **halves, filter=True))
+    for key in ("resolution", "filtered"):
+        assert one.files[key].read_bytes() == two.files[key].read_bytes()
     assert two.result["inputs"].keys() == {"half1", "half2"}
     assert two.result["inputs"]["half1"]["shape"] == GRID.shape
 
@@ -454,7 +455,10 @@ def test_the_bench_writes_the_same_table_as_csv(bench):
 def test_a_rerun_of_the_bench_gives_the_same_bytes(bench, tmp_path):
     values = json.loads(bench.files["result"].read_text())["job"]
     job = ResolutionBenchJob.from_dict({**values, "outdir": str(tmp_path / "again")})
-    run_resolution_bench(job)
+    calls = []
+    run_resolution_bench(job, lambda fraction, text: calls.append(fraction))
+    assert (calls[0], calls[-1]) == (0.0, 1.0)
+    assert calls == sorted(calls)
     folder = bench.files["table"].parent
     assert contents(tmp_path / "again") == contents(folder)
 

@@ -24,8 +24,20 @@ from pyworkflow.gui.project.viewprotocols import FormWindow
 from pyworkflow.project import Manager
 from pyworkflow.viewer import DESKTOP_TKINTER
 
-WATCHDOG = 120_000  # ms
+WATCHDOG = 180_000  # ms
 PAUSE = 2_500  # ms: what was opened has been drawn
+PROTOCOLS = {  # of each project: class, name for the pictures, parameter with a wizard
+    "LocalScale": (
+        ("OccupyProtLocalScale", "local_scale", "lowpass"),
+        ("OccupyProtModifyMap", "modify_map", "lowpass"),
+    ),
+    "Analysis": (
+        ("OccupyProtLocalResolution", "local_resolution", None),
+        ("OccupyProtRegionOccupancy", "region_occupancy", "chains"),
+        ("OccupyProtBlocks", "structural_blocks", None),
+    ),
+}
+TABLES = ("showTable", "showBlocks", "showVolumes")  # windows of a process of their own
 
 
 class Driver:
@@ -35,6 +47,7 @@ class Driver:
         self.window = ProjectWindow(Manager().getProjectPath(project))
         self.root = self.window.root
         self.folder = folder
+        self.protocols = PROTOCOLS[project]
         tkinter.Tk.report_callback_exception = lambda _, *error: self.fail(*error)
         self.actions = self.script()
 
@@ -65,27 +78,22 @@ class Driver:
     def script(self) -> Iterator[Callable[[], object]]:
         runs = {run.getClassName(): run for run in self.window.project.getRuns()}
         self.check_tree()
-        yield lambda: self.window.viewWidget._selectItemProtocol(runs["OccupyProtModifyMap"])
-        self.shoot("project")
-        for name, label in (
-            ("OccupyProtLocalScale", "local_scale"),
-            ("OccupyProtModifyMap", "modify_map"),
-        ):
+        last = runs[self.protocols[-1][0]]
+        yield lambda: self.window.viewWidget._selectItemProtocol(last)
+        self.shoot(f"project_{self.protocols[-1][1]}")
+        for name, label, param in self.protocols:
             protocol = runs[name]
             yield lambda protocol=protocol: self.open_form(protocol)
             self.shoot(f"form_{label}")
-            yield lambda: self.open_wizard("lowpass")
-            self.shoot(f"wizard_{label}")
-            self.wizard.slider.set_val(12.0)
-            self.wizard.finish()
-            if self.form.widgetDict["lowpass"].get() != "12.0":
-                raise RuntimeError("the wizard did not fill in the low-pass")
-            pyplot.close("all")
+            if param is not None:
+                yield lambda param=param: self.open_wizard(param)
+                self.shoot(f"wizard_{label}")
+                self.use_wizard(param)
             self.close_windows()
             yield lambda protocol=protocol: self.open_viewer(protocol)
             self.shoot(f"viewer_{label}")
             for show in self.viewer._getVisualizeDict():
-                if self.viewer.getParam(show) is None:
+                if self.viewer.getParam(show) is None or show in TABLES:
                     continue
                 yield lambda show=show: self.viewer._visualizeParam(show)
                 self.shoot(f"{label}_{show}")
@@ -94,7 +102,7 @@ class Driver:
             self.close_windows()
 
     def check_tree(self) -> None:
-        """Both protocols stand in the tree of the left side."""
+        """All protocols stand in the tree of the left side."""
         tree = self.window.viewWidget.protTree
         texts = []
 
@@ -106,7 +114,8 @@ class Driver:
 
         for item in tree.get_children():
             walk(item)
-        for label in ("local scale", "modify map"):
+        for name, _, _ in (case for cases in PROTOCOLS.values() for case in cases):
+            label = self.window.project.getDomain().getProtocols()[name].getClassLabel()
             if not any(label in text for text in texts):
                 raise RuntimeError(f"{label} is not in the tree: {texts}")
 
@@ -126,7 +135,17 @@ class Driver:
 
     def open_wizard(self, param: str) -> None:
         """Do what the magic wand beside a parameter does."""
+        self.form.wizParamName = param
         self.wizard = self.form.wizards[param]().show(self.form)
+
+    def use_wizard(self, param: str) -> None:
+        """Choose something in a wizard that stays open while one works, and close it."""
+        if param == "lowpass":
+            self.wizard.slider.set_val(12.0)
+            self.wizard.finish()
+            if self.form.widgetDict[param].get() != "12.0":
+                raise RuntimeError("the wizard did not fill in the low-pass")
+        pyplot.close("all")
 
     def open_viewer(self, protocol) -> None:
         """Do what the button Analyze Results does."""

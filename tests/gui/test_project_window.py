@@ -25,8 +25,14 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PROGRAMS = ("Xvfb", "openbox", "import")
 SCREEN = (1500, 950)
-LOCAL_SCALE = ("showSlices", "showSolvent", "showHistogram", "showParameters", "showChimera")
-MODIFY_MAP = (*LOCAL_SCALE, "showModifiedSlices", "showModification")
+SHOWN = {
+    "local_scale": ("Slices", "Solvent", "Histogram", "Parameters", "Chimera"),
+    "modify_map": ("Slices", "Solvent", "Histogram", "ModifiedSlices", "Modification"),
+    "local_resolution": ("Slices", "Sigma", "Histogram", "Global", "Parameters", "Chimera"),
+    "region_occupancy": ("Bars", "Heatmap", "Parameters", "Chimera"),
+    "structural_blocks": ("Slices", "Heatmap", "Dependence", "Thresholds", "Chimera"),
+}
+WIZARDS = ("local_scale", "modify_map", "region_occupancy")
 
 
 @pytest.fixture(scope="module")
@@ -83,22 +89,54 @@ def test_the_demonstration_says_where_everything_is(demo):
         assert "Traceback" not in log.read_text(), log
 
 
-def test_forms_and_viewers_open_in_the_project_window(demo, display, tmp_path):
-    folder, _ = demo
+def settings(folder):
+    """The environment in which Scipion works in a folder only."""
     from scipion.utils import getTemplatesPath
 
+    (folder / "scipion").mkdir(exist_ok=True)
+    return {
+        **os.environ,
+        "SCIPION_HOME": str(folder / "scipion"),
+        "SCIPION_USER_DATA": str(folder),
+        "SCIPION_DOMAIN": "pwem",
+        "SCIPION_NOTIFY": "False",
+        "SCIPION_HOSTS": str(Path(getTemplatesPath()) / "hosts.template"),
+        "SCIPION_PYTHON": sys.executable,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
+
+
+@pytest.fixture(scope="module")
+def analysis(tmp_path_factory):
+    """Folder with a project of the other protocols."""
+    folder = tmp_path_factory.mktemp("analysis")
+    done = subprocess.run(
+        [sys.executable, str(HERE / "prepare.py"), "Analysis"],
+        env=settings(folder) | {"MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_forms_and_viewers_open_in_the_project_window(demo, display, tmp_path):
+    drive(demo[0], "LocalScale", display, tmp_path, ("local_scale", "modify_map"))
+
+
+def test_forms_and_viewers_of_the_other_protocols_open_too(analysis, display, tmp_path):
+    names = ("local_resolution", "region_occupancy", "structural_blocks")
+    drive(analysis, "Analysis", display, tmp_path, names)
+
+
+def drive(folder, project, display, tmp_path, names):
+    """Open a project on the screen, and each form and viewer; look at the pictures."""
     shots = Path(os.environ.get("OCCUPY_SCREENSHOTS", tmp_path)).resolve()
     done = subprocess.run(
-        [sys.executable, "-O", str(HERE / "drive.py"), "LocalScale", str(shots)],
-        env={
-            **os.environ,
-            "DISPLAY": display,
-            "SCIPION_HOME": str(folder / "scipion"),
-            "SCIPION_USER_DATA": str(folder),
-            "SCIPION_DOMAIN": "pwem",
-            "SCIPION_NOTIFY": "False",
-            "SCIPION_HOSTS": str(Path(getTemplatesPath()) / "hosts.template"),
-        },
+        [sys.executable, "-O", str(HERE / "drive.py"), project, str(shots)],
+        env=settings(folder) | {"DISPLAY": display},
         capture_output=True,
         text=True,
         timeout=300,
@@ -106,14 +144,14 @@ def test_forms_and_viewers_open_in_the_project_window(demo, display, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    windows = ("form", "wizard", "viewer")
-    names = ["project", *(f"{w}_{p}" for w in windows for p in ("local_scale", "modify_map"))]
-    names += [f"local_scale_{show}" for show in LOCAL_SCALE]
-    names += [f"modify_map_{show}" for show in MODIFY_MAP]
-    pictures = {name: np.asarray(Image.open(shots / f"{name}.png").convert("L")) for name in names}
+    first = f"project_{names[-1]}"
+    wanted = [first, *(f"{window}_{name}" for window in ("form", "viewer") for name in names)]
+    wanted += [f"wizard_{name}" for name in names if name in WIZARDS]
+    wanted += [f"{name}_show{what}" for name in names for what in SHOWN[name]]
+    pictures = {name: np.asarray(Image.open(shots / f"{name}.png").convert("L")) for name in wanted}
     for name, picture in pictures.items():
         assert picture.shape == SCREEN[::-1]
         # A window was opened over the project.
-        if name != "project":
-            changed = np.count_nonzero(picture != pictures["project"])
+        if name != first:
+            changed = np.count_nonzero(picture != pictures[first])
             assert changed > 0.03 * picture.size, name

@@ -145,6 +145,8 @@ def test_slices_show_each_block_under_its_number(runner, found):
     masks = [read(mask) > 0.5 for mask in found.blockMasks]
     bar = plotter.figure.axes[2]
     assert [label.get_text() for label in bar.get_yticklabels()] == ["B1", "B2", "B3"]
+    fullest = np.any(masks, axis=0).sum(axis=(1, 2)).argmax()
+    assert plotter.browser.slider.val == fullest + 1
     for plane in (8, 10, 12):
         plotter.browser.slider.set_val(plane + 1)
         drawn = np.ma.filled(plotter.figure.axes[1].images[1].get_array(), np.nan)
@@ -163,13 +165,18 @@ def test_plots_are_drawn(runner, found, name):
     assert {"B1", "threshold"} & set(texts)
 
 
-def test_tables_have_all_columns_and_chimerax_its_script(runner, found, monkeypatch):
+def test_tables_have_our_columns_and_chimerax_its_script(runner, found, monkeypatch):
     monkeypatch.setattr(Chimera, "_program", "/no/such/ChimeraX")
     viewer = viewer_of(runner, found)
-    for name in ("showBlocks", "showVolumes"):
+    for name, columns in (
+        ("showBlocks", {"block", "voxels", "volume", "meanOccupancy"}),
+        ("showVolumes", {"B1", "B2", "B3", "state", "threshold"}),
+    ):
         view = shown(viewer, name)
         assert isinstance(view, MDView)
-        assert view.getVisibleAndOrderLabels()[:2] == ("", "")
+        visible = view.getVisibleAndOrderLabels()[0].split()
+        assert visible[:2] == ["id", "_filename"]
+        assert columns <= set(visible)
     message = shown(viewer, "showChimera").getMessage()
     script = next(word for word in message.split() if word.endswith(".cxc"))
     assert "block_003.mrc" in Path(script).read_text()

@@ -47,7 +47,7 @@ def mask(runner):
 
 # ---- one volume
 def test_a_volume_gives_its_scale_and_confidence_at_its_place(volume, scaled):
-    for output in (scaled.scaleVolume, scaled.confidenceVolume):
+    for output in (scaled.scaleVolume, scaled.scaleSigmaVolume, scaled.confidenceVolume):
         assert output.getDim() == (N, N, N)
         assert output.getSamplingRate() == VOXEL
         assert output.getShiftsFromOrigin() == volume.getShiftsFromOrigin()
@@ -56,19 +56,20 @@ def test_a_volume_gives_its_scale_and_confidence_at_its_place(volume, scaled):
         assert origin == pytest.approx(volume.getShiftsFromOrigin())
     assert scaled.scaleVolume.getOrigin() is not scaled.confidenceVolume.getOrigin()
     outputs = [name for name, _ in scaled.iterOutputAttributes()]
-    assert outputs == ["scaleVolume", "confidenceVolume"]
+    assert outputs == ["scaleVolume", "scaleSigmaVolume", "confidenceVolume"]
 
 
 def test_the_scale_is_the_one_that_the_core_estimates(volume, scaled):
     expected = estimate_scale(read_map(file_of(volume), voxel_size=VOXEL), ScaleParams())
     np.testing.assert_allclose(read(scaled.scaleVolume), expected.scale.data, atol=1e-6)
+    np.testing.assert_allclose(read(scaled.scaleSigmaVolume), expected.sigma.data, atol=1e-6)
     np.testing.assert_allclose(read(scaled.confidenceVolume), expected.confidence.data, atol=1e-6)
 
 
 def test_the_outputs_are_related_to_their_input(imported, scaled):
     producer, _ = imported
     relations = scaled.getRelations()
-    assert len(relations) == 2
+    assert len(relations) == 3
     for relation in relations:
         assert relation["name"] == "relation_datasource"
         assert relation["object_parent_id"] == producer.getObjId()
@@ -81,7 +82,7 @@ def test_the_summary_and_the_methods_name_the_numbers_used(scaled):
     assert f"low-pass {used.lowpass:.2f} Å" in first
     assert f"{used.n_voxels_in_kernel} voxels" in first
     (methods,) = scaled._methods()
-    assert f"{used.tau:.3f}-quantile" in methods
+    assert "corrected for noise" in methods
     assert "[Forsberg2023]" in methods
     assert methods.endswith(".")
 
@@ -103,7 +104,7 @@ def test_a_mask_defines_the_solvent_and_another_one_is_measured(runner, imported
         line.startswith("Occupancy of the target in import_map:") for line in protocol.summary()
     )
     creators = [relation["object_parent_extended"] for relation in protocol.getRelations()]
-    assert sorted(creators) == ["outputMask", "outputMask", "outputVolume", "outputVolume"]
+    assert sorted(creators) == ["outputMask"] * 3 + ["outputVolume"] * 3
 
 
 def test_a_solvent_definition_made_from_the_scale_is_an_output(runner, imported):

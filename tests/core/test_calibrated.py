@@ -1,0 +1,418 @@
+"""The calibrated scale reads occupancies: of maps with a known answer, however they are stored."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from occupy_core.errors import EstimationError, GridMismatchError
+from occupy_core.maps.fourier import coloured_noise, resample
+from occupy_core.maps.grid import DensityMap, Grid
+from occupy_core.maps.mrc import read_map
+from occupy_core.maps.synthetic import two_bodies
+from occupy_core.maps.threads import threads
+from occupy_core.occupancy.calibrated import SHARES
+from occupy_core.occupancy.cells import Cells
+from occupy_core.occupancy.modify import ModifyParams, iter_modified
+from occupy_core.occupancy.noise import cubes_of, noise_of_halves
+from occupy_core.occupancy.params import ScaleParams
+from occupy_core.occupancy.scale import estimate_scale
+
+GRID = Grid.cubic(56, 2.0)
+OCC = ScaleParams(mode="occ")
+B_FACTOR = 60.0
+
+
+def bodies(occupancy=0.5, noise=0.05, grid=GRID, seed=0):
+    """Map of a full body and of one of a given occupancy, and where they are."""
+    return two_bodies(
+        *(grid,),
+        occupancy=occupancy,
+        noise=noise,
+        noise_b_factor=B_FACTOR,
+        resolution=5.0,
+        seed=seed,
+    )
+
+
+@pytest.fixture(scope="module")
+def density():
+    return bodies()[0]
+
+
+@pytest.fixture(scope="module")
+def regions():
+    return bodies()[1]
+
+
+@pytest.fixture(scope="module", params=["res", "occ"])
+def result(request, density):
+    return estimate_scale(density, ScaleParams(mode=request.param))
+
+
+def again(density, result):
+    return estimate_scale(density, ScaleParams(mode=result.params.mode))
+
+
+def medians(scale, regions):
+    return [float(np.median(scale.data[region])) for region in regions]
+
+
+# ---- what it reads ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["res", "occ"])
+@pytest.mark.parametrize("noise", [0.03, 0.1])
+@pytest.mark.parametrize("occupancy", [0.1, 0.25, 0.5, 0.75, 1.0])
+def test_the_median_over_a_body_is_its_occupancy(occupancy, noise, mode):
+    density, regions = bodies(occupancy, noise)
+    full, partial = medians(estimate_scale(density, ScaleParams(mode=mode)).scale, regions)
+    assert full == pytest.approx(1.0, abs=0.03)
+    assert partial == pytest.approx(occupancy, abs=0.03)
+
+
+def test_it_is_nearer_to_the_truth_than_occupy():
+    density, regions = bodies(0.1, 0.1)
+    errors = [
+        abs(medians(estimate_scale(density, ScaleParams(method=method)).scale, regions)[1] - 0.1)
+        for method in ("calibrated", "occupy")
+    ]
+    assert errors[0] < errors[1] / 4
+
+
+def test_solvent_reads_nothing(density, result):
+    far = ndimage.distance_transform_edt(~(bodies()[1][0] | bodies()[1][1])) > 8
+    assert np.median(result.scale.data[far]) < 0.03
+    assert np.quantile(result.scale.data[far], 0.99) < 0.2
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        Grid.cubic(57, 2.0),
+        Grid((52, 60, 81), (1.4, 1.4, 1.4), (5.0, 0.0, -3.0)),
+        Grid((45, 56, 66), (1.8, 2.0, 2.4), nstart=(1, 2, 3)),
+    ],
+    ids=str,
+)
+def test_any_box_reads_the_occupancy_too(grid):
+    density, regions = bodies(0.5, 0.05, grid)
+    result = estimate_scale(density)
+    for made in (result.scale, result.sigma, result.confidence):
+        assert made.grid == grid
+    full, partial = medians(result.scale, regions)
+    assert full == pytest.approx(1.0, abs=0.03)
+    assert partial == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(("size", "radius"), [(3, None), (7, None), (7, 2.0), (9, 2.5)])
+def test_the_kernel_does_not_change_what_is_read(density, regions, size, radius):
+    params = ScaleParams(kernel_size=size, kernel_radius=radius)
+    full, partial = medians(estimate_scale(density, params).scale, regions)
+    assert full == pytest.approx(1.0, abs=0.03)
+    assert partial == pytest.approx(0.5, abs=0.03)
+
+
+def test_full_density_is_the_highest_level_that_much_of_the_map_shares():
+    density, (full, half) = bodies(0.5)
+    spots = density.data.copy()
+    spots[28, 28, 28] = 20 * spots.max()  # one ion
+    for data in (density.data, spots):
+        scale = estimate_scale(density.with_data(data)).scale.data
+        assert np.median(scale[full]) == pytest.approx(1.0, abs=0.03)
+        assert np.median(scale[half]) == pytest.approx(0.5, abs=0.03)
+
+
+def test_large_boxes_are_estimated_on_fewer_voxels_and_come_back_in_place(density, regions):
+    result = estimate_scale(density, dataclasses.replace(OCC, max_box=44))
+    assert result.scale.grid == result.sigma.grid == density.grid
+    full, partial = medians(result.scale, regions)
+    assert full == pytest.approx(1.0, abs=0.04)
+    assert partial == pytest.approx(0.5, abs=0.04)
+
+
+def test_values_stay_between_0_and_1(result):
+    for made in (result.scale, result.sigma):
+        assert made.data.dtype == np.float32
+        assert made.data.min() >= 0
+        assert made.data.max() <= 1
+    assert result.warnings == ()
+    assert result.tiles is None
+    assert 0 <= result.confidence_limit < 0.5
+    assert 0.9 < result.variability_limit < 1.5
+
+
+def test_the_curve_rises_from_the_noise_to_full_density(result):
+    made = result.calibration
+    assert made.occupancy == SHARES
+    assert np.all(np.diff(made.density) > 0)
+    assert made.density[0] > 0  # the largest of several values of noise
+    assert made.noise_origin == "solvent"
+    assert made.solvent_mean + made.density[-1] == pytest.approx(result.full_scale, rel=1e-6)
+    assert 0.3 < made.full_fraction < 0.7  # one of two bodies
+
+
+def test_target_mask_reads_the_median_of_its_region(density, regions):
+    mask = density.with_data(regions[1].astype(np.float32))
+    result = estimate_scale(density, target_mask=mask)
+    assert result.target_occupancy == medians(result.scale, regions)[1]
+
+
+# ---- invariances ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [1e-20, 2.0**-7, 3.7, 1024.0, 1e20])
+def test_the_grey_scale_changes_nothing(density, result, factor):
+    other = again(density.with_data(np.float32(factor) * density.data), result)
+    np.testing.assert_allclose(other.scale.data, result.scale.data, atol=2e-5)
+    np.testing.assert_allclose(other.sigma.data, result.sigma.data, atol=2e-5)
+    assert other.full_scale == pytest.approx(factor * result.full_scale, rel=1e-4)
+
+
+@pytest.mark.parametrize("offset", [-0.5, 0.1, 1.0])
+def test_an_offset_changes_nothing(density, result, offset):
+    shift = np.float32(offset) * density.data.max()
+    other = again(density.with_data(density.data + shift), result)
+    np.testing.assert_allclose(other.scale.data, result.scale.data, atol=2e-4)
+    assert other.warnings == ()
+
+
+@pytest.mark.parametrize("axes", [(1, 2, 0), (2, 1, 0)])
+def test_the_order_of_the_axes_changes_nothing(density, regions, result, axes):
+    other = again(density.with_data(density.data.transpose(axes)), result).scale.data
+    back = other.transpose(np.argsort(axes))
+    assert np.abs(back - result.scale.data).max() < 0.01  # other noise makes the curve
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_mirroring_changes_nothing(density, result, axis):
+    other = again(density.with_data(np.flip(density.data, axis)), result).scale.data
+    assert np.abs(np.flip(other, axis) - result.scale.data).max() < 0.01
+
+
+@pytest.mark.parametrize("options", [{"mode": "reflect"}, {"constant_values": 0.0}])
+def test_padding_changes_nothing(density, regions, options):
+    reference = medians(estimate_scale(density).scale, regions)
+    padded = DensityMap(np.pad(density.data, 13, **options), Grid.cubic(82, 2.0))
+    inner = estimate_scale(padded).scale.data[13:-13, 13:-13, 13:-13]
+    for region, expected in zip(regions, reference, strict=True):
+        assert np.median(inner[region]) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("n", [72, 44])
+def test_the_voxel_size_changes_nothing(density, regions, result, n):
+    other = again(resample(density, (n, n, n)), result).scale.data
+    places = np.rint(np.arange(56) * n / 56).astype(int).clip(0, n - 1)
+    back = other[np.ix_(places, places, places)]
+    for region, expected in zip(regions, medians(result.scale, regions), strict=True):
+        assert np.median(back[region]) == pytest.approx(expected, rel=0.02)
+
+
+def test_the_bytes_are_the_same_for_any_number_of_threads(density, result):
+    for n in (1, 3):
+        with threads(n):
+            other = again(density, result)
+        assert np.array_equal(other.scale.data, result.scale.data)
+        assert np.array_equal(other.sigma.data, result.sigma.data)
+
+
+# ---- standard error ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["res", "occ"])
+def test_the_standard_error_is_the_scatter_over_maps(regions, mode):
+    made = [estimate_scale(bodies(seed=s)[0], ScaleParams(mode=mode)) for s in range(12)]
+    values = np.array([r.scale.data[regions[1]] for r in made])
+    scatter = np.sqrt(values.var(axis=0, ddof=1).mean())
+    stated = np.sqrt(np.mean([np.mean(r.sigma.data[regions[1]] ** 2) for r in made]))
+    assert stated == pytest.approx(scatter, rel=0.2)
+
+
+def halves_of(noise=0.05, occupancy=0.5):
+    pair = [bodies(occupancy, noise * 2**0.5, seed=s)[0] for s in (1, 2)]
+    return pair, pair[0].with_data(0.5 * (pair[0].data + pair[1].data))
+
+
+def test_half_maps_tell_the_noise(regions):
+    pair, mean = halves_of()
+    solvent = estimate_scale(mean)
+    result = estimate_scale(mean, half_maps=tuple(pair))
+    assert result.calibration.noise_origin == "half maps"
+    assert result.calibration.noise_sigma == pytest.approx(
+        solvent.calibration.noise_sigma, rel=0.15
+    )
+    np.testing.assert_allclose(
+        medians(result.scale, regions), medians(solvent.scale, regions), atol=0.02
+    )
+
+
+def test_half_maps_tell_the_noise_of_a_filtered_map_too():
+    pair, mean = halves_of()
+    reference = estimate_scale(mean, half_maps=tuple(pair)).calibration.noise_sigma
+    scaled = estimate_scale(mean.with_data(7 * mean.data), half_maps=tuple(pair))
+    assert scaled.calibration.noise_sigma == pytest.approx(7 * reference, rel=1e-3)
+
+
+def test_noise_of_halves_has_the_deviation_of_the_noise():
+    grid = Grid.cubic(64, 1.5)
+    frequency = np.linspace(0, 0.6, 50)
+    power = np.exp(-30 * frequency**2)
+    signal = coloured_noise(grid, frequency, power, seed=9)
+    pair = tuple(signal + 0.2 * coloured_noise(grid, frequency, power, seed=s) for s in (1, 2))
+    cells = Cells.of(grid)
+    everywhere = np.ones(cells.shape, np.bool_)
+    mean = (pair[0] + pair[1]) / 2
+    found = noise_of_halves(mean, pair, [0.01] * 3, cells, everywhere)
+    assert found.sigma == pytest.approx(np.std((pair[0] - pair[1]) / 2), rel=0.05)
+
+
+def test_half_maps_on_another_grid_are_refused(density):
+    other = DensityMap(density.data, Grid.cubic(56, 2.2), "half")
+    with pytest.raises(GridMismatchError, match="The half map 2 half has a voxel"):
+        estimate_scale(density, half_maps=(density, other))
+
+
+# ---- maps that cannot tell --------------------------------------------------------------------
+
+
+def test_a_masked_map_gives_a_warning_and_a_wide_error(density, regions):
+    inside = ndimage.binary_dilation(regions[0] | regions[1], iterations=3)
+    masked = estimate_scale(density.with_data(density.data * inside, "masked"))
+    assert any("masked shows no solvent to take its noise from" in w for w in masked.warnings)
+    assert masked.calibration.noise_origin == "unknown"
+    assert masked.sigma.data.min() > 0.1
+    full, partial = medians(masked.scale, regions)
+    assert full == pytest.approx(1.0, abs=0.05)
+    assert partial == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_masked_map_with_its_half_maps_is_as_good_as_any(regions):
+    pair, mean = halves_of(0.1, 0.25)
+    inside = ndimage.binary_dilation(regions[0] | regions[1], iterations=3)
+    result = estimate_scale(mean.with_data(mean.data * inside), half_maps=tuple(pair))
+    full, partial = medians(result.scale, regions)
+    assert full == pytest.approx(1.0, abs=0.03)
+    assert partial == pytest.approx(0.25, abs=0.03)
+    assert not any("shows no solvent" in w for w in result.warnings)
+
+
+def test_a_real_masked_map_gives_a_warning_and_a_wide_error(shared):
+    result = estimate_scale(read_map(shared / "data" / "maps" / "emd_3488.mrc"))
+    assert any("shows no solvent" in w for w in result.warnings)
+    assert result.sigma.data.min() > 0.2
+    assert np.median(result.scale.data[result.confidence.data > 0.9]) > 0.8
+
+
+def test_noise_that_hides_the_content_is_told():
+    result = estimate_scale(bodies(1.0, 2.0)[0])
+    assert any("low occupancies cannot be told apart" in w for w in result.warnings)
+
+
+def test_dark_content_is_told(density):
+    result = estimate_scale(density.with_data(-density.data, "dark"))
+    assert any("darker than its solvent" in w for w in result.warnings)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_not_a_number_is_refused(density, value):
+    data = density.data.copy()
+    data[3, 4, 5] = value
+    with pytest.raises(EstimationError, match="contains NaN or Inf"):
+        estimate_scale(density.with_data(data))
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 3), (8, 8, 8), (5, 20, 20), (40, 3, 30)])
+@pytest.mark.parametrize("voxel_size", [0.5, 2.0])
+def test_tiny_boxes_give_finite_results(shape, voxel_size):
+    data = np.random.default_rng(1).random(shape, dtype=np.float32)
+    density = DensityMap(data, Grid(shape, (voxel_size,) * 3))
+    for mode in ("res", "occ"):
+        result = estimate_scale(density, ScaleParams(mode=mode))
+        assert np.isfinite(result.scale.data).all()
+        assert np.isfinite(result.sigma.data).all()
+
+
+# ---- parameters -------------------------------------------------------------------------------
+
+
+def test_parameters_without_effect_are_told(density):
+    result = estimate_scale(density, ScaleParams(tile_size=9, tau=0.8))
+    assert [w.split(" has no effect")[0] for w in result.warnings] == [
+        "The tile size of 9",
+        "The tau of 0.8",
+    ]
+
+
+def test_full_density_can_be_taken_from_the_maximum(density, regions):
+    plain, lower = (
+        estimate_scale(density, ScaleParams(s0=True, tau=tau)).full_scale for tau in (1.0, 0.5)
+    )
+    assert lower == pytest.approx(plain / 2, rel=0.01)
+    full, partial = medians(estimate_scale(density, ScaleParams(s0=True)).scale, regions)
+    assert partial / full == pytest.approx(0.5, abs=0.05)
+
+
+def test_recalibration_raises_the_zero_and_the_error(density, result):
+    params = ScaleParams(mode=result.params.mode, nlrc=True)
+    other = estimate_scale(density, params)
+    c = result.confidence_limit
+    expected = np.clip((result.scale.data - c) / (1 - c), 0, 1)
+    np.testing.assert_allclose(other.scale.data, expected, atol=1e-6)
+    np.testing.assert_allclose(other.sigma.data, result.sigma.data / (1 - c), rtol=1e-5)
+
+
+def test_a_solvent_definition_helps_where_the_box_is_full(density, regions):
+    content = density.with_data((regions[0] | regions[1]).astype(np.float32))
+    result = estimate_scale(density, solvent_definition=content)
+    assert medians(result.scale, regions)[1] == pytest.approx(0.5, abs=0.03)
+
+
+def test_maps_are_modified_by_it_as_by_any_scale(density):
+    result = estimate_scale(density, OCC)
+    params = ModifyParams(amplify=4.0, attenuate=3.0, sigmoid=4.0)
+    for made in iter_modified(density, result.scale, result.confidence, result.solvent, params):
+        assert np.isfinite(made.map.data).all()
+        full = result.scale.data == 1
+        solvent_share = result.confidence.data[full].min()
+        if solvent_share == 1:
+            np.testing.assert_allclose(made.map.data[full], density.data[full], rtol=1e-4)
+
+
+# ---- parts ------------------------------------------------------------------------------------
+
+
+def test_cells_have_the_means_of_their_voxels():
+    grid = Grid((7, 10, 9), (1.0, 1.2, 0.9))
+    data = np.random.default_rng(0).standard_normal(grid.shape, dtype=np.float32)
+    cells = Cells(grid, 3)
+    assert cells.shape == (3, 4, 3)
+    means = cells.means(data)
+    assert means[1, 2, 0] == pytest.approx(data[3:6, 6:9, 0:3].mean(), abs=1e-6)
+    assert means[2, 3, 2] == pytest.approx(data[6:, 9:, 6:].mean(), abs=1e-6)
+    spread = cells.spread(means, (2, 5, 4), 32)
+    assert spread.shape == (5, 5, 5)
+    assert spread[1, 1, 2] == means[1, 2, 2]
+
+
+def test_cells_count_the_values_of_those_chosen():
+    grid = Grid((5, 6, 7), (1.0, 1.0, 1.0))
+    data = np.random.default_rng(0).random(grid.shape, dtype=np.float32)
+    cells = Cells(grid, 2)
+    chosen = np.random.default_rng(1).random(cells.shape) < 0.5
+    counts = cells.histogram(data, chosen, (0.0, 1.0))
+    values = data[np.repeat(np.repeat(np.repeat(chosen, 2, 0), 2, 1), 2, 2)[:5, :6, :7]]
+    np.testing.assert_array_equal(counts, np.histogram(values, 4096, (0.0, 1.0))[0])
+
+
+def test_cubes_hold_the_voxels_of_chosen_cells():
+    grid = Grid.cubic(70, 1.2)
+    cells = Cells.of(grid)
+    chosen = np.zeros(cells.shape, np.bool_)
+    chosen[3:10, 4:12, 5:9] = True
+    found = cubes_of(cells, chosen)
+    assert found
+    for corner, inside in found:
+        assert inside.any()
+        assert all(0 <= c <= 70 - 32 for c in corner)
+        assert np.array_equal(inside, cells.spread(chosen, corner, 32))

@@ -1,0 +1,67 @@
+"""Make a project with a run of each protocol that the demonstration does not have.
+
+Started by test_project_window.py as a process of its own, with Scipion's settings in its
+environment: ``python prepare.py PROJECT``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pwem.objects import Pointer
+
+from occupy_core.maps.mrc import read_map
+from occupy_core.regions.atoms import read_model
+from tests.core.ensembles import ellipsoids
+from tests.core.small_models import GRID, density_of, noisy, three_chains
+from tests.scipion.scipion_project import Runner, write_mrc
+
+ROOT = Path(__file__).parents[2]  # in the path of modules too
+STATES = {"consensus": {"B": 0.5, "C": 0.8}, "class 1": {"B": 0.0}, "class 2": {"C": 0.6}}
+
+
+def resolution(runner: Runner) -> None:
+    """Local resolution of the sample map."""
+    sample = read_map(ROOT / "examples" / "emd_11007_120.map.gz")
+    voxel = sample.grid.voxel_size[0]
+    path = write_mrc(runner.inputs / "emd_11007.mrc", sample.data, voxel)
+    pointer = runner.volume(path, voxel, label="import map")
+    runner.run("OccupyProtLocalResolution", "local resolution", inputVolume=pointer)
+
+
+def regions(runner: Runner) -> None:
+    """Occupancies of three chains in three maps."""
+    file = three_chains(runner.inputs / "chains.pdb")
+    atoms = read_model(file)
+    for i, (name, state) in enumerate(STATES.items()):
+        data = noisy(density_of(atoms, state), 0.05, i).data
+        write_mrc(runner.inputs / "states" / f"{name}.mrc", data, GRID.voxel_size[0])
+    cls = runner.protocols["ProtImportPdb"]
+    values = {"inputPdbData": cls.IMPORT_FROM_FILES, "pdbFile": str(file)}
+    model = runner.run("ProtImportPdb", "import model", **values)
+    runner.run(
+        "OccupyProtRegionOccupancy",
+        "region occupancy",
+        inputVolumes=runner.volumes(runner.inputs / "states", voxel=GRID.voxel_size[0]),
+        inputModel=(model, "outputPdb"),
+        writeMasks=True,
+    )
+
+
+def blocks(runner: Runner) -> None:
+    """Blocks of an ensemble of which they are known."""
+    known = ellipsoids(28, 60, n_blocks=4, seed=2, noise=0.2)
+    for i in range(len(known)):
+        write_mrc(runner.inputs / "ensemble" / f"vol_{i:03d}.mrc", known.volume(i), 4.0)
+    producer, name = runner.volumes(runner.inputs / "ensemble", voxel=4.0)
+    protocol = runner.new("OccupyProtBlocks", "structural blocks", where="B1 > 0.5 and B2 < 0.5")
+    protocol.inputVolumes.append(Pointer(producer, extended=name))
+    runner.launch(protocol)
+
+
+if __name__ == "__main__":
+    project = Runner(sys.argv[1])
+    resolution(project)
+    regions(project)
+    blocks(project)
