@@ -261,7 +261,7 @@ def doubt(folder: Path) -> str:
     seen = add_noise(total, placed.grid, resolution, 0.05, 1)
     near = sum(m.data for m in chain_masks(model, placed.grid, radius=4.0, soft=4.0))
     cut = near > 0
-    edge = min(int(i.min()) for i in np.nonzero(near > 0.5))
+    edge = min(int(i.min()) for i in np.nonzero(near > 0.5)) + round(12 / voxel)
     core = slice(edge, -edge)
     small = Grid.cubic(len(range(*core.indices(len(seen.data)))), voxel)
     steps = {name: 1.0 - 0.12 * i for i, name in enumerate(names)}

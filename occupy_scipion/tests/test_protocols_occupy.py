@@ -9,17 +9,23 @@ import os
 
 import mrcfile
 import numpy as np
+from pwem.objects import Pointer
 from pwem.protocols import ProtImportMask, ProtImportVolumes
 from pyworkflow.tests import BaseTest, setupTestProject
 
-from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
+from occupy_scipion.protocols import (
+    OccupyProtLocalResolution,
+    OccupyProtLocalScale,
+    OccupyProtModifyMap,
+    OccupyProtRegionOccupancy,
+)
 
 VOXEL = 1.35
 BOX = 32
 
 
 class TestOccupy(BaseTest):
-    """Imports a map with half maps and a mask, estimates its local scale and modifies it."""
+    """Imports a map with half maps and masks, and runs the protocols on it."""
 
     @classmethod
     def setUpClass(cls):
@@ -35,6 +41,8 @@ class TestOccupy(BaseTest):
             ("half1", signal + noise[0]),
             ("half2", signal + noise[1]),
             ("mask", full | half),
+            ("full", full),
+            ("half", half),
         ):
             with mrcfile.new(cls.fileName(name), overwrite=True) as mrc:
                 mrc.set_data(data.astype(np.float32))
@@ -49,19 +57,24 @@ class TestOccupy(BaseTest):
                 half2map=cls.fileName("half2"),
             )
         )
-        cls.mask = cls.launchProtocol(
-            cls.newProtocol(ProtImportMask, maskPath=cls.fileName("mask"), samplingRate=VOXEL)
+        cls.mask, cls.full, cls.half = (
+            cls.launchProtocol(
+                cls.newProtocol(ProtImportMask, maskPath=cls.fileName(name), samplingRate=VOXEL)
+            )
+            for name in ("mask", "full", "half")
         )
 
     @classmethod
     def fileName(cls, name):
         return os.path.join(cls.proj.getTmpPath(), name + ".mrc")
 
-    def run_(self, cls, inputs, **values):
+    def run_(self, cls, inputs, masks=(), **values):
         protocol = self.newProtocol(cls, **values)
         for name, (producer, output) in inputs.items():
             getattr(protocol, name).set(producer)
             getattr(protocol, name).setExtended(output)
+        for producer in masks:
+            protocol.inputMasks.append(Pointer(producer, extended="outputMask"))
         self.launchProtocol(protocol)
         with open(protocol.getStderrLog()) as log:  # "finished" alone is not enough
             self.assertNotIn("Traceback", log.read())
@@ -98,6 +111,22 @@ class TestOccupy(BaseTest):
         self.assertTrue(modified.amplifiedVolume.hasHalfMaps())
         self.assertTrue(modified.attenuatedVolume.hasHalfMaps())
         self.assertEqual((BOX, BOX, BOX), modified.subtractionMask.getDim())
+
+    def test_analysis(self):
+        volume = {"inputVolume": (self.map, "outputVolume")}
+        resolved = self.run_(OccupyProtLocalResolution, volume)
+        self.assertEqual((BOX, BOX, BOX), resolved.resolution_Volume.getDim())
+
+        measured = self.run_(
+            OccupyProtRegionOccupancy,
+            {"inputVolumes": (self.map, "outputVolume")},
+            masks=(self.full, self.half),
+            regionsFrom=1,
+            reference="full",
+        )
+        values = [row.occupancy.get() for row in measured.regionOccupancies]
+        self.assertAlmostEqual(1.0, values[0], delta=0.01)
+        self.assertAlmostEqual(0.5, values[1], delta=0.1)
 
     def test_validate(self):
         protocol = self.newProtocol(OccupyProtLocalScale, kernelSize=4)

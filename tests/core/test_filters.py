@@ -12,8 +12,10 @@ from occupy_core.maps.filters import (
     ball_kernel,
     box_quantiles,
     extreme_boxes,
+    gaussian_filter,
     histogram,
     linear_interpolate,
+    map_linearly,
     map_values,
     maximum_filter,
 )
@@ -306,3 +308,35 @@ def test_extreme_boxes_are_the_first_of_the_smallest_and_largest_quantiles(seed,
         smallest, largest = extreme_boxes(data, corners, size, rank)
         assert smallest == (int(np.argmin(values)), values.min())
         assert largest == (int(np.argmax(values)), values.max())
+
+
+# ---- Gaussian
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("sigmas", [(0.8, 1.2, 2.0), (0.4, 0.9, 0.5), (1.0, 1.0, 1.0)])
+def test_gaussian_is_that_of_scipy_with_a_mirrored_border(shape, sigmas):
+    data = noise(shape)
+    expected = data.astype(np.float64)
+    for axis, sigma in enumerate(sigmas):
+        radius = max(1, int(np.ceil(3 * sigma)))
+        weights = np.exp(-((np.arange(-radius, radius + 1) / sigma) ** 2) / 2)
+        expected = ndimage.correlate1d(expected, weights / weights.sum(), axis, mode="reflect")
+    np.testing.assert_allclose(gaussian_filter(data, sigmas), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_mirrored_map_gives_the_mirrored_bytes_of_a_gaussian(axis):
+    data = noise((9, 14, 21))
+    mirrored = gaussian_filter(np.flip(data, axis), (0.8, 1.2, 2.0))
+    assert np.array_equal(np.flip(mirrored, axis), gaussian_filter(data, (0.8, 1.2, 2.0)))
+
+
+# ---- linear table
+
+
+def test_a_linear_table_is_that_of_numpy():
+    data = noise((7, 9, 31))
+    table = np.array([0.0, 1.0, 4.0, 2.0])
+    expected = np.interp(data, np.linspace(-1, 1.5, 4), table)
+    np.testing.assert_allclose(map_linearly(data, -1, 1.5, table), expected, atol=1e-5)
