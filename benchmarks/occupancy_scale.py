@@ -52,8 +52,8 @@ def readings(case: Case, peer: str | None) -> Iterator[Reading]:
         for chain, voxels in inside.items():
             yield _reading(case, method, chain, float(np.median(scale[voxels])))
     if peer:
-        for mask, found in zip(masks, by_peer(case, peer), strict=True):
-            yield _reading(case, found.method, mask.name, found.value)
+        for chain, found in zip(inside, by_peer(case, peer), strict=True):
+            yield _reading(case, found.method, chain, found.value)
 
 
 def _reading(case: Case, method: str, chain: str, value: float) -> Reading:

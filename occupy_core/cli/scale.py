@@ -141,9 +141,11 @@ def summary(job: ScaleJob, result: JobResult, *, verbose: bool) -> str:
     if verbose:
         return result.files["log"].read_text(encoding="utf-8").rstrip()
     p = record["parameters"]
+    calibration = record["calibration"]
+    by = f"tau {p['tau']:.3f}" if calibration is None else f"noise: {calibration['noise_origin']}"
     lines = [
         f"Local scale ({p['mode']}) of {job.map.name}: kernel {p['kernel_size']} voxels, low-pass "
-        f"{p['lowpass']:.2f} Å, tau {p['tau']:.3f}"
+        f"{p['lowpass']:.2f} Å, {by}"
     ]
     occupancy = record["limits"].get("target_occupancy")
     if occupancy is not None:

@@ -27,9 +27,9 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         file(
             "half1",
             "--half1",
-            "Half map 1. The calibrated scale takes its noise from the half maps, and each modified "
-            "map is written for both halves too. These get exactly the factors of the map and are "
-            "not clipped, so that FSC and post-processing can follow.",
+            "Half map 1. The calibrated scale takes its noise from the half maps, and each "
+            "modified map is written for both halves too. These get exactly the factors of the map "
+            "and are not clipped, so that FSC and post-processing can follow.",
         ),
         file("half2", "--half2", "Half map 2."),
         number(
@@ -118,8 +118,8 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "--tile-size",
             "VOXELS",
             "Edge of the tiles that are searched for full density, default 12. Smaller tiles take "
-            "a smaller region as full, such as one dense helix, and lower the scale elsewhere. Only "
-            "with occupy.",
+            "a smaller region as full, such as one dense helix, and lower the scale elsewhere. "
+            "Only with occupy.",
             int,
         ),
         switch(

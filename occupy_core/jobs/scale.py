@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _MODIFIED = 0.1, 0.6, 0.95
 _HISTOGRAM_BINS = 50
+_HIGHEST_OUTLINE = 0.9  # a scale ends at 1, where there is nothing to outline
 
 
 @dataclass
@@ -299,7 +300,7 @@ class _Run:
             scale=job.scale_map or job.outdir / names["scale"],
             modified=[job.outdir / names[key] for key in _maps_shown(job)],
             level=contour_level(estimate.solvent),
-            scale_level=estimate.limits.get("variability_limit") or 0.5,
+            scale_level=min(estimate.limits.get("variability_limit") or 0.5, _HIGHEST_OUTLINE),
             min_scale=job.min_vis_scale,
             tiles=None if estimate.tiles is None else estimate.tiles[:2],
             tile_radius=0.0 if estimate.tiles is None else estimate.tiles.radius,

@@ -38,8 +38,8 @@ from occupy_core.occupancy.noise import (
 from occupy_core.occupancy.params import ResolvedScale
 
 SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
-_BLUR = {"res": 8.0, "occ": 4.0}  # parts of the low-pass that the Gaussian has as its deviation
-_COARSE = 4.0  # the same for the map in which content is found
+_BLUR = {"res": 8.0, "occ": 6.0}  # low-pass over the deviation of the Gaussian
+_COARSE = 4.0  # the same, for the map in which content is found
 _DENSE = 0.9  # quantile of content that stands for the inside of the molecule
 _INSIDE = 0.45  # of that density: half of what is usual inside, which is the surface
 _NEIGHBOURS = 1.0  # low-passes; deviation of the Gaussian over which levels are averaged

@@ -65,7 +65,11 @@ def log_text(record: Mapping[str, Any]) -> str:
     lines += _table(record["limits"], [(key, label, "") for key, label in _LIMITS])
     if record.get("calibration"):
         lines += ["", "Calibration"]
-        lines += _table(record["calibration"], _CALIBRATION)
+        made = {
+            key: ", ".join(map(_value, value)) if isinstance(value, list | tuple) else value
+            for key, value in record["calibration"].items()
+        }
+        lines += _table(made, _CALIBRATION)
     lines += ["", "Modification"]
     modify = record["job"]["modify"]
     lines += [_line(key, _value(value)) for key, value in modify.items() if value is not None]

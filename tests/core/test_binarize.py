@@ -241,3 +241,11 @@ def test_inverted_volumes_are_told(ensemble):
     inverted = [density.with_data(-density.data) for density in inverted]
     with pytest.raises(EstimationError, match=r"In 12 of 12 volumes .* multiply the volumes by -1"):
         binarize(Ensemble(inverted))
+
+
+def test_volumes_are_smoothed_where_correlated_noise_hides_the_bodies():
+    options = {"n_blocks": 4, "seed": 1, "softness": 0.5}
+    clear = binarize(ensemble_of(ellipsoids(24, 16, noise=0.2, **options)))
+    noisy = binarize(ensemble_of(ellipsoids(24, 16, noise=0.5, correlation=1.0, **options)))
+    assert clear.smoothing == 0
+    assert noisy.smoothing == noisy.grid.mean_voxel_size

@@ -218,7 +218,7 @@ def test_continue_with_another_parameter_redoes_the_scale(runner, imported):
     assert "scale_occ_import_map.mrc" in protocol.scaleVolume.getFileName()
     folder = Path(protocol.scaleVolume.getFileName()).parent
     assert not (folder / "scale_res_import_map.mrc").exists()
-    assert len(protocol.getRelations()) == 2
+    assert len(protocol.getRelations()) == 3
 
 
 def test_continue_does_not_care_for_the_number_of_threads(runner, scaled):

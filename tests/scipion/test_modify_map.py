@@ -53,6 +53,11 @@ def density(imported):
     return read_map(getattr(producer, name).getFileName(), voxel_size=VOXEL)
 
 
+def half_names(imported):
+    producer, name = imported
+    return getattr(producer, name).getHalfMaps(asList=True)
+
+
 def test_each_modification_is_an_output_at_the_place_of_the_map(imported, modified):
     producer, name = imported
     volume = getattr(producer, name)
@@ -71,7 +76,9 @@ def test_each_modification_is_an_output_at_the_place_of_the_map(imported, modifi
 
 def test_the_maps_are_those_that_the_core_makes(imported, modified):
     original = density(imported)
-    estimate = estimate_scale(original, ScaleParams(mode="occ"))
+    halves = [read_map(half, voxel_size=VOXEL) for half in half_names(imported)]
+    estimate = estimate_scale(original, ScaleParams(mode="occ"), half_maps=tuple(halves))
+    assert estimate.calibration.noise_origin == "half maps"
     made = iter_modified(
         original,
         estimate.scale,
@@ -85,8 +92,7 @@ def test_the_maps_are_those_that_the_core_makes(imported, modified):
 
 
 def test_half_maps_are_carried_and_modified(imported, modified):
-    producer, name = imported
-    originals = getattr(producer, name).getHalfMaps(asList=True)
+    originals = half_names(imported)
     for name in VOLUMES:
         halves = list(getattr(modified, name).getHalfMaps(asList=True))
         assert len(halves) == 2
