@@ -25,9 +25,9 @@ from occupy_core.regions.table import RegionRow, RegionTable, make_row
 Values = NDArray[np.float64]
 
 _INSIDE = 0.5  # of the largest weight: a voxel inside the region
-_PLATEAU = 0.2  # of the density deep inside: the surface of the molecule
+_PLATEAU = 0.35  # of the density deep inside: the surface of the molecule
 _LEAST_CORE = 0.1  # of the voxels of a region stay in its core
-_KINDS = 0.02  # relative: how much the mean density of full regions differs in simulations
+_KINDS = 0.04  # relative: how much the mean density of full regions differs in simulations
 _BLOCK = 12.0  # Å; density differs independently between cubes of this edge
 _REFERENCE_SHARE = 0.25  # of all masks: a small dense region (nucleic acid) is no reference
 _LEVEL_DOUBT = 0.1  # of full density: error of the level of a solvent that cannot be seen

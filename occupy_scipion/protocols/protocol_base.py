@@ -112,7 +112,7 @@ class OccupyProtBase(ProtAnalysis3D):
         ended = itertools.takewhile(lambda line: line.startswith(_ERROR), reversed(lines))
         return " ".join(line.removeprefix(_ERROR) for line in reversed(list(ended)))
 
-    def _located(self, role, file, source, folder, index=0, name=None):
+    def _located(self, role, file, source, folder, index=0, *, name=None):
         """Name of a file with a true header, for one of the inputs of a job."""
         try:
             return locatedMap(file, source, os.path.join(folder, "input", role), index, name)

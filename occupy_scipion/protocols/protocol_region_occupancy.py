@@ -186,7 +186,7 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
                 for n in range(2)
             ]
         masks = [
-            self._located(f"mask_{i}", mask["file"], sources[0], folder, mask["index"], name)
+            self._located(f"mask_{i}", mask["file"], sources[0], folder, mask["index"], name=name)
             for i, (mask, name) in enumerate(
                 zip(regions.get("masks", ()), regions.get("names", ()), strict=True), start=1
             )

@@ -4,6 +4,7 @@
 import dataclasses
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.widgets import Slider
 
@@ -63,6 +64,9 @@ class Panel:
 
 SCALE = Colors(scale_colormap(), MIN_SCALE, 1.0, extend="min")
 """Of a scale or a confidence, from 0 to 1."""
+
+ERROR = Colors(colormaps["viridis"], 0.0, 0.3, extend="max")
+"""Of the standard error of a scale."""
 
 
 def resolutionColors(finest, coarsest):

@@ -7,7 +7,7 @@ from occupy_core.occupancy import ModifyParams, modification_curves
 from occupy_core.report.plots import draw_modification, draw_scale_histogram, draw_solvent_model
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
 from occupy_scipion.scale_record import TITLES, ScaleRecord
-from occupy_scipion.viewers.slices import MIN_SCALE, SCALE, Panel
+from occupy_scipion.viewers.slices import ERROR, MIN_SCALE, SCALE, Panel
 from occupy_scipion.viewers.viewer_base import OccupyViewerBase
 
 _BINS = 50
@@ -64,11 +64,14 @@ class OccupyViewer(OccupyViewerBase):
 
     # --------------------------- SHOW functions --------------------------------------------------
     def _showSlices(self, record):
-        return self._browseWith(
-            record,
+        panels = [
             Panel("Local scale", read_map(record.scaleFile), SCALE),
             Panel("Confidence", read_map(record.files["confidence"]), SCALE),
-        )
+        ]
+        if "scale_sigma" in record.files:
+            error = read_map(record.files["scale_sigma"])
+            panels.insert(1, Panel("Standard error", error, ERROR))
+        return self._browseWith(record, *panels)
 
     def _showModifiedSlices(self, record):
         kinds = record.modifiedKinds()

@@ -45,6 +45,12 @@ def test_slices_of_map_scale_and_confidence(runner, modified):
     assert titles == ["Input", "Local scale", "Confidence"]
 
 
+def test_the_error_of_a_scale_stands_beside_it(runner, scaled_set):
+    plotter = shown(viewer_of(runner, scaled_set), "showSlices")
+    titles = [axes.get_title() for axes in plotter.figure.axes if axes.get_title()]
+    assert titles == ["Input", "Local scale", "Standard error", "Confidence"]
+
+
 def test_slices_of_the_modified_maps(runner, modified):
     plotter = shown(viewer_of(runner, modified), "showModifiedSlices")
     titles = [axes.get_title() for axes in plotter.figure.axes if axes.get_title()]
