@@ -29,7 +29,7 @@ _DEVIATIONS = 2.0  # volumes whose threshold lies farther from the mean stand ou
 _NOISE_PAIRS = 8  # pairs of volumes whose difference shows the noise
 _NOISE_REACH = 6  # voxels; noise that is correlated farther makes no maps worth searching
 _FEW_NOISE_VOXELS = 1000
-_STANDS_OUT = 1.5  # sigmas of the noise; one voxel in fifteen of the solvent is above that
+_STANDS_OUT = 1.75  # sigmas of the noise; one voxel in 25 of the solvent is above that
 
 
 @dataclass(frozen=True, eq=False)

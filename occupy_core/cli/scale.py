@@ -150,6 +150,9 @@ def summary(job: ScaleJob, result: JobResult, *, verbose: bool) -> str:
     occupancy = record["limits"].get("target_occupancy")
     if occupancy is not None:
         lines.append(f"Occupancy of the target mask: {occupancy:.3f}")
+    correlation = record["limits"].get("resolution_correlation")
+    if correlation is not None:
+        lines.append(f"Rank correlation with the local resolution: {correlation:.3f}")
     lines.append(f"Written to {job.outdir}:")
     lines += [f"  {name}" for name in record["files"].values()]
     if "chimerax" in result.files:

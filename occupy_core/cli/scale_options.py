@@ -149,6 +149,13 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "Mask of one region (above 0.5) whose occupancy is wanted as one number. It stands in "
             "the log and in the record as target_occupancy.",
         ),
+        file(
+            "resolution_map",
+            "--resolution-map",
+            "Local resolution (Å) of the same map, from any program; its rank correlation with "
+            "the scale is reported. 1 means that the scale falls wherever the resolution gets "
+            "worse. With the mode res only.",
+        ),
     ),
     "Solvent and confidence": (
         file(

@@ -120,6 +120,12 @@ class _Run:
         if problems:
             raise ParameterError(*problems)
         estimate = self._estimate(density)
+        if job.resolution_map is not None:
+            from occupy_core.resolution.agreement import scale_correlation  # loads much
+
+            estimate.limits["resolution_correlation"] = scale_correlation(
+                estimate.scale, estimate.confidence, self._read("resolution_map")
+            )
         self._write_estimate(density, estimate)
         self._write_modified(density, estimate)
         report(self._progress, _MODIFIED, "writing the report")

@@ -14,7 +14,10 @@ from occupy_core.occupancy.params import ModifyParams, Output, ScaleParams
 from occupy_core.parameters import from_dict, to_dict
 
 _SCALED = ("amplified", "attenuated", "sigmoid")
-_INPUTS = ("map", "half1", "half2", "solvent_def", "target_mask", "scale_map")
+_INPUTS = (
+    *("map", "half1", "half2", "solvent_def", "target_mask", "scale_map"),
+    "resolution_map",
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class ScaleJob:
         Mask of a region whose occupancy is wanted as one number.
     scale_map : Path, optional
         A scale made before, used instead of estimating one.
+    resolution_map : Path, optional
+        Local resolution (Å) of the same map; how far the scale follows it is reported.
     voxel_size : float, optional
         Voxel size in Å, instead of what the headers of the maps say.
     scale : ScaleParams
@@ -65,6 +70,7 @@ class ScaleJob:
     solvent_def: Path | None = None
     target_mask: Path | None = None
     scale_map: Path | None = None
+    resolution_map: Path | None = None
     voxel_size: float | None = None
     scale: ScaleParams = field(default_factory=ScaleParams)
     modify: ModifyParams = field(default_factory=ModifyParams)
@@ -131,6 +137,11 @@ class ScaleJob:
             found.append(
                 "A target mask needs the scale to be estimated, but a scale map is given; "
                 "leave out one of them."
+            )
+        if self.resolution_map is not None and self.scale.mode == "occ":
+            found.append(
+                "A resolution map is given, but the mode is occ, whose scale does not follow the "
+                "resolution; give --mode res or leave the resolution map out."
             )
         if self.voxel_size is not None and not self.voxel_size > 0:
             found.append(f"The voxel size is {self.voxel_size} Å but must be a positive number.")

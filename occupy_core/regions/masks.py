@@ -28,6 +28,9 @@ _INSIDE = 0.5  # of the largest weight: a voxel inside the region
 _PLATEAU = 0.35  # of the density deep inside: the surface of the molecule
 _LEAST_CORE = 0.1  # of the voxels of a region stay in its core
 _KINDS = 0.04  # relative: how much the mean density of full regions differs in simulations
+_DENSEST = 1.5  # of one kind of molecule relative to another
+_SMALLEST_SHARE = 0.1  # of all masks, for a reference when a larger one cannot be full
+_ABOVE = 1.05
 _BLOCK = 12.0  # Å; density differs independently between cubes of this edge
 _REFERENCE_SHARE = 0.25  # of all masks: a small dense region (nucleic acid) is no reference
 _LEVEL_DOUBT = 0.1  # of full density: error of the level of a solvent that cannot be seen
@@ -159,13 +162,7 @@ def region_occupancy(
         means = [math.nan if scale is None else region.mean(scale) for region in regions]
         measured.append(replace(found, mean_scale=tuple(means)))
     sizes = np.array([float(region.weight.sum()) for region in regions])
-    occupancies = normalise(
-        np.array([m.mean for m in measured]),
-        np.stack([np.diag(m.error**2) for m in measured]),
-        sizes,
-        reference,
-        least_share=_REFERENCE_SHARE,
-    )
+    occupancies = _normalised(measured, sizes, reference)
     rows = [row for i, m in enumerate(measured) for row in _rows(m, regions, sizes, occupancies, i)]
     report(progress, 1.0, "done")
     return RegionTable(
@@ -188,6 +185,20 @@ class _Measured:
     flags: tuple[str, ...]
     resolution: float
     mean_scale: tuple[float, ...] = ()
+
+
+def _normalised(
+    measured: Sequence[_Measured], sizes: Values, reference: tuple[int, ...] | None
+) -> Occupancies:
+    """Divide by the reference: the one named, or one that can be full."""
+    means = np.array([m.mean for m in measured])
+    covariances = np.stack([np.diag(m.error**2) for m in measured])
+    found = normalise(means, covariances, sizes, reference, least_share=_REFERENCE_SHARE)
+    sigma = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
+    if reference is None and (found.values - 2 * sigma > _DENSEST).any():
+        # No kind of molecule is so much denser than another: what was taken for full is not.
+        found = normalise(means, covariances, sizes, least_share=_SMALLEST_SHARE)
+    return found
 
 
 def _measure(density: DensityMap, regions: Sequence[Region], solvent: Solvent) -> _Measured:
@@ -347,6 +358,8 @@ def _flags(member: bool, value: float, sigma: float, n_regions: int) -> tuple[st
         flags.append("nothing to compare with")
     if value < 2 * sigma:
         flags.append("not seen")
+    if value - 2 * sigma > _ABOVE:
+        flags.append("above the reference")
     if sigma > 0.1:
         flags.append("uncertain")
     return tuple(flags)

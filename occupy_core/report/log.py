@@ -31,6 +31,7 @@ _LIMITS = (
     ("variability_limit", "Variability limit (scale)"),
     ("confidence_limit", "Scale of confidence 0.5"),
     ("target_occupancy", "Occupancy of the target mask"),
+    ("resolution_correlation", "Correlation with local resolution"),
 )
 _CALIBRATION = (
     ("noise_origin", "Noise taken from", ""),

@@ -24,6 +24,7 @@ from occupy_scipion.convert import (
 from occupy_scipion.record import Record
 
 _ERROR = "occupy-core: error: "
+_ORIGIN_TOLERANCE = 0.25  # voxels, as between the grids of maps in occupy_core
 
 
 class OccupyFailed(PyworkflowException):
@@ -160,6 +161,24 @@ class OccupyProtBase(ProtAnalysis3D):
             if next(iterVolumes(obj), None) is None:
                 return ["The input set is empty; give one with volumes."]
         return [p for obj in inputs for volume in iterVolumes(obj) for p in volumeProblem(volume)]
+
+    @staticmethod
+    def _originWarning(volumes):
+        """A sentence when volumes that are compared voxel by voxel have different origins."""
+        first, *others = volumes
+        apart = [
+            volume
+            for volume in others
+            for a, b in zip(first.getShiftsFromOrigin(), volume.getShiftsFromOrigin(), strict=True)
+            if abs(a - b) > _ORIGIN_TOLERANCE * first.getSamplingRate()
+        ]
+        number = len({id(volume) for volume in apart})
+        if not number:
+            return []
+        return [
+            f"{number} of {len(volumes)} volumes have another origin than the first one; all are "
+            "compared voxel by voxel, so make sure that they are aligned."
+        ]
 
     def _checkMask(self, name, volume):
         """Sentences about a mask, or another volume, that does not lie on the grid of `volume`."""

@@ -363,6 +363,9 @@ class OccupyProtBlocks(OccupyProtBase):
             errors += error.problems
         return errors
 
+    def _warnings(self):
+        return self._originWarning(self._volumes())
+
     def _summary(self):
         record = self._record()
         if record is None:

@@ -301,6 +301,9 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
             errors += gridProblem(volume, mask, f"mask {name}")
         return errors
 
+    def _warnings(self):
+        return self._originWarning(self._volumes())
+
     def _summary(self):
         record = self._record()
         if record is None:

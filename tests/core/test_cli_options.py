@@ -145,6 +145,7 @@ SPELLINGS = [
     ("--method occupy", "scale.method", "occupy"),
     ("--outdir out", "outdir", Path("out").absolute()),
     ("--half1 a.mrc --half2 b.mrc", "half2", Path("b.mrc").absolute()),
+    ("--resolution-map r.mrc", "resolution_map", Path("r.mrc").absolute()),
     ("--scale-map s.mrc", "scale_map", Path("s.mrc").absolute()),
     ("--voxel-size 1.35", "voxel_size", 1.35),
     ("--subtraction-mask --attenuate 3", "modify.subtraction_mask", True),

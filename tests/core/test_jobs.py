@@ -15,7 +15,7 @@ from occupy_core import (
 )
 from occupy_core.jobs.scale import run_scale
 from occupy_core.jobs.scale_job import ScaleJob, load_job, output_names
-from occupy_core.maps import Grid, read_map, write_map
+from occupy_core.maps import DensityMap, Grid, read_map, write_map
 from occupy_core.occupancy.params import ModifyParams, ScaleParams
 from occupy_core.occupancy.scale import estimate_scale
 from occupy_core.provenance import sha256
@@ -249,6 +249,23 @@ def test_a_solvent_definition_made_from_the_scale_is_written(small, tmp_path):
     other = ScaleJob(small, tmp_path / "b", scale=params, scale_map=result.files["scale"])
     again = read_map(run_scale(other).files["solvent_definition"]).data
     np.testing.assert_array_equal(again, mask)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_correlation_with_a_resolution_map_is_recorded(small, tmp_path, sign):
+    scale = read_map(run_scale(ScaleJob(small, tmp_path / "first")).files["scale"])
+    # A resolution that gets worse exactly where the scale falls, or the other way round.
+    resolution = DensityMap(4 - sign * scale.data, scale.grid, "resolution")
+    made = write_map(tmp_path / "resolution.mrc", resolution)
+    job = ScaleJob(small, tmp_path / "out", resolution_map=made)
+    limits = run_scale(job).result["limits"]
+    assert limits["resolution_correlation"] == pytest.approx(sign, abs=1e-4)
+
+
+def test_a_resolution_map_does_not_go_with_the_mode_occ(small, tmp_path):
+    job = ScaleJob(small, tmp_path / "out", resolution_map=small, scale=ScaleParams(mode="occ"))
+    with pytest.raises(ParameterError, match="the mode is occ"):
+        run_scale(job)
 
 
 def test_the_occupancy_of_a_target_mask_is_recorded(small, tmp_path):

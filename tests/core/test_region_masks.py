@@ -127,6 +127,25 @@ def test_errors_are_wide_when_the_solvent_cannot_be_seen():
     assert abs(rows[1].occupancy - 0.5) < rows[1].sigma
 
 
+def test_a_small_full_region_is_the_reference_when_the_large_one_cannot_be_full():
+    grid = GRIDS[0]
+    z, y, x = np.indices(grid.shape) * 1.5
+    small = (z - 48) ** 2 + (y - 48) ** 2 + (x - 24) ** 2 < 9**2
+    large = (z - 48) ** 2 + (y - 48) ** 2 + (x - 54) ** 2 < 15**2
+    noise = np.random.default_rng(0).normal(0, 0.1, grid.shape)
+    density = DensityMap(ndimage.gaussian_filter(small + 0.3 * large, 1) + noise, grid)
+    masks = [DensityMap(small, grid, "small"), DensityMap(large, grid, "large")]
+    table = region_occupancy([density], masks)
+    assert table.reference == ("small",)
+    assert table.occupancy[0] == pytest.approx([1.0, 0.3], abs=0.05)
+
+
+def test_a_region_denser_than_the_reference_is_told():
+    masks = make_masks(GRIDS[0])
+    table = region_occupancy([make_map(GRIDS[0], {"b": 1.4})], masks, RegionParams(reference="a,c"))
+    assert "above the reference" in table.row("map", "b").flags
+
+
 def test_one_mask_alone_has_nothing_to_compare_with():
     (mask, *_) = make_masks(GRIDS[0])
     (row,) = region_occupancy([make_map(GRIDS[0], {})], [mask]).rows

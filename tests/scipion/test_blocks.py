@@ -195,6 +195,16 @@ def test_volumes_of_different_boxes_are_named_in_one_sentence_each(runner, impor
     assert "import_wide" in error
 
 
+def test_volumes_with_other_origins_are_warned_of(runner, imported, known):
+    path = write_mrc(runner.inputs / "moved.mrc", known.volume(0), VOXEL)
+    moved = runner.volume(path, VOXEL, setOrigCoord=True, x=5.0, y=0.0, z=0.0, label="moved")
+    assert new(runner, imported).warnings() == []
+    protocol = new(runner, imported, moved)
+    assert protocol.validate() == []
+    (warning,) = protocol.warnings()
+    assert f"1 of {COUNT + 1} volumes" in warning
+
+
 def test_too_few_volumes_are_refused(runner, imported):
     producer, name = imported
     (error,) = new(runner, *((producer, f"{name}.{i}") for i in range(1, 6))).validate()
