@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, special
 
-from occupy_core.maps import Array, DensityMap, Mask
+from occupy_core.maps import Array, DensityMap, Grid, Mask
 from occupy_core.resolution.bands import STEP, BandEnergies, windowed
 
 Values = NDArray[np.float64]
@@ -23,7 +23,8 @@ _FURTHEST_ZONE = 6  # shells used at most: the noise near the molecule is what c
 _STATIONARY = 1.6  # ratio of the fine energy of shells of the same solvent
 _EVEN = 1.35  # ratio of the energies of the halves of a zone by their distance from a mask
 _RINGS = 12  # of equal numbers of points, for the rise of the noise towards the faces
-_STEEPEST = 2.0  # rise of the noise from the middle of the box to the middle of a face, at most
+_TREND = 6  # shells of solvent behind a mask, at least, for the same
+_STEEPEST = 2.0  # rise of the noise from its middle over half the shortest edge, at most
 _POINTS = 30  # fewer points than this make no shell
 _FEATURELESS = 3.0  # ratio of quantiles of the coarse energy that noise alone does not reach
 _EMPTY = 1e-3  # of the standard deviation of the map: this near the background is no noise
@@ -105,7 +106,12 @@ def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
     start, stop = run
     chosen = shells[start : min(stop, start + _FURTHEST_ZONE)]
     bounded = bool((filled < 0.5).any())
-    trend = flat if bounded else _trend(fine, np.logical_or.reduce(shells[start:stop]))
+    solvent = np.logical_or.reduce(shells[start:stop])
+    trend = (
+        _trend(level, solvent, molecule, energies.grid)
+        if stop - start >= _TREND or not bounded
+        else flat
+    )
     share = kept * trend
     values = [[_mean_of_noise(e[s] / share[s]) for s in chosen] for e in energies.energy]
     power = np.array([_of_shells(np.array(v), bounded) for v in values])
@@ -182,22 +188,34 @@ def _nearest_run(profile: Values) -> tuple[int, int] | None:
     return None
 
 
-def _trend(fine: Array, solvent: Mask) -> Array:
-    """Noise of each point over that of the middle of the box, from its rise in the solvent.
+def _trend(fine: Array, solvent: Mask, molecule: Mask, grid: Grid) -> Array:
+    """Noise of each point over that of the middle of the molecule, from its rise in the solvent.
 
     Interpolation in the transform leaves a window over the box, and dividing by it makes noise
-    rise towards the faces, as the square of the distance from the middle at first.
+    rise outwards, as the square of the distance from the middle at first.
     """
-    axes = np.meshgrid(*[np.arange(n) / n - 0.5 for n in fine.shape], indexing="ij", sparse=True)
-    square = sum(u**2 for u in axes)
+    square = _squared_distance(molecule, grid)
     x, y = square[solvent], np.log(fine[solvent])
     edges = np.quantile(x, np.linspace(0, 1, _RINGS + 1))
     ring = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, _RINGS - 1)
     index = np.arange(_RINGS)
     slope = np.polyfit(ndimage.mean(x, ring, index), ndimage.median(y, ring, index), 1)[0]
-    steepest = np.log(_STEEPEST) / 0.25
+    steepest = np.log(_STEEPEST) / (min(grid.box) / 2) ** 2
     result: Array = np.exp(np.clip(slope, -steepest, steepest) * square).astype(np.float32)
     return result
+
+
+def _squared_distance(molecule: Mask, grid: Grid) -> Values:
+    """Squared distance (Å²) from the middle of the molecule in the periodic box."""
+    square = np.zeros(molecule.shape)
+    for axis, size in enumerate(grid.voxel_size_zyx):
+        n = molecule.shape[axis]
+        weight = molecule.sum(axis=tuple(i for i in range(3) if i != axis))
+        turn = np.exp(2j * np.pi * np.arange(n) / n)
+        middle = np.angle((turn * weight).sum()) * n / (2 * np.pi)
+        apart = ((np.arange(n) - middle + n / 2) % n - n / 2) * size
+        square += (apart**2).reshape([-1 if i == axis else 1 for i in range(3)])
+    return square
 
 
 def _flat_to_edge(level: Values, apart: Values) -> bool:

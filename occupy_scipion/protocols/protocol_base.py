@@ -165,14 +165,11 @@ class OccupyProtBase(ProtAnalysis3D):
     @staticmethod
     def _originWarning(volumes):
         """A sentence when volumes that are compared voxel by voxel have different origins."""
-        first, *others = volumes
-        apart = [
-            volume
-            for volume in others
-            for a, b in zip(first.getShiftsFromOrigin(), volume.getShiftsFromOrigin(), strict=True)
-            if abs(a - b) > _ORIGIN_TOLERANCE * first.getSamplingRate()
-        ]
-        number = len({id(volume) for volume in apart})
+        first, *others = (volume.getShiftsFromOrigin() for volume in volumes)
+        limit = _ORIGIN_TOLERANCE * volumes[0].getSamplingRate()
+        number = sum(
+            any(abs(a - b) > limit for a, b in zip(first, other, strict=True)) for other in others
+        )
         if not number:
             return []
         return [

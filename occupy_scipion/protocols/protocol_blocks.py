@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import pyworkflow.protocol.params as params
 from pwem.objects import SetOfVolumes
 from pyworkflow.object import Boolean, Float, Integer, String
 
-from occupy_core.blocks.params import (
-    CORRECTIONS,
-    LEAST_VOLUMES,
-    THRESHOLD_RULES,
-    BlocksParams,
-)
+from occupy_core.blocks.params import LEAST_VOLUMES, BlocksParams
 from occupy_core.blocks.rules import rule_names
 from occupy_core.errors import ParameterError
 from occupy_core.jobs.blocks_job import BlocksJob, output_names
@@ -28,10 +23,13 @@ from occupy_scipion.convert import (
     paramsFromForm,
 )
 from occupy_scipion.objects import SetOfVolumeMasks
+from occupy_scipion.protocols.form_blocks import (
+    defineBlockParams,
+    defineSearchParams,
+    defineThresholdParams,
+)
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
 
-BLOCKS = BlocksParams()
-JOB = {field.name: field.default for field in fields(BlocksJob)}
 _FOLDER = "blocks"
 
 
@@ -72,165 +70,10 @@ class OccupyProtBlocks(OccupyProtBase):
             "before, run without first, and then continue with a rule: nothing is computed again. "
             "Empty: no subset.",
         )
-        self._defineThresholdParams(form)
-        self._defineBlockParams(form)
-        self._defineSearchParams(form)
+        defineThresholdParams(form)
+        defineBlockParams(form)
+        defineSearchParams(form)
         form.addParallelSection(threads=4, mpi=0)
-
-    def _defineThresholdParams(self, form):
-        group = form.addGroup("What is on")
-        group.addParam(
-            "threshold",
-            params.FloatParam,
-            allowsNull=True,
-            label="Threshold",
-            help="Grey value above which a voxel is on, in all volumes. Empty: one for each volume "
-            "by the rule below.",
-        )
-        group.addParam(
-            "thresholdRule",
-            params.EnumParam,
-            choices=list(THRESHOLD_RULES),
-            default=THRESHOLD_RULES.index(BLOCKS.threshold_rule),
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Rule of the threshold",
-            help="How the threshold of each volume is found: *density*, a fraction of its density "
-            "where it is full; *scale*, a fraction of its full scale; *solvent*, where the "
-            "confidence that it is no solvent is one half; *otsu*, the method of Otsu.",
-        )
-        group.addParam(
-            "thresholds",
-            params.FileParam,
-            default="",
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Table of thresholds",
-            help="A text file (csv) with lines _volume,threshold_. Empty: none.",
-        )
-        group.addParam(
-            "smoothing",
-            params.FloatParam,
-            allowsNull=True,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Smoothing (Å)",
-            help="Standard deviation of a Gaussian by which the volumes are smoothed before they "
-            "are contoured. Empty: one voxel where a threshold does not stand out of the noise, "
-            "otherwise none.",
-        )
-        group.addParam(
-            "filterVolumes",
-            params.BooleanParam,
-            default=BLOCKS.filter_volumes,
-            label="Leave out odd volumes?",
-            help="Leave out volumes whose threshold lies outside the mean +- 2 standard "
-            "deviations. The summary names them in either case.",
-        )
-        group.addParam(
-            "unionFraction",
-            params.FloatParam,
-            default=BLOCKS.union_fraction,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Least fraction of volumes",
-            help="Only voxels that are on in more than this fraction of the volumes are looked at.",
-        )
-
-    def _defineBlockParams(self, form):
-        group = form.addGroup("Blocks")
-        group.addParam(
-            "minVolume",
-            params.FloatParam,
-            allowsNull=True,
-            label="Smallest block (Å³)",
-            help="Smaller blocks are dropped. Empty: 20 voxels.",
-        )
-        group.addParam(
-            "expFrac",
-            params.FloatParam,
-            default=BLOCKS.exp_frac,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Expansion fraction",
-            help="A voxel joins a block when it comes and goes with at least this fraction of its "
-            "seeds.",
-        )
-        group.addParam(
-            "maxAgreement",
-            params.FloatParam,
-            default=BLOCKS.max_agreement,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Largest agreement of two blocks",
-            help="What agrees in more than this fraction of the volumes is one block.",
-        )
-
-    def _defineSearchParams(self, form):
-        group = form.addGroup("Search", expertLevel=params.LEVEL_ADVANCED)
-        line = group.addLine(
-            "Levels",
-            expertLevel=params.LEVEL_ADVANCED,
-            help="Level of the tests that two voxels are on together and off together, before the "
-            "correction for the number of pairs; the smaller one decides.",
-        )
-        line.addParam("posp", params.FloatParam, default=BLOCKS.posp, label="on")
-        line.addParam("negp", params.FloatParam, default=BLOCKS.negp, label="off")
-        group.addParam(
-            "correction",
-            params.EnumParam,
-            choices=list(CORRECTIONS),
-            default=CORRECTIONS.index(BLOCKS.correction),
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Correction",
-            help="For the number of pairs: *bonferroni*, or *bh* (Benjamini and Hochberg); *auto* "
-            "takes the first when any pair can reach it.",
-        )
-        group.addParam(
-            "distanceFactor",
-            params.BooleanParam,
-            default=BLOCKS.distance_factor,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Distance factor?",
-            help="Ask for more agreement of voxels that are far apart, as SIREN does.",
-        )
-        group.addParam(
-            "minDistance",
-            params.FloatParam,
-            allowsNull=True,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Least distance (Å)",
-            help="Agreement of nearer voxels is no evidence, for noise is alike over it. Empty: "
-            "measured in the solvent.",
-        )
-        group.addParam(
-            "bin",
-            params.IntParam,
-            default=JOB["bin"],
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Binning",
-            help="Average over cubes of so many voxels along each edge: faster and less noisy. The "
-            "masks are on the grid of the volumes nevertheless.",
-        )
-        group.addParam(
-            "subsample",
-            params.IntParam,
-            default=BLOCKS.subsample,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Subsampling",
-            help="Only one voxel in so many, drawn at random, is compared with the others at "
-            "first; the rest is asked when the blocks are expanded.",
-        )
-        group.addParam(
-            "maxVoxels",
-            params.IntParam,
-            default=BLOCKS.max_voxels,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Most voxels",
-            help="All pairs of up to so many voxels are tested; of more, a random sample.",
-        )
-        group.addParam(
-            "seed",
-            params.IntParam,
-            default=BLOCKS.seed,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Seed",
-            help="Of the random samples: the same seed gives the same blocks.",
-        )
 
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertAllSteps(self):

@@ -246,6 +246,6 @@ def test_inverted_volumes_are_told(ensemble):
 def test_volumes_are_smoothed_where_correlated_noise_hides_the_bodies():
     options = {"n_blocks": 4, "seed": 1, "softness": 0.5}
     clear = binarize(ensemble_of(ellipsoids(24, 16, noise=0.2, **options)))
-    noisy = binarize(ensemble_of(ellipsoids(24, 16, noise=0.5, correlation=1.0, **options)))
+    noisy = binarize(ensemble_of(ellipsoids(24, 16, noise=0.6, correlation=1.0, **options)))
     assert clear.smoothing == 0
     assert noisy.smoothing == noisy.grid.mean_voxel_size

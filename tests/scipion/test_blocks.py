@@ -123,19 +123,31 @@ def test_a_rule_makes_a_subset_without_a_new_search_and_local_scale_takes_it(
     assert scaled.scaleVolumes.getSize() > 0
 
 
-def test_volumes_given_one_by_one_and_flexible_ones_are_taken(runner, imported, known):
+def test_volumes_of_a_decoder_keep_their_place_in_its_space(runner, imported, known):
     producer, name = imported
-    protocol = new(runner, *((producer, f"{name}.{i}") for i in range(1, 10)))
-    flexible = SetOfVolumesFlex.create(runner.project.getTmpPath())
+    flexible = SetOfVolumesFlex.create(producer._getPath(), prefix="flexible")
     flexible.setSamplingRate(VOXEL)
-    for item in getattr(producer, name):
+    for i, item in enumerate(getattr(producer, name)):
         copy = VolumeFlex(progName="decoder")
         copy.copyInfo(item)
+        copy.setZFlex([i, 0.5])
         flexible.append(copy)
-    flexible.write()
-    protocol.inputVolumes.append(flexible)
-    volumes = protocol._volumes()
-    assert len(volumes) == 9 + COUNT
+    producer._defineOutputs(flexibleVolumes=flexible)
+    producer._store()
+    runner.project.mapper.commit()
+    protocol = runner.launch(new(runner, (producer, "flexibleVolumes"), label="flexible"))
+    items = [item.clone() for item in protocol.outputVolumes]
+    # A plain set, for other protocols know no flexible ones; its items are as they were.
+    assert type(protocol.outputVolumes) is SetOfVolumes
+    assert [list(item.getZFlex()) for item in items] == [[i, 0.5] for i in range(COUNT)]
+    truth = known.presence[:, order(known, protocol).index(0)]
+    assert [item.B1.get() > 0.5 for item in items] == list(truth)
+
+
+def test_volumes_can_be_given_one_by_one(runner, imported):
+    producer, name = imported
+    protocol = new(runner, *((producer, f"{name}.{i}") for i in range(1, 12)))
+    assert len(protocol._volumes()) == 11
     assert protocol.validate() == []
 
 
@@ -233,8 +245,8 @@ def test_other_objects_are_refused_from_a_script(runner, imported):
     assert "must be a volume, a set of volumes or 3D classes" in error
 
 
-def test_a_file_that_vanishes_fails_with_its_sentence_and_leaves_nothing(runner, imported):
-    protocol = new(runner, imported, thresholds="", threshold=1e9)
+def test_a_threshold_above_all_data_fails_with_its_sentence_and_leaves_nothing(runner, imported):
+    protocol = new(runner, imported, threshold=1e9)
     runner.launch(protocol, check=False)
     assert protocol.isFailed()
     assert "threshold" in protocol.getErrorMessage()

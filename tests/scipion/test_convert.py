@@ -30,8 +30,10 @@ from occupy_core import MapFormatError
 from occupy_core.maps.mrc import read_map
 from occupy_scipion.convert import (
     VolumeSource,
+    distinctNames,
     gridOf,
     gridProblem,
+    gridProblems,
     iterVolumes,
     locatedMap,
     missingHalfMaps,
@@ -251,3 +253,50 @@ def test_problems_of_grids_name_both_numbers(tmp_path, data):
     (sampling,) = gridProblem(first, complete("coarse.mrc", data, 2.7), "mask")
     assert "2.7 Å" in sampling
     assert "1.35 Å" in sampling
+
+
+# ---- names and grids of several volumes
+def named(made, name, folder) -> Path:
+    source = VolumeSource.of(made)
+    return Path(locatedMap(source.file, source, str(folder), source.index, name))
+
+
+@pytest.mark.parametrize("ending", [".mrc", ".mrc.gz"])
+def test_a_map_of_another_name_is_a_link_when_its_header_agrees(tmp_path, data, ending):
+    file = write_mrc(tmp_path / "map.mrc", data, VOXEL, ORIGIN)
+    if ending.endswith(".gz"):
+        file = tmp_path / f"map{ending}"
+        file.write_bytes(gzip.compress((tmp_path / "map.mrc").read_bytes()))
+    made = volume(tmp_path / "map.mrc")
+    made.setFileName(str(file))
+    source = VolumeSource.of(made)
+    link = Path(locatedMap(str(file), source, str(tmp_path / "in"), 0, "chain A/1"))
+    assert link == tmp_path / "in" / f"chain A_1{ending}"
+    assert link.resolve() == file
+    assert_true_map(link, data)
+    # Once more, as with Continue.
+    assert Path(locatedMap(str(file), source, str(tmp_path / "in"), 0, "chain A/1")) == link
+
+
+def test_a_map_of_another_name_is_a_copy_when_its_header_is_wrong(tmp_path, data):
+    file = write_mrc(tmp_path / "map.mrc", data, 9.0)
+    copy = named(volume(file), "B", tmp_path / "in")
+    assert copy == tmp_path / "in" / "B.mrc"
+    assert not copy.is_symlink()
+    assert_true_map(copy, data)
+
+
+def test_names_are_labels_or_those_of_the_files_and_no_two_are_the_same(tmp_path, data):
+    volumes = [volume(write_mrc(tmp_path / d / "map.mrc", data)) for d in "abc"]
+    volumes[2].setObjLabel("open")
+    assert distinctNames(volumes) == ["map", "map (2)", "open"]
+
+
+def test_volumes_off_the_grid_of_the_first_are_named_but_not_all(tmp_path, data):
+    volumes = [volume(write_mrc(tmp_path / "0.mrc", data))]
+    volumes += [volume(write_mrc(tmp_path / f"{i}.mrc", data[:6])) for i in range(1, 6)]
+    assert gridProblems(volumes[:1]) == []
+    problems = gridProblems(volumes)
+    assert problems[0].startswith("The volume 1 has 12 x 10 x 6 voxels, but the first one has")
+    assert len(problems) == 4
+    assert "2 more volumes" in problems[3]
