@@ -218,11 +218,12 @@ def _earlier_values(
 def _run_job(given: dict[str, Any], values: dict[str, Any], remarks: Sequence[str] = ()) -> None:
     from occupy_core.jobs.blocks import run_blocks
     from occupy_core.jobs.blocks_job import BlocksJob
+    from occupy_core.jobs.common import changed_inputs
 
     job = BlocksJob.from_dict(values, "the command line")
     with shown_progress(given) as progress:
         result = run_blocks(job, progress)
-    changed = _changed_inputs(_record_of(given), result)
+    changed = changed_inputs(_record_of(given), result)
     failed = job.where is not None and result.result["subset"] is None
     problem = [text for text in result.warnings if failed and text.startswith("The rule ")]
     others = [text for text in result.warnings if text not in problem]
@@ -240,30 +241,6 @@ def _record_of(given: dict[str, Any]) -> Path | None:
     if "params" in given:
         return Path(given["params"])
     return record_path(given["config"]) if "config" in given else None
-
-
-def _changed_inputs(record: Path | None, result: JobResult) -> list[str]:
-    """Say how many inputs are not those of the record that is run again."""
-    from occupy_core.jobs.common import read_record
-
-    if record is None:
-        return []
-    entries = read_record(record).get("inputs")
-    if not isinstance(entries, dict):  # a params.json
-        return []
-    before = {entry["file"]: entry["sha256"] for entry in entries.values()}
-    changed = [
-        entry["file"]
-        for entry in result.result["inputs"].values()
-        if before.get(entry["file"], entry["sha256"]) != entry["sha256"]
-    ]
-    if not changed:
-        return []
-    more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
-    return [
-        f"The input {changed[0]}{more} has changed since {record} was written, so the results "
-        "differ from those."
-    ]
 
 
 def summary(result: JobResult, *, verbose: bool) -> str:

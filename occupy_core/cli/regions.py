@@ -56,13 +56,14 @@ def job_values(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run_job(given: dict[str, Any]) -> None:
+    from occupy_core.jobs.common import changed_inputs
     from occupy_core.jobs.regions import run_regions
     from occupy_core.jobs.regions_job import RegionsJob
 
     with shown_progress(given) as progress:
         job = RegionsJob.from_dict(job_values(given), "the command line")
         result = run_regions(job, progress)
-    print_warnings(result.warnings)
+    print_warnings([*result.warnings, *changed_inputs(given.get("params"), result)])
     if not given.get("quiet"):
         print(summary(job, result, verbose=given.get("verbose", False)))
 

@@ -69,32 +69,16 @@ def recorded_values(command: Command, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run_job(given: dict[str, Any]) -> None:
+    from occupy_core.jobs.common import changed_inputs
     from occupy_core.jobs.resolution import run_resolution
     from occupy_core.jobs.resolution_job import ResolutionJob
 
     job = ResolutionJob.from_dict(job_values(given), "the command line")
     with shown_progress(given) as progress:
         result = run_resolution(job, progress)
-    print_warnings([*result.warnings, *_changed_inputs(given.get("params"), result)])
+    print_warnings([*result.warnings, *changed_inputs(given.get("params"), result)])
     if not given.get("quiet"):
         print(summary(job, result, verbose=given.get("verbose", False)))
-
-
-def _changed_inputs(params: Path | None, result: JobResult) -> list[str]:
-    """Say which inputs are not those of the record that is run again."""
-    from occupy_core.jobs.common import read_record
-
-    before = {} if params is None else read_record(params).get("inputs")
-    if not isinstance(before, dict):  # a params.json
-        return []
-    return [
-        f"The {key} {entry['file']} has changed since {params} was written, so the results differ "
-        "from those."
-        for key, entry in result.result["inputs"].items()
-        if key in before
-        and before[key]["file"] == entry["file"]
-        and before[key]["sha256"] != entry["sha256"]
-    ]
 
 
 def summary(job: ResolutionJob, result: JobResult, *, verbose: bool) -> str:

@@ -88,6 +88,7 @@ def _base_name(text: str) -> str:
 
 
 def _run_job(given: dict[str, Any]) -> None:
+    from occupy_core.jobs.common import changed_inputs
     from occupy_core.jobs.scale import run_scale
     from occupy_core.jobs.scale_job import ScaleJob
 
@@ -99,7 +100,7 @@ def _run_job(given: dict[str, Any]) -> None:
             values["chimerax"] = True
         job = ScaleJob.from_dict(values, "the command line")
         result = run_scale(job, progress)
-    print_warnings([*result.warnings, *_changed_inputs(given, result)])
+    print_warnings([*result.warnings, *changed_inputs(given.get("params"), result)])
     if not given.get("quiet"):
         print(summary(job, result, verbose=given.get("verbose", False)))
     if given.get("show_chimerax"):
@@ -114,25 +115,6 @@ def _fetched(given: dict[str, Any], progress: ProgressLine | None) -> Path:
             f"Both the map {given['map']} and --emdb {given['emdb']} are given; leave out one."
         )
     return fetch_emdb(given["emdb"], given.get("outdir", Path()), progress=progress)
-
-
-def _changed_inputs(given: dict[str, Any], result: JobResult) -> list[str]:
-    """Say which inputs are not those of the record that is run again."""
-    from occupy_core.jobs.common import read_record
-
-    if "params" not in given:
-        return []
-    before = read_record(given["params"]).get("inputs")
-    if not isinstance(before, dict):  # a params.json
-        return []
-    return [
-        f"The {key} {entry['file']} has changed since {given['params']} was written, so the "
-        "results differ from those."
-        for key, entry in result.result["inputs"].items()
-        if key in before
-        and before[key]["file"] == entry["file"]
-        and before[key]["sha256"] != entry["sha256"]
-    ]
 
 
 def summary(job: ScaleJob, result: JobResult, *, verbose: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +18,10 @@ from occupy_core.blocks.state import (
     save_communities,
     save_occupied,
 )
-from occupy_core.errors import MapFormatError, ParameterError
+from occupy_core.errors import ParameterError
 from occupy_core.jobs import blocks_tables as tables
 from occupy_core.jobs.blocks_job import BlocksJob, block_names, output_names
-from occupy_core.jobs.common import NOT_RECORDED, JobResult, read_record, staged_job
+from occupy_core.jobs.common import JobResult, StagedRun, read_record, staged_job
 from occupy_core.maps.binning import unbin
 from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import DensityMap
@@ -35,7 +34,7 @@ from occupy_core.report.chimerax import quoted_path
 from occupy_core.staging import output_errors
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 # Fractions of the whole at which its parts end.
 _BINARIZED, _SKETCHED, _TRACKED = 0.45, 0.65, 0.92
@@ -92,16 +91,8 @@ def _masks_of(record: Path) -> set[str]:
     return {str(name) for key, name in files.items() if str(key).startswith("block_")}
 
 
-class _Run:
+class _Run(StagedRun[BlocksJob]):
     """One run of a job, writing into a staging folder."""
-
-    def __init__(
-        self, job: BlocksJob, names: dict[str, str], folder: Path, progress: Progress | None
-    ) -> None:
-        self._job = job
-        self._names = names
-        self._folder = folder
-        self._progress = progress
 
     def run(self, recorded: list[str]) -> dict[str, Any]:
         """Do the work and return the record; `recorded` collects warnings meanwhile."""
@@ -124,21 +115,9 @@ class _Run:
             self._draw(ensemble, result, record)
         if job.chimerax:
             self._write_scene(record)
-        record["inputs"] = self._inputs(checksums)
-        self._write_text("result", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        record["inputs"] = self._recorded_inputs(checksums)
+        self._write_record(record)
         return record
-
-    def _inputs(self, checksums: Checksums) -> dict[str, Any]:
-        try:
-            digests = checksums.result()
-        except OSError as error:
-            raise MapFormatError(
-                f"{error.filename} cannot be read to its end: {error.strerror}; bring it back."
-            ) from error
-        return {
-            key: {"file": str(path), "sha256": digests[path]}
-            for key, path in self._job.inputs.items()
-        }
 
     # --- the steps --------------------------------------------------------------------------------
 
@@ -198,7 +177,7 @@ class _Run:
         params = found.pop("params")
         resolved = ("threshold_rule", "smoothing", "correction", "min_distance")
         record = {
-            "job": {k: v for k, v in job.to_dict().items() if k not in NOT_RECORDED},
+            "job": self._recorded_job(),
             "inputs": {},
             "parameters": params | {key: found.pop(key) for key in resolved} | {"bin": job.bin},
             "files": self._names,
@@ -269,11 +248,3 @@ class _Run:
 
     def _write_table(self, key: str, rows: Sequence[tables.Row], columns: Sequence[str]) -> None:
         self._write_text(key, tables.table_text(rows, columns))
-
-    def _write_text(self, key: str, text: str) -> None:
-        with output_errors(self._job.outdir):
-            (self._folder / self._names[key]).write_text(text, encoding="utf-8")
-
-    def _save(self, figure: Figure, key: str) -> None:
-        with output_errors(self._job.outdir):
-            plots.save_figure(figure, self._folder / self._names[key])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.rules import rule_names
 from occupy_core.errors import ParameterError
-from occupy_core.jobs.common import absolute, read_job_values
+from occupy_core.jobs.common import absolute, read_job_values, run_problems
 from occupy_core.parameters import from_dict, to_dict
 
 _INPUTS = ("thresholds", "occupied", "communities")
@@ -116,15 +115,7 @@ class BlocksJob:
             )
         if self.bin < 1:
             found.append(f"bin is {self.bin} but must be at least 1.")
-        if self.voxel_size is not None and not self.voxel_size > 0:
-            found.append(f"The voxel size is {self.voxel_size} Å but must be a positive number.")
-        if self.threads is not None and self.threads < 1:
-            found.append(f"The number of threads is {self.threads} but must be at least 1.")
-        if self.name is not None and (os.sep in self.name or self.name in ("", ".", "..")):
-            found.append(
-                f"The name added to the outputs is '{self.name}' but must be part of a file name; "
-                "give the folder with --outdir."
-            )
+        found += run_problems(self.voxel_size, self.threads, self.name)
         return [*found, *_rule_problems(self.where)]
 
 

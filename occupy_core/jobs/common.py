@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from occupy_core.errors import OccupyWarning, ParameterError
+from occupy_core.errors import MapFormatError, OccupyWarning, ParameterError
+from occupy_core.maps.grid import DensityMap
+from occupy_core.maps.mrc import write_map
 from occupy_core.maps.threads import threads
-from occupy_core.staging import refuse_outputs, staged_outputs
+from occupy_core.progress import Progress
+from occupy_core.provenance import Checksums
+from occupy_core.report.plots import save_figure
+from occupy_core.staging import output_errors, refuse_outputs, staged_outputs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # How a job is run, not what it computes: not part of the record.
 NOT_RECORDED = ("outdir", "threads", "force")
@@ -60,6 +68,12 @@ class Job(Protocol):
     def problems(self) -> list[str]:
         """Return one sentence for each parameter outside its limits."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the job as plain values."""
+
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+
 
 def absolute(path: Path) -> Path:
     """Return a path that a record can hold, to be used from any folder.
@@ -67,6 +81,30 @@ def absolute(path: Path) -> Path:
     Links stay as they are, and the ending by which Scipion marks volumes is no part of the name.
     """
     return Path(os.path.abspath(str(path).removesuffix(":mrc")))  # noqa: PTH100
+
+
+def half_map_problems(half1: Path | None, half2: Path | None) -> list[str]:
+    """Return one sentence for each fault of a pair of half maps that shows in the names alone."""
+    if (half1 is None) != (half2 is None):
+        return ["Only one half map is given, but there must be two; give --half1 and --half2."]
+    if half1 is not None and half1 == half2:
+        return [f"Both half maps are {half1}; give the two halves."]
+    return []
+
+
+def run_problems(voxel_size: float | None, threads: int | None, name: str | None) -> list[str]:
+    """Return one sentence for each fault of the parameters that every job on maps has."""
+    found = []
+    if voxel_size is not None and not voxel_size > 0:
+        found.append(f"The voxel size is {voxel_size} Å but must be a positive number.")
+    if threads is not None and threads < 1:
+        found.append(f"The number of threads is {threads} but must be at least 1.")
+    if name is not None and (os.sep in name or name in ("", ".", "..")):
+        found.append(
+            f"The base name of the outputs is '{name}' but must be a file name; give the "
+            "folder with --outdir."
+        )
+    return found
 
 
 @contextmanager
@@ -104,6 +142,78 @@ def staged_job(job: Job, names: dict[str, str]) -> Iterator[tuple[Path, list[str
         # Once more, for another run may have written meanwhile.
         refuse_outputs(job.outdir, names.values(), inputs, force=job.force)
         staging.commit(names.values())
+
+
+class StagedRun(Generic[AnyJob]):
+    """One run of a job, writing into a staging folder."""
+
+    def __init__(
+        self, job: AnyJob, names: dict[str, str], folder: Path, progress: Progress | None
+    ) -> None:
+        self._job = job
+        self._names = names
+        self._folder = folder
+        self._progress = progress
+
+    def _recorded_job(self) -> dict[str, Any]:
+        """The job as it stands in its record: what is computed, not how it is run."""
+        return {k: v for k, v in self._job.to_dict().items() if k not in NOT_RECORDED}
+
+    def _recorded_inputs(self, checksums: Checksums) -> dict[str, Any]:
+        """The files that were read, with their checksums."""
+        try:
+            digests = checksums.result()
+        except OSError as error:
+            raise MapFormatError(
+                f"{error.filename} cannot be read to its end: {error.strerror}; bring it back."
+            ) from error
+        return {
+            key: {"file": str(path), "sha256": digests[path]}
+            for key, path in self._job.inputs.items()
+        }
+
+    def _write_map(self, key: str, density: DensityMap, *labels: str) -> None:
+        write_map(self._folder / self._names[key], density, labels=labels)
+
+    def _write_text(self, key: str, text: str) -> None:
+        with output_errors(self._job.outdir):
+            (self._folder / self._names[key]).write_text(text, encoding="utf-8")
+
+    def _write_record(self, record: Mapping[str, Any]) -> None:
+        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+        self._write_text("result", text + "\n")
+
+    def _save(self, figure: Figure, key: str) -> None:
+        with output_errors(self._job.outdir):
+            save_figure(figure, self._folder / self._names[key])
+
+
+def changed_inputs(before: Path | None, result: JobResult) -> list[str]:
+    """Say which inputs are not those of the record that was run again.
+
+    Parameters
+    ----------
+    before : Path, optional
+        The record, or a params.json, which has no checksums.
+    result : JobResult
+        Of the new run.
+    """
+    entries = {} if before is None else read_record(before).get("inputs")
+    if not isinstance(entries, dict):
+        return []
+    known = {entry["file"]: entry["sha256"] for entry in entries.values()}
+    changed = [
+        entry["file"]
+        for entry in result.result["inputs"].values()
+        if known.get(entry["file"], entry["sha256"]) != entry["sha256"]
+    ]
+    if not changed:
+        return []
+    more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+    return [
+        f"The input {changed[0]}{more} has changed since {before} was written, so the results "
+        "differ from those."
+    ]
 
 
 def read_job_values(path: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from occupy_core.errors import EstimationError
-from occupy_core.jobs.common import NOT_RECORDED, JobResult, staged_job
+from occupy_core.jobs.common import JobResult, StagedRun, staged_job
 from occupy_core.jobs.regions_job import RegionsJob, mask_names, output_names
 from occupy_core.maps.grid import DensityMap, Grid, require_same_grid
 from occupy_core.maps.mrc import map_name, read_map, require_varying, write_map
@@ -31,10 +30,10 @@ from occupy_core.report import plots
 from occupy_core.report.chimerax import quoted_path
 from occupy_core.report.region_files import RegionScene, attribute_text, model_text, scene_text
 from occupy_core.report.region_plots import bars_size, draw_bars, draw_heatmap, heatmap_size
-from occupy_core.staging import output_errors, refuse_outputs
+from occupy_core.staging import refuse_outputs
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 _MEASURED = 0.9  # fraction of the whole
 _MEAN = "weighted mean"  # what the average over classes is called in the table
@@ -117,16 +116,8 @@ def _local_scale(density: DensityMap) -> DensityMap | None:
         return None
 
 
-class _Run:
+class _Run(StagedRun[RegionsJob]):
     """One run of a job, writing into a staging folder."""
-
-    def __init__(
-        self, job: RegionsJob, names: dict[str, str], folder: Path, progress: Progress | None
-    ) -> None:
-        self._job = job
-        self._names = names
-        self._folder = folder
-        self._progress = progress
 
     def run(self, recorded: list[str]) -> dict[str, Any]:
         """Do the work and return the record; `recorded` collects warnings meanwhile."""
@@ -171,13 +162,9 @@ class _Run:
         self._draw(table)
         if job.chimerax:
             self._write_scene(table, model, volume)
-        digests = checksums.result()
         record: dict[str, Any] = {
-            "job": {k: v for k, v in job.to_dict().items() if k not in NOT_RECORDED},
-            "inputs": {
-                key: {"file": str(path), "sha256": digests[path]}
-                for key, path in job.inputs.items()
-            },
+            "job": self._recorded_job(),
+            "inputs": self._recorded_inputs(checksums),
             "grid": {"shape": maps.grid.shape, "voxel_size": maps.grid.voxel_size},
             "parameters": to_dict(job.region_params if model is None else job.chain_params),
             **table.record(),
@@ -187,7 +174,7 @@ class _Run:
             "warnings": [*recorded, *(n for n in table.notes if n not in about_the_file)],
             "versions": _versions(with_model=model is not None),
         }
-        self._write_text("result", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        self._write_record(record)
         return record
 
     def _of_masks(self, maps: _Maps) -> RegionTable:
@@ -254,14 +241,6 @@ class _Run:
             colored = [path for path in job.masks if map_name(path) in table.regions]
         scene = RegionScene(job.maps, colored, masks=model is None, volume=volume)
         self._write_text("chimerax", scene_text(table, scene))
-
-    def _write_text(self, key: str, text: str) -> None:
-        with output_errors(self._job.outdir):
-            (self._folder / self._names[key]).write_text(text, encoding="utf-8")
-
-    def _save(self, figure: Figure, key: str) -> None:
-        with output_errors(self._job.outdir):
-            plots.save_figure(figure, self._folder / self._names[key])
 
 
 def _versions(*, with_model: bool) -> dict[str, str]:

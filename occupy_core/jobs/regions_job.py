@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from occupy_core.jobs.common import absolute
+from occupy_core.jobs.common import absolute, run_problems
 from occupy_core.maps.mrc import map_name
 from occupy_core.parameters import from_dict, to_dict
 from occupy_core.regions.atoms import Division
@@ -167,8 +166,6 @@ class RegionsJob:
     def problems(self) -> list[str]:
         """Return one sentence for each parameter outside its limits, as far as no map is needed."""
         found = [*self._about_files(), *self.chain_params.problems(), *self._out_of_place()]
-        if self.voxel_size is not None and not self.voxel_size > 0:
-            found.append(f"The voxel size is {self.voxel_size} Å but must be a positive number.")
         for what in ("radius", "soft"):
             value = getattr(self, f"mask_{what}")
             if not 0 <= value <= _WIDEST:
@@ -176,14 +173,7 @@ class RegionsJob:
                     f"The {what if what == 'radius' else 'soft edge'} of the masks is {value:g} Å "
                     f"but must be between 0 and {_WIDEST:g} Å."
                 )
-        if self.threads is not None and self.threads < 1:
-            found.append(f"The number of threads is {self.threads} but must be at least 1.")
-        if self.name is not None and (os.sep in self.name or self.name in ("", ".", "..")):
-            found.append(
-                f"The name of the outputs is '{self.name}' but must be a file name; give the "
-                "folder with --outdir."
-            )
-        return found
+        return found + run_problems(self.voxel_size, self.threads, self.name)
 
     def _about_files(self) -> list[str]:
         """What is wrong with the lists of files and what belongs to each map."""

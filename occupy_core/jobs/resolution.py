@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from occupy_core.errors import EstimationError, ParameterError
-from occupy_core.jobs.common import NOT_RECORDED, JobResult, staged_job
+from occupy_core.jobs.common import JobResult, StagedRun, staged_job
 from occupy_core.jobs.resolution_job import ResolutionJob, output_names
 from occupy_core.maps.grid import Array, DensityMap, require_same_grid
 from occupy_core.maps.mrc import read_map, require_varying, write_map
@@ -31,7 +30,7 @@ from occupy_core.resolution.result import ResolutionResult
 from occupy_core.staging import output_errors
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _WRITTEN = 0.05, 0.85, 0.95
@@ -121,20 +120,8 @@ def require_edge(density: DensityMap) -> None:
         )
 
 
-class _Run:
+class _Run(StagedRun[ResolutionJob]):
     """One run of a job, writing into a staging folder."""
-
-    def __init__(
-        self,
-        job: ResolutionJob,
-        names: dict[str, str],
-        folder: Path,
-        progress: Progress | None,
-    ) -> None:
-        self._job = job
-        self._names = names
-        self._folder = folder
-        self._progress = progress
 
     def run(self, recorded: list[str]) -> dict[str, Any]:
         """Do the work and return the record; `recorded` collects warnings meanwhile."""
@@ -153,7 +140,7 @@ class _Run:
         report(self._progress, _ESTIMATED, "writing the maps")
         self._write_maps(result)
         record: dict[str, Any] = {
-            "job": {k: v for k, v in job.to_dict().items() if k not in NOT_RECORDED},
+            "job": self._recorded_job(),
             "parameters": to_dict(replace(job.resolution, window=result.window)),
             **resolution_record(result),
             "files": self._names,
@@ -165,17 +152,10 @@ class _Run:
             self._leave_out("slices_plot", "histogram_plot", "global_plot", "chimerax")
         else:
             self._show(density, result, record)
-        digests = checksums.result()
-        record["inputs"] = {
-            key: {"file": str(path), "sha256": digests[path]} for key, path in job.inputs.items()
-        }
+        record["inputs"] = self._recorded_inputs(checksums)
         lead = record["inputs"]["map" if job.map is not None else "half1"]
         lead |= {"shape": density.grid.shape, "voxel_size": density.grid.voxel_size}
-        with output_errors(job.outdir):
-            (self._folder / self._names["result"]).write_text(
-                json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-                encoding="utf-8",
-            )
+        self._write_record(record)
         return record
 
     def _read(self) -> tuple[DensityMap, tuple[DensityMap, DensityMap] | None]:
@@ -280,12 +260,6 @@ class _Run:
         figure = plots.new_figure(6, 4.5)
         resolution_plots.draw_local_against_global(figure, values, record, name=name)
         self._save(figure, "global_plot")
-
-    def _save(self, figure: Figure, key: str) -> None:
-        from occupy_core.report.plots import save_figure
-
-        with output_errors(self._job.outdir):
-            save_figure(figure, self._folder / self._names[key])
 
 
 def resolution_record(result: ResolutionResult) -> dict[str, Any]:

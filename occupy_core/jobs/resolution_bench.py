@@ -12,9 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from occupy_core.errors import EstimationError, OccupyWarning
-from occupy_core.jobs.common import NOT_RECORDED, JobResult, absolute, staged_job
+from occupy_core.jobs.common import (
+    NOT_RECORDED,
+    JobResult,
+    absolute,
+    half_map_problems,
+    run_problems,
+    staged_job,
+)
 from occupy_core.jobs.resolution import mean_map, read_half_maps, require_edge
-from occupy_core.jobs.resolution_job import half_map_problems, run_problems
 from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import map_name, read_map
 from occupy_core.parameters import from_dict, to_dict

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from occupy_core.jobs.common import absolute, read_job_values
+from occupy_core.jobs.common import absolute, half_map_problems, read_job_values, run_problems
 from occupy_core.maps.mrc import map_name
 from occupy_core.parameters import from_dict, to_dict
 from occupy_core.resolution.result import ResolutionParams
@@ -108,30 +107,6 @@ class ResolutionJob:
                 "the mean of the half maps is used."
             )
         return found + run_problems(self.voxel_size, self.threads, self.base_name)
-
-
-def half_map_problems(half1: Path | None, half2: Path | None) -> list[str]:
-    """Return one sentence for each fault of a pair of half maps that shows in the names alone."""
-    if (half1 is None) != (half2 is None):
-        return ["Only one half map is given, but there must be two; give --half1 and --half2."]
-    if half1 is not None and half1 == half2:
-        return [f"Both half maps are {half1}; give the two halves."]
-    return []
-
-
-def run_problems(voxel_size: float | None, threads: int | None, base_name: str) -> list[str]:
-    """Return one sentence for each fault of the parameters that every job on maps has."""
-    found = []
-    if voxel_size is not None and not voxel_size > 0:
-        found.append(f"The voxel size is {voxel_size} Å but must be a positive number.")
-    if threads is not None and threads < 1:
-        found.append(f"The number of threads is {threads} but must be at least 1.")
-    if os.sep in base_name or base_name in ("", ".", ".."):
-        found.append(
-            f"The base name of the outputs is '{base_name}' but must be a file name; give the "
-            "folder with --outdir."
-        )
-    return found
 
 
 def load_job(path: Path) -> ResolutionJob:

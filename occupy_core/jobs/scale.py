@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from occupy_core.errors import MapFormatError, ParameterError
-from occupy_core.jobs.common import NOT_RECORDED, JobResult, staged_job
+from occupy_core.jobs.common import JobResult, StagedRun, staged_job
 from occupy_core.jobs.scale_job import ScaleJob, output_key, output_names
 from occupy_core.maps.filters import histogram
 from occupy_core.maps.grid import DensityMap, require_same_grid
@@ -30,7 +29,7 @@ from occupy_core.report.log import log_text
 from occupy_core.staging import output_errors
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _MODIFIED = 0.1, 0.6, 0.95
@@ -92,7 +91,7 @@ def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
     return JobResult(files, record, tuple(record["warnings"]))
 
 
-class _Run:
+class _Run(StagedRun[ScaleJob]):
     """One run of a job, writing into a staging folder."""
 
     def __init__(
@@ -103,10 +102,7 @@ class _Run:
         writer: ThreadPoolExecutor,
         progress: Progress | None,
     ) -> None:
-        self._job = job
-        self._names = names
-        self._folder = folder
-        self._progress = progress
+        super().__init__(job, names, folder, progress)
         self._writer = writer
         self._writing: Future[Path] | None = None
 
@@ -133,13 +129,9 @@ class _Run:
         if job.plot:
             self._draw(density, estimate)
         recorded += estimate.warnings
-        digests = checksums.result()
         record: dict[str, Any] = {
-            "job": {k: v for k, v in job.to_dict().items() if k not in NOT_RECORDED},
-            "inputs": {
-                key: {"file": str(path), "sha256": digests[path]}
-                for key, path in job.inputs.items()
-            },
+            "job": self._recorded_job(),
+            "inputs": self._recorded_inputs(checksums),
             "parameters": to_dict(estimate.parameters),
             "limits": estimate.limits,
             "tiles": None if estimate.tiles is None else estimate.tiles._asdict(),
@@ -154,7 +146,7 @@ class _Run:
         }
         self._write_scripts(estimate)
         self._write_text("log", log_text(record))
-        self._write_text("result", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        self._write_record(record)
         return record
 
     def _read(self, what: str) -> DensityMap:
@@ -330,14 +322,6 @@ class _Run:
         if self._writing is not None:
             self._writing.result()
             self._writing = None
-
-    def _write_text(self, key: str, text: str) -> None:
-        with output_errors(self._job.outdir):
-            (self._folder / self._names[key]).write_text(text, encoding="utf-8")
-
-    def _save(self, figure: Figure, key: str) -> None:
-        with output_errors(self._job.outdir):
-            plots.save_figure(figure, self._folder / self._names[key])
 
 
 def _maps_shown(job: ScaleJob) -> list[str]:

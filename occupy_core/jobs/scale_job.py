@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from occupy_core.jobs.common import absolute, read_job_values
+from occupy_core.jobs.common import absolute, half_map_problems, read_job_values, run_problems
 from occupy_core.maps.mrc import map_name
 from occupy_core.occupancy.params import ModifyParams, Output, ScaleParams
 from occupy_core.parameters import from_dict, to_dict
@@ -120,10 +119,7 @@ class ScaleJob:
     def problems(self) -> list[str]:
         """Return one sentence for each parameter outside its limits, as far as no map is needed."""
         found = [*self.scale.problems(), *self.modify.problems()]
-        if (self.half1 is None) != (self.half2 is None):
-            found.append(
-                "Only one half map is given, but there must be two; give --half1 and --half2."
-            )
+        found += half_map_problems(self.half1, self.half2)
         unused = self.scale.method == "occupy" or self.scale_map is not None
         if self.half1 is not None and unused and not self.modify.active:
             found.append(
@@ -131,8 +127,6 @@ class ScaleJob:
                 "--amplify, --attenuate, --sigmoid or --exclude-solvent, or leave the half maps "
                 "out."
             )
-        if self.half1 is not None and self.half1 == self.half2:
-            found.append(f"Both half maps are {self.half1}; give the two halves.")
         if self.scale_map is not None and self.target_mask is not None:
             found.append(
                 "A target mask needs the scale to be estimated, but a scale map is given; "
@@ -143,21 +137,12 @@ class ScaleJob:
                 "A resolution map is given, but the mode is occ, whose scale does not follow the "
                 "resolution; give --mode res or leave the resolution map out."
             )
-        if self.voxel_size is not None and not self.voxel_size > 0:
-            found.append(f"The voxel size is {self.voxel_size} Å but must be a positive number.")
         if not 0 <= self.min_vis_scale < 1:
             found.append(
                 f"The lowest visible scale is {self.min_vis_scale} but must be at least 0 and "
                 "below 1."
             )
-        if self.threads is not None and self.threads < 1:
-            found.append(f"The number of threads is {self.threads} but must be at least 1.")
-        if os.sep in self.base_name or self.base_name in ("", ".", ".."):
-            found.append(
-                f"The base name of the outputs is '{self.base_name}' but must be a file name; give "
-                "the folder with --outdir."
-            )
-        return found
+        return found + run_problems(self.voxel_size, self.threads, self.base_name)
 
 
 def load_job(path: Path) -> ScaleJob:

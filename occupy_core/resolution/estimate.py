@@ -91,7 +91,7 @@ def estimate_resolution(
     analysis = analyse_map(density, window=params.window, progress=part(progress, 0.0, 0.4))
     single = None if analysis.noise.featureless else _from_one_map(analysis)
     inside = _mask_of(analysis) if mask is None else mask.data > 0.5
-    if half_maps is not None:
+    if half_maps is not None and inside.any():
         answer, overall = _from_half_maps(half_maps, analysis, inside, part(progress, 0.4, 0.6))
         source = "half maps"
     elif single is not None:
@@ -169,7 +169,9 @@ def _from_half_maps(
     coarse = first_crossing(fsc, mean.bands, 0.5, spectrum.limit)
     sigma = deviation_from_fsc(fine, mean, 0.143)
     within = core_of(inside, mean)
-    overall = from_energies(mean.energy, difference.energy, within, mean.bands, spectrum.limit)
+    overall = _unknown(analysis)
+    if within.any():
+        overall = from_energies(mean.energy, difference.energy, within, mean.bands, spectrum.limit)
     local = LocalResolution(fine.resolution, coarse.resolution, sigma, fine.censored)
     return local, overall
 

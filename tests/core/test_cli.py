@@ -123,7 +123,7 @@ def test_an_input_that_changed_since_the_record_is_told(capsys, small, tmp_path)
         *("scale", "--params", tmp_path / "a" / "result_map.json", "--outdir", tmp_path / "b"),
     )
     assert status == 0
-    assert f"Warning: The map {small} has changed since" in err
+    assert f"Warning: The input {small} has changed since" in err
 
 
 @pytest.fixture

@@ -213,7 +213,7 @@ def test_a_changed_input_is_said(capsys, maps, tmp_path):
     density = read_map(path)
     write_map(path, density.with_data(1.5 * density.data))
     assert (
-        f"The map {path} has changed since {record} was written"
+        f"The input {path} has changed since {record} was written"
         in (run_cli(capsys, *again, tmp_path / "c")[2])
     )
 
