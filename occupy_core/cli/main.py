@@ -63,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _USER_ERROR
     except MemoryError:
         print(
-            "occupy-core: error: There is not enough memory for maps of this size; bin them, or give "
-            "a smaller --max-box (scale) or a larger --bin (blocks).",
+            "occupy-core: error: There is not enough memory for maps of this size; bin them, or "
+            "give a smaller --max-box (scale) or a larger --bin (blocks).",
             file=sys.stderr,
         )
         return _USER_ERROR
