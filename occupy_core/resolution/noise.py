@@ -188,14 +188,14 @@ def _nearest_run(profile: Values) -> tuple[int, int] | None:
     return None
 
 
-def _trend(fine: Array, solvent: Mask, molecule: Mask, grid: Grid) -> Array:
+def _trend(level: Values, solvent: Mask, molecule: Mask, grid: Grid) -> Array:
     """Noise of each point over that of the middle of the molecule, from its rise in the solvent.
 
     Interpolation in the transform leaves a window over the box, and dividing by it makes noise
     rise outwards, as the square of the distance from the middle at first.
     """
     square = _squared_distance(molecule, grid)
-    x, y = square[solvent], np.log(fine[solvent])
+    x, y = square[solvent], np.log(level[solvent])
     edges = np.quantile(x, np.linspace(0, 1, _RINGS + 1))
     ring = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, _RINGS - 1)
     index = np.arange(_RINGS)

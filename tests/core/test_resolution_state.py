@@ -8,6 +8,8 @@ from scipy import ndimage
 from occupy_core.maps import DensityMap, Grid
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.resolution.analysis import analyse_map
+from occupy_core.resolution.global_resolution import core_of
+from occupy_core.resolution.noise import _squared_distance
 
 GRID = Grid.cubic(72, 1.5)
 ODD = Grid((71, 80, 75), (1.5, 1.4, 1.6))
@@ -94,3 +96,41 @@ def test_mask_by_significance_overlaps_the_molecule(grid, noise):
     analysis = analyse_map(known.density)
     found = linear_interpolate(analysis.mask.astype(np.float32), grid.shape) > 0.5
     assert (found & known.mask).sum() / (found | known.mask).sum() > 0.8
+
+
+@pytest.mark.parametrize("shift", [(0, 0, 0), (20, -7, 33)])
+def test_distance_from_the_molecule_follows_it_around_the_periodic_box(shift):
+    molecule = np.zeros(ODD.shape, bool)
+    molecule[30:41, 35:46, 30:41] = True
+    moved = np.roll(molecule, shift, axis=(0, 1, 2))
+    z, y, x = (s + m for s, m in zip(shift, (35, 40, 35), strict=True))
+    square = _squared_distance(moved, ODD)
+    assert square[z % 75, y % 80, x % 71] == pytest.approx(0, abs=1e-6)
+    assert square[(z + 10) % 75, y % 80, x % 71] == pytest.approx((10 * 1.6) ** 2)
+
+
+def test_padding_by_zeros_leaves_the_noise_as_it_was():
+    known = two_resolutions(GRID, noise=6)
+    wide = DensityMap(np.pad(known.density.data, 9), Grid.cubic(GRID.shape[0] + 18, 1.5))
+    plain, padded = (analyse_map(m) for m in (known.density, wide))
+    assert padded.state.measured
+    # In units of the energy of the molecule, whose share of the whole the zeros change.
+    contrast = [
+        np.array([np.median(e[a.noise.molecule]) for e in a.energies.energy]) / a.noise.power
+        for a in (plain, padded)
+    ]
+    assert np.allclose(contrast[1][3:-1], contrast[0][3:-1], rtol=0.2)
+
+
+def test_the_core_of_a_mask_lies_two_angstrom_within_it():
+    known = two_resolutions(GRID, noise=6)
+    energies = analyse_map(known.density).energies
+    half = np.zeros(GRID.shape, bool)
+    half[:, :, 18:54] = True
+    core = core_of(half, energies)
+    x = np.arange(core.shape[2]) * energies.grid.voxel_size[0]
+    inside = core.any(axis=(0, 1))
+    assert np.array_equal(inside, (x > 17.5 * 1.5 + 2.0) & (x < 53.5 * 1.5 - 2.0))
+    thin = np.zeros(GRID.shape, bool)
+    thin[:, :, 35:38] = True
+    assert core_of(thin, energies).any()
