@@ -42,11 +42,11 @@ setup(
         "mrcfile>=1.4.3",
         "numba>=0.59",
         "matplotlib>=3.8",
+        "gemmi>=0.6",
     ],
     extras_require={
-        "model": ["gemmi>=0.6"],
         "scipion": ["scipion-em>=3.11", "scipion-pyworkflow>=3.11", "scipion-app>=3.8"],
-        "test": ["pytest>=8", "hypothesis>=6", "gemmi>=0.6", "ruff>=0.14", "mypy>=1.11"],
+        "test": ["pytest>=8", "hypothesis>=6", "ruff>=0.14", "mypy>=1.11"],
     },
     entry_points={
         "console_scripts": ["occupy-core = occupy_core.cli.main:console"],

@@ -25,7 +25,8 @@ from benchmarks.measure import Measurement, run_process
 from occupy_core.errors import OccupyWarning
 from occupy_core.maps import Array, DensityMap, Grid, Mask, read_map, resample, write_map
 from occupy_core.maps.filters import linear_interpolate
-from occupy_core.resolution import ResolutionResult, estimate_resolution
+from occupy_core.resolution.estimate import estimate_resolution
+from occupy_core.resolution.result import ResolutionResult
 from training.labels import Simulated
 from training.processing import (
     coarser,
@@ -306,7 +307,7 @@ PROCESS = """
 import sys, warnings
 warnings.simplefilter("ignore")
 from occupy_core.maps import read_map, threads, write_map
-from occupy_core.resolution import estimate_resolution
+from occupy_core.resolution.estimate import estimate_resolution
 with threads():
     density = read_map(sys.argv[1])
     result = estimate_resolution(density)

@@ -25,8 +25,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "model",
             "--model",
             "Atomic model of what is in the maps, PDB or mmCIF, also .gz. The density that each "
-            "chain would have when full is fitted to the maps. Needs gemmi: pip install "
-            "'scipion-em-occupy[model]'.",
+            "chain would have when full is fitted to the maps.",
         ),
         files(
             "half1",

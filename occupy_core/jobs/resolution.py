@@ -24,8 +24,8 @@ from occupy_core.report.resolution_chimerax import (
     write_resolution_chimerax,
 )
 from occupy_core.report.resolution_plots import color_limits
-from occupy_core.resolution import estimate_resolution
 from occupy_core.resolution.agreement import agreement
+from occupy_core.resolution.estimate import estimate_resolution
 from occupy_core.resolution.result import ResolutionResult
 from occupy_core.staging import output_errors
 

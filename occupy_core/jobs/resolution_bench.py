@@ -26,10 +26,10 @@ from occupy_core.maps.mrc import map_name, read_map
 from occupy_core.parameters import from_dict, to_dict
 from occupy_core.progress import Progress, part, report
 from occupy_core.provenance import Checksums, versions
-from occupy_core.resolution import ResolutionParams, estimate_resolution
 from occupy_core.resolution.agreement import Agreement, agreement
+from occupy_core.resolution.estimate import estimate_resolution
 from occupy_core.resolution.processed import post_processed, soft_masked
-from occupy_core.resolution.result import ResolutionResult
+from occupy_core.resolution.result import ResolutionParams, ResolutionResult
 from occupy_core.staging import output_errors
 
 _INPUTS = ("half1", "half2", "mask")

@@ -144,13 +144,8 @@ def read_model(
 
 
 def _read(path: Path) -> gemmi.Structure:
-    try:
-        import gemmi
-    except ModuleNotFoundError:
-        raise ParameterError(
-            f"The model {path.name} cannot be read, for gemmi is not installed; run pip install "
-            "'scipion-em-occupy[model]', or give masks."
-        ) from None
+    import gemmi
+
     if not path.is_file():
         raise ParameterError(f"The model {path} does not exist; check the name.")
     try:

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-import importlib.util
 import json
 from dataclasses import asdict
 
@@ -12,7 +11,7 @@ from occupy_core.jobs.regions_job import RegionsJob, output_names
 from occupy_core.regions.atoms import read_model
 from occupy_core.regions.chains import ChainParams
 from occupy_core.regions.masks import RegionParams
-from occupy_scipion.constants import BENJAMINI_1995, OCCUPY_PYTHON, WOJDYR_2022
+from occupy_scipion.constants import BENJAMINI_1995, WOJDYR_2022
 from occupy_scipion.convert import (
     SETS_OF_VOLUMES,
     VolumeSource,
@@ -271,12 +270,6 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
             return ["No atomic model is given; choose one, or take the regions from masks."]
         if not isinstance(model, AtomStruct):
             return [f"The atomic model is a {model.getClassName()}, but must be a structure."]
-        plugin = self.getClassPackage().Plugin
-        if not plugin.getVar(OCCUPY_PYTHON) and importlib.util.find_spec("gemmi") is None:
-            return [
-                "The atomic model cannot be read, for gemmi is not installed; run _pip install "
-                "gemmi_ in the environment of Scipion, or take the regions from masks."
-            ]
         values = {**self._jobValues(), "maps": ["map"], "model": "model"}
         try:
             errors = RegionsJob.from_dict(values, "the form").problems()

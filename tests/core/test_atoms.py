@@ -2,14 +2,13 @@
 
 import gzip
 
+import gemmi
 import numpy as np
 import pytest
 
 from occupy_core.errors import ParameterError
 from occupy_core.regions.atoms import read_model
 from tests.core.small_models import chain_lines, pdb_line, three_chains, write_pdb
-
-gemmi = pytest.importorskip("gemmi")
 
 
 def test_each_chain_is_a_region(tmp_path):

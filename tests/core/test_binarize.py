@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from ensembles import ellipsoids
 
-from occupy_core.blocks import THRESHOLD_RULES, BlocksParams, binarize
-from occupy_core.blocks.binarize import correlation_limit, noise_distance
+from occupy_core.blocks.binarize import binarize, correlation_limit, noise_distance
 from occupy_core.blocks.cooccupancy import unpack
+from occupy_core.blocks.params import THRESHOLD_RULES, BlocksParams
 from occupy_core.blocks.thresholds import find_threshold, smoothed, solvent_level
 from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps import DensityMap, Grid, threads

@@ -18,7 +18,7 @@ from occupy_core import (
     OutputError,
     ParameterError,
 )
-from occupy_core.blocks import BlocksParams
+from occupy_core.blocks.params import BlocksParams
 from occupy_core.jobs.blocks import run_blocks
 from occupy_core.jobs.blocks_job import BlocksJob, load_job, output_names
 from occupy_core.jobs.blocks_tables import (

@@ -30,7 +30,6 @@ def job(*arguments):
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    pytest.importorskip("gemmi")
     folder = tmp_path_factory.mktemp("inputs")
     model = read_model(three_chains(folder / "m.pdb"))
     write_map(folder / "map.mrc", noisy(density_of(model, {"B": 0.5}), 0.03, 1))

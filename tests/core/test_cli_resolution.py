@@ -18,7 +18,7 @@ from occupy_core.jobs.resolution_bench import ResolutionBenchJob
 from occupy_core.jobs.resolution_job import ResolutionJob
 from occupy_core.maps import DensityMap, Grid, read_map, write_map
 from occupy_core.parameters import value_types
-from occupy_core.resolution import ResolutionParams
+from occupy_core.resolution.result import ResolutionParams
 
 COMMANDS = {"resolution": resolution.COMMAND, "bench": resolution_bench.COMMAND}
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from ensembles import ellipsoids, null
 
-from occupy_core.blocks import BlocksParams, binarize, sketch_communities
+from occupy_core.blocks.binarize import binarize
+from occupy_core.blocks.communities import sketch_communities
 from occupy_core.blocks.cooccupancy import pack, unpack
+from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.patterns import (
     cluster_patterns,
     find_profiles,

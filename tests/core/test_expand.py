@@ -4,19 +4,17 @@ import numpy as np
 import pytest
 from ensembles import KnownEnsemble, chains, ellipsoids, matched_jaccards
 
-from occupy_core.blocks import (
-    BlocksParams,
-    binarize,
-    continue_from,
-    expand_communities,
-    find_blocks,
+from occupy_core.blocks.binarize import binarize
+from occupy_core.blocks.communities import sketch_communities
+from occupy_core.blocks.expand import _non_negative, expand_communities
+from occupy_core.blocks.find import continue_from, find_blocks
+from occupy_core.blocks.params import BlocksParams
+from occupy_core.blocks.state import (
     load_communities,
     load_occupied,
     save_communities,
     save_occupied,
-    sketch_communities,
 )
-from occupy_core.blocks.expand import _non_negative
 from occupy_core.errors import MapFormatError, OutputError, ParameterError
 from occupy_core.maps import DensityMap, Grid, threads
 from occupy_core.maps.ensemble import Ensemble

@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +20,6 @@ from occupy_core.regions.chains import chain_masks
 from occupy_core.regions.table import COLUMNS, RegionTable
 from tests.core.small_models import GRID, density_of, noisy, three_chains
 
-pytest.importorskip("gemmi")
 # matplotlib 3.8 calls what newer versions of pyparsing deprecate
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
 
@@ -183,13 +181,6 @@ def test_names_of_files_are_distinct_and_tame(inputs, tmp_path):
         "mask_A_1-20_x.mrc",
     ]
     assert output_names(job)["result"] == "result_x.json"
-
-
-def test_without_gemmi_it_is_said_how_to_get_it(inputs, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gemmi", None)
-    with pytest.raises(ParameterError, match=r"pip install 'scipion-em-occupy\[model\]'"):
-        run_regions(job_of(inputs, tmp_path / "out"))
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ from scipy import ndimage
 from occupy_core.errors import EstimationError, GridMismatchError, OccupyWarning, ParameterError
 from occupy_core.maps import DensityMap, Grid
 from occupy_core.maps.threads import threads
-from occupy_core.resolution import ResolutionParams, estimate_resolution, filter_locally
 from occupy_core.resolution.bands import local_energies
+from occupy_core.resolution.estimate import estimate_resolution
 from occupy_core.resolution.halfmaps import local_fsc
+from occupy_core.resolution.local_filter import filter_locally
+from occupy_core.resolution.result import ResolutionParams
 from occupy_core.resolution.spectrum import analyse
 
 GRID = Grid.cubic(72, 1.5)

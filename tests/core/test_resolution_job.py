@@ -18,8 +18,9 @@ from occupy_core.jobs.resolution import run_resolution
 from occupy_core.jobs.resolution_job import ResolutionJob, load_job, output_names
 from occupy_core.maps import DensityMap, Grid, read_map, write_map
 from occupy_core.provenance import sha256
-from occupy_core.resolution import ResolutionParams, estimate_resolution
+from occupy_core.resolution.estimate import estimate_resolution
 from occupy_core.resolution.processed import soft_masked
+from occupy_core.resolution.result import ResolutionParams
 
 # matplotlib 3.8 calls what newer versions of pyparsing deprecate
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")

@@ -5,8 +5,9 @@ import pytest
 import scipy.stats
 from ensembles import ellipsoids, matched_jaccards
 
-from occupy_core.blocks import BlocksParams, apply_rule, find_blocks, subset
-from occupy_core.blocks.rules import rule_names
+from occupy_core.blocks.find import find_blocks, subset
+from occupy_core.blocks.params import BlocksParams
+from occupy_core.blocks.rules import apply_rule, rule_names
 from occupy_core.blocks.tracking import _kind, _parents, _relations
 from occupy_core.errors import ParameterError
 from occupy_core.maps import DensityMap, Grid

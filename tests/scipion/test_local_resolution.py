@@ -14,7 +14,7 @@ from pwem.viewers import Chimera
 from scipion_project import header, read, shown, viewer_of, write_mrc
 
 from occupy_core.maps.grid import DensityMap, Grid
-from occupy_core.resolution import estimate_resolution
+from occupy_core.resolution.estimate import estimate_resolution
 from tests.core.resolution_maps import two_resolutions
 
 N, VOXEL = 48, 1.8

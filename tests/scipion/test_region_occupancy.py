@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipion])")
-pytest.importorskip("gemmi", reason="gemmi is not installed (extra [model])")
 
 import gemmi
 import numpy as np

@@ -45,7 +45,6 @@ def test_local_scale_is_imported_and_runs(runner):
 
 
 def test_chain_occupancy_is_imported_and_runs(runner, tmp_path):
-    pytest.importorskip("gemmi", reason="gemmi is not installed (extra [model])")
     from occupy_core.regions.atoms import read_model
     from tests.core.small_models import GRID, density_of, noisy, three_chains
 
