@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from occupy_core.errors import MapFormatError, OccupyWarning, ParameterError
+from occupy_core.maps.filters import kernels_loading
 from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import write_map
 from occupy_core.maps.threads import threads
@@ -136,6 +137,7 @@ def staged_job(job: Job, names: dict[str, str]) -> Iterator[tuple[Path, list[str
     with (
         recorded_warnings() as recorded,
         threads(job.threads),
+        kernels_loading(),
         staged_outputs(job.outdir) as staging,
     ):
         yield staging.folder, recorded

@@ -7,14 +7,17 @@ finite: maps with NaN are refused where they are read.
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occupy_core.maps import kernels
 from occupy_core.maps.grid import Array, Mask
 from occupy_core.maps.threads import for_slabs
 
@@ -25,6 +28,23 @@ _BOXES = 64  # of a slab
 _PLANES = 8
 _REACH = 3.0  # standard deviations
 _PILOT = 16  # of so many boxes one is looked at first
+
+
+def _kernels() -> ModuleType:
+    """Return the compiled loops, which take 0.2 s to load: not before they are needed."""
+    return importlib.import_module("occupy_core.maps.kernels")
+
+
+@contextmanager
+def kernels_loading() -> Iterator[None]:
+    """Load the compiled loops in a thread, while the block reads a map first."""
+    one = np.zeros(1, np.float32)
+    thread = threading.Thread(target=histogram, args=(one, 1, 0.0, 1.0))
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def ball_kernel(
@@ -91,7 +111,7 @@ def maximum_filter(data: Array, footprint: Mask) -> Array:
         return result
     rows, ends = plan
     for_slabs(
-        lambda first, last: kernels.maximum_of_strip(values, result, (first, last), rows, ends),
+        lambda first, last: _kernels().maximum_of_strip(values, result, (first, last), rows, ends),
         values.shape[1],
         _ROWS,
     )
@@ -116,7 +136,7 @@ def gaussian_filter(data: Array, sigmas: Sequence[float]) -> Array:
     result = np.empty(values.shape, np.float32)
     wz, wy, wx = (_gaussian_weights(sigma) for sigma in sigmas)
     for_slabs(
-        lambda first, last: kernels.smooth_planes(values, (first, last), wz, wy, wx, result),
+        lambda first, last: _kernels().smooth_planes(values, (first, last), wz, wy, wx, result),
         len(values),
         _PLANES,
     )
@@ -149,7 +169,7 @@ def histogram(data: Array, bins: int, lo: float, hi: float, mask: Mask | None = 
     counts = np.zeros((-(-values.size // _VALUES), bins), np.int64)
 
     def count(first: int, last: int) -> None:
-        kernels.count_values(
+        _kernels().count_values(
             values[first:last], counted[first:last], edges, counts[first // _VALUES]
         )
 
@@ -188,7 +208,7 @@ def box_quantiles(data: Array, corners: Integers, size: Sequence[int], rank: int
     values = _fixed(data)
     result = np.empty(len(starts), np.float32)
     for_slabs(
-        lambda first, last: kernels.select_in_boxes(
+        lambda first, last: _kernels().select_in_boxes(
             values, starts[first:last], edges, rank, result[first:last]
         ),
         len(starts),
@@ -224,7 +244,7 @@ def extreme_boxes(
     _require_inside(starts, edges, data.shape)
     counts = np.empty((len(starts), 2), np.int64)
     for_slabs(
-        lambda first, last: kernels.count_in_boxes(
+        lambda first, last: _kernels().count_in_boxes(
             values, starts[first:last], edges, limits, counts[first:last]
         ),
         len(starts),
@@ -266,7 +286,7 @@ def map_values(data: Array, lo: float, hi: float, table: NDArray[Any]) -> Array:
     scale = np.float32(len(entries) / (float(hi) - float(lo)))
     low = np.float32(lo)
     for_slabs(
-        lambda first, last: kernels.look_up(
+        lambda first, last: _kernels().look_up(
             flat[first:last], low, scale, entries, flat_result[first:last]
         ),
         flat.size,
@@ -295,7 +315,7 @@ def map_linearly(data: Array, lo: float, hi: float, table: NDArray[Any]) -> Arra
     flat, flat_result = values.reshape(-1), result.reshape(-1)
     scale = np.float32((len(entries) - 1) / (float(hi) - float(lo)))
     for_slabs(
-        lambda first, last: kernels.interpolate_table(
+        lambda first, last: _kernels().interpolate_table(
             flat[first:last], np.float32(lo), scale, entries, flat_result[first:last]
         ),
         flat.size,
@@ -325,7 +345,7 @@ def linear_interpolate(data: Array, shape: tuple[int, int, int]) -> Array:
         _positions(old, new) for old, new in zip(values.shape, shape, strict=True)
     )
     for_slabs(
-        lambda first, last: kernels.interpolate_planes(
+        lambda first, last: _kernels().interpolate_planes(
             values, (z[first:last], wz[first:last]), rows, columns, result[first:last]
         ),
         shape[0],

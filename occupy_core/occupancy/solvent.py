@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from occupy_core.errors import EstimationError
 from occupy_core.maps.filters import map_values
 from occupy_core.maps.grid import Array, DensityMap, Mask, require_same_grid
+from occupy_core.maps.threads import for_slabs
 from occupy_core.occupancy.histograms import (
     Float64Array,
     Gaussian,
@@ -28,6 +29,7 @@ from occupy_core.occupancy.histograms import (
 )
 
 _LEVELS = 1000  # bins of the histograms
+_PLANES = 16  # of a slab
 _HALF = 0.5  # the confidence at which content begins
 _DEFINITION_LEVEL = 0.9  # a definition is "inside" above this value
 _VOXELS_PER_LEVEL = 10  # histograms of small regions get fewer levels
@@ -121,8 +123,12 @@ def inscribed_ellipsoid(shape: tuple[int, int, int]) -> Mask:
     )
     plane = y[:, None] + x[None, :]
     inside = np.empty(shape, dtype=np.bool_)
-    for k, height in enumerate(z):  # plane by plane: no temporary of the size of the map
-        np.less_equal(plane, radii[0] ** 2 - height, out=inside[k])
+
+    def fill(first: int, last: int) -> None:
+        for k in range(first, last):  # plane by plane: no temporary of the size of the map
+            np.less_equal(plane, radii[0] ** 2 - z[k], out=inside[k])
+
+    for_slabs(fill, shape[0], _PLANES)
     return inside
 
 
@@ -298,13 +304,17 @@ def _variance_within(data: Array, region: Mask) -> float:
 
 
 def _range_within(data: Array, region: Mask) -> tuple[float, float]:
-    """Return the smallest and the largest value of a region, plane by plane."""
-    lo, hi = np.inf, -np.inf
-    for plane, inside in zip(data, region, strict=True):
-        values = plane[inside]
-        if values.size:
-            lo, hi = min(lo, float(values.min())), max(hi, float(values.max()))
-    return lo, hi
+    """Return the smallest and the largest value of a region."""
+    found = np.tile(np.array([np.inf, -np.inf]), (len(data), 1))
+
+    def look(first: int, last: int) -> None:
+        for k in range(first, last):
+            values = data[k][region[k]]
+            if values.size:
+                found[k] = values.min(), values.max()
+
+    for_slabs(look, len(data), _PLANES)
+    return float(found[:, 0].min()), float(found[:, 1].max())
 
 
 def masked_value(data: Array) -> float | None:

@@ -127,6 +127,7 @@ def test_a_failure_at_the_very_end_leaves_nothing(small, tmp_path, monkeypatch, 
 
 MAIN = """
 import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job of the shell
 from occupy_core.jobs import scale as jobs
 from occupy_core.cli import main
 write, count = jobs._Run._write_map, 0

@@ -379,7 +379,8 @@ def test_a_failure_at_the_very_end_leaves_nothing(maps, tmp_path, monkeypatch, w
 
 
 MAIN = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job of the shell
 from occupy_core.jobs import resolution as jobs
 from occupy_core.cli import main
 write, count = jobs.write_map, 0
