@@ -14,6 +14,8 @@ for needed in protocols.conf logo.png; do
     find "$work/bare" -path "*occupy_scipion/$needed" | grep -q . || { echo "The wheel lacks occupy_scipion/$needed."; exit 1; }
 done
 "$work/bare/bin/occupy-core" scale "$root/examples/emd_11007_120.map.gz" --outdir "$work/out" --amplify 4 --plot
+# It reads the learned model, which must have come with the wheel.
+"$work/bare/bin/occupy-core" resolution "$root/examples/emd_11007_120.map.gz" --outdir "$work/resolution" --quiet
 "$work/bare/bin/python" - <<'PY'
 import importlib.util, json, pathlib
 assert importlib.util.find_spec("pyworkflow") is None, "Scipion came along"
