@@ -223,12 +223,12 @@ def _remarks(result: BlocksResult) -> list[str]:
         )
     if expanded.moving:
         found.append(
-            f"{len(expanded.moving)} regions change gradually from volume to volume, as when "
-            "something moves; they are no blocks."
+            "Some density changes gradually from volume to volume, as when something moves; it is "
+            f"no block (contiguous regions of it: {len(expanded.moving)})."
         )
     if result.gradual:
         found.append(
-            f"{', '.join(result.gradual)} take occupancies of all sizes from volume to volume: "
+            f"Occupancies of all sizes from volume to volume in {', '.join(result.gradual)}: "
             "partial occupancy, or an edge of something that moves; look at them."
         )
     if not expanded.blocks:

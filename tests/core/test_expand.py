@@ -179,7 +179,7 @@ def test_what_slides_is_reported_as_a_moving_region():
     assert found.expanded.moving
     covered = slides[found.expanded.moving[0]].mean()
     assert covered > 0.2
-    assert any("change gradually" in w for w in found.warnings)
+    assert any("changes gradually" in w for w in found.warnings)
 
 
 # ---- steps and saved states

@@ -88,7 +88,7 @@ def test_blocks_of_many_occupancies_are_found_and_called_gradual(known, result):
     best = [int(matched_jaccards(found, t[None]).argmax()) for t in known.truth]
     for k, b in enumerate(best):
         assert np.corrcoef(partial.tracking.occupancy[:, b], levels[:, k])[0, 1] > 0.95
-    assert any("occupancies of all sizes" in w for w in partial.warnings)
+    assert any("Occupancies of all sizes" in w for w in partial.warnings)
 
 
 # ---- relations
