@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -32,9 +32,6 @@ from occupy_core.report import block_plots, plots
 from occupy_core.report.block_chimerax import BlockScene, write_block_scene
 from occupy_core.report.chimerax import quoted_path
 from occupy_core.staging import output_errors
-
-if TYPE_CHECKING:
-    pass
 
 # Fractions of the whole at which its parts end.
 _BINARIZED, _SKETCHED, _TRACKED = 0.45, 0.65, 0.92

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -31,9 +31,6 @@ from occupy_core.report.chimerax import quoted_path
 from occupy_core.report.region_files import RegionScene, attribute_text, model_text, scene_text
 from occupy_core.report.region_plots import bars_size, draw_bars, draw_heatmap, heatmap_size
 from occupy_core.staging import refuse_outputs
-
-if TYPE_CHECKING:
-    pass
 
 _MEASURED = 0.9  # fraction of the whole
 _MEAN = "weighted mean"  # what the average over classes is called in the table

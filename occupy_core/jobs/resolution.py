@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -28,9 +28,6 @@ from occupy_core.resolution.agreement import agreement
 from occupy_core.resolution.estimate import estimate_resolution
 from occupy_core.resolution.result import ResolutionResult
 from occupy_core.staging import output_errors
-
-if TYPE_CHECKING:
-    pass
 
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _WRITTEN = 0.05, 0.85, 0.95

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from occupy_core.errors import MapFormatError, ParameterError
 from occupy_core.jobs.common import JobResult, StagedRun, staged_job
@@ -27,9 +27,6 @@ from occupy_core.report import plots
 from occupy_core.report.chimerax import Scene, contour_level, quoted_path, write_chimerax
 from occupy_core.report.log import log_text
 from occupy_core.staging import output_errors
-
-if TYPE_CHECKING:
-    pass
 
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _MODIFIED = 0.1, 0.6, 0.95
