@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.rules import rule_names
 from occupy_core.errors import ParameterError
-from occupy_core.jobs.common import absolute, read_job_values, run_problems
-from occupy_core.parameters import from_dict, to_dict
-
-_INPUTS = ("thresholds", "occupied", "communities")
+from occupy_core.jobs.common import JobBase, run_problems
 
 
 @dataclass(frozen=True)
-class BlocksJob:
+class BlocksJob(JobBase):
     """What to search and to write.
 
     Parameters
@@ -54,6 +49,9 @@ class BlocksJob:
         Replace outputs that exist.
     """
 
+    FILES = ("thresholds", "occupied", "communities")
+    SEVERAL = ("volumes",)
+
     volumes: tuple[Path, ...]
     outdir: Path = Path()
     name: str | None = None
@@ -69,29 +67,6 @@ class BlocksJob:
     chimerax: bool = True
     threads: int | None = None
     force: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "volumes", tuple(absolute(path) for path in self.volumes))
-        for name in (*_INPUTS, "outdir"):
-            path = getattr(self, name)
-            if path is not None:
-                object.__setattr__(self, name, absolute(path))
-
-    @property
-    def inputs(self) -> dict[str, Path]:
-        """The files that are read: volumes_1, volumes_2 … and by the field that names them."""
-        found = {f"volumes_{i}": path for i, path in enumerate(self.volumes, start=1)}
-        others = {key: getattr(self, key) for key in _INPUTS}
-        return found | {key: path for key, path in others.items() if path is not None}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the job as plain values, for a JSON file that `load_job` reads."""
-        return to_dict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], where: str = "the job") -> BlocksJob:
-        """Make a job from plain values; what is left out has its default."""
-        return from_dict(cls, values, where)
 
     def problems(self) -> list[str]:
         """Return one sentence for each parameter outside its limits, as far as no map is needed."""
@@ -117,17 +92,6 @@ class BlocksJob:
             found.append(f"bin is {self.bin} but must be at least 1.")
         found += run_problems(self.voxel_size, self.threads, self.name)
         return [*found, *_rule_problems(self.where)]
-
-
-def load_job(path: Path) -> BlocksJob:
-    """Read a job from a params.json or from the record of an earlier run.
-
-    Raises
-    ------
-    ParameterError
-        When the file cannot be read or is neither.
-    """
-    return BlocksJob.from_dict(read_job_values(path), str(path))
 
 
 def output_names(job: BlocksJob) -> dict[str, str]:

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from occupy_core.errors import MapFormatError, OccupyWarning, ParameterError
 from occupy_core.maps.filters import kernels_loading
 from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import write_map
 from occupy_core.maps.threads import threads
+from occupy_core.parameters import from_dict, to_dict
 from occupy_core.progress import Progress
 from occupy_core.provenance import Checksums
 from occupy_core.report.plots import save_figure
@@ -74,6 +75,60 @@ class Job(Protocol):
 
 
 AnyJob = TypeVar("AnyJob", bound=Job)
+Described = TypeVar("Described", bound="JobBase")
+
+
+class JobBase:
+    """What job dataclasses share: their input files, and the way to a JSON file and back.
+
+    A job names the fields that hold one input file each in `FILES`, and those that hold several in
+    `SEVERAL`.
+    """
+
+    FILES: ClassVar[tuple[str, ...]] = ()
+    SEVERAL: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        """Make the paths absolute."""
+        for name in self.SEVERAL:
+            object.__setattr__(self, name, tuple(absolute(path) for path in getattr(self, name)))
+        for name in (*self.FILES, "outdir"):
+            path = getattr(self, name)
+            if path is not None:
+                object.__setattr__(self, name, absolute(path))
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        """The files that are read, by the field that names them; of several maps_1, maps_2 …."""
+        found = {
+            f"{field}_{i}": path
+            for field in self.SEVERAL
+            for i, path in enumerate(getattr(self, field), start=1)
+        }
+        single = {key: getattr(self, key) for key in self.FILES}
+        return found | {key: path for key, path in single.items() if path is not None}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the job as plain values, for a JSON file that `load` reads."""
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(
+        cls: type[Described], values: Mapping[str, Any], where: str = "the job"
+    ) -> Described:
+        """Make a job from plain values; what is left out has its default."""
+        return from_dict(cls, values, where)
+
+    @classmethod
+    def load(cls: type[Described], path: Path) -> Described:
+        """Read a job from a params.json or from the record of an earlier run.
+
+        Raises
+        ------
+        ParameterError
+            When the file cannot be read or is neither.
+        """
+        return cls.from_dict(read_job_values(path), str(path))
 
 
 def absolute(path: Path) -> Path:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from occupy_core.jobs.common import absolute, run_problems
+from occupy_core.jobs.common import JobBase, run_problems
 from occupy_core.maps.mrc import map_name
-from occupy_core.parameters import from_dict, to_dict
 from occupy_core.regions.atoms import Division
 from occupy_core.regions.chains import ChainParams
 from occupy_core.regions.masks import RegionParams
 
-_SEVERAL = ("maps", "masks", "half1", "half2", "scales")
 _ONE_EACH = {
     "half1": "half maps (--half1)",
     "half2": "half maps (--half2)",
@@ -29,7 +26,7 @@ _WIDEST = 50.0  # Å, of the masks made from a model
 
 
 @dataclass(frozen=True)
-class RegionsJob:
+class RegionsJob(JobBase):
     """Which regions are measured in which maps, and what is written.
 
     Parameters
@@ -86,6 +83,9 @@ class RegionsJob:
         Replace outputs that exist.
     """
 
+    FILES = ("model",)
+    SEVERAL = ("maps", "masks", "half1", "half2", "scales")
+
     maps: tuple[Path, ...]
     outdir: Path = Path()
     name: str | None = None
@@ -114,13 +114,6 @@ class RegionsJob:
     threads: int | None = None
     force: bool = False
 
-    def __post_init__(self) -> None:
-        for name in _SEVERAL:
-            object.__setattr__(self, name, tuple(absolute(path) for path in getattr(self, name)))
-        if self.model is not None:
-            object.__setattr__(self, "model", absolute(self.model))
-        object.__setattr__(self, "outdir", absolute(self.outdir))
-
     @property
     def map_names(self) -> tuple[str, ...]:
         """What the maps are called in the table."""
@@ -143,25 +136,6 @@ class RegionsJob:
     def region_params(self) -> RegionParams:
         """How masks are measured."""
         return RegionParams(reference=self.reference, whole=self.whole)
-
-    @property
-    def inputs(self) -> dict[str, Path]:
-        """The files that are read, by the field that names them: maps_1, maps_2 …, model."""
-        found = {
-            f"{field}_{i}": path
-            for field in _SEVERAL
-            for i, path in enumerate(getattr(self, field), start=1)
-        }
-        return found if self.model is None else {**found, "model": self.model}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the job as plain values, for a JSON file that `from_dict` reads."""
-        return to_dict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], where: str = "the job") -> RegionsJob:
-        """Make a job from plain values; what is left out has its default."""
-        return from_dict(cls, values, where)
 
     def problems(self) -> list[str]:
         """Return one sentence for each parameter outside its limits, as far as no map is needed."""

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from typing import Any
 from occupy_core.errors import EstimationError, OccupyWarning
 from occupy_core.jobs.common import (
     NOT_RECORDED,
+    JobBase,
     JobResult,
-    absolute,
     half_map_problems,
     run_problems,
     staged_job,
@@ -23,7 +23,6 @@ from occupy_core.jobs.common import (
 from occupy_core.jobs.resolution import mean_map, read_half_maps, require_edge
 from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import map_name, read_map
-from occupy_core.parameters import from_dict, to_dict
 from occupy_core.progress import Progress, part, report
 from occupy_core.provenance import Checksums, versions
 from occupy_core.resolution.agreement import Agreement, agreement
@@ -32,12 +31,11 @@ from occupy_core.resolution.processed import post_processed, soft_masked
 from occupy_core.resolution.result import ResolutionParams, ResolutionResult
 from occupy_core.staging import output_errors
 
-_INPUTS = ("half1", "half2", "mask")
 _READ, _REFERENCE = 0.05, 0.3  # fractions of the whole at which these parts end
 
 
 @dataclass(frozen=True)
-class ResolutionBenchJob:
+class ResolutionBenchJob(JobBase):
     """What to compare.
 
     Parameters
@@ -60,6 +58,8 @@ class ResolutionBenchJob:
         Replace outputs that exist.
     """
 
+    FILES = ("half1", "half2", "mask")
+
     half1: Path | None = None
     half2: Path | None = None
     outdir: Path = Path()
@@ -70,31 +70,10 @@ class ResolutionBenchJob:
     threads: int | None = None
     force: bool = False
 
-    def __post_init__(self) -> None:
-        for name in (*_INPUTS, "outdir"):
-            path = getattr(self, name)
-            if path is not None:
-                object.__setattr__(self, name, absolute(path))
-
     @property
     def base_name(self) -> str:
         """X in the names of the outputs."""
         return self.name or map_name(self.half1 or self.half2 or "")
-
-    @property
-    def inputs(self) -> dict[str, Path]:
-        """The files that are read, by the field that names them."""
-        found = {key: getattr(self, key) for key in _INPUTS}
-        return {key: path for key, path in found.items() if path is not None}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the job as plain values."""
-        return to_dict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], where: str = "the job") -> ResolutionBenchJob:
-        """Make a job from plain values; what is left out has its default."""
-        return from_dict(cls, values, where)
 
     def problems(self) -> list[str]:
         """Return one sentence for each parameter outside its limits, as far as no map is needed."""

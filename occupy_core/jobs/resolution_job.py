@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from occupy_core.jobs.common import absolute, half_map_problems, read_job_values, run_problems
+from occupy_core.jobs.common import JobBase, half_map_problems, run_problems
 from occupy_core.maps.mrc import map_name
-from occupy_core.parameters import from_dict, to_dict
 from occupy_core.resolution.result import ResolutionParams
-
-_INPUTS = ("map", "half1", "half2", "mask")
 
 
 @dataclass(frozen=True)
-class ResolutionJob:
+class ResolutionJob(JobBase):
     """What to estimate and to write.
 
     Parameters
@@ -48,6 +43,8 @@ class ResolutionJob:
         Replace outputs that exist.
     """
 
+    FILES = ("map", "half1", "half2", "mask")
+
     map: Path | None = None
     outdir: Path = Path()
     name: str | None = None
@@ -63,10 +60,7 @@ class ResolutionJob:
     force: bool = False
 
     def __post_init__(self) -> None:
-        for name in (*_INPUTS, "outdir"):
-            path = getattr(self, name)
-            if path is not None:
-                object.__setattr__(self, name, absolute(path))
+        super().__post_init__()
         object.__setattr__(self, "resolution", replace(self.resolution, filter=self.filter))
 
     @property
@@ -75,24 +69,9 @@ class ResolutionJob:
         return self.name or map_name(self.map or self.half1 or self.half2 or "")
 
     @property
-    def inputs(self) -> dict[str, Path]:
-        """The files that are read, by the field that names them."""
-        found = {key: getattr(self, key) for key in _INPUTS}
-        return {key: path for key, path in found.items() if path is not None}
-
-    @property
     def has_halves(self) -> bool:
         """Whether there are half maps."""
         return self.half1 is not None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the job as plain values, for a JSON file that `load_job` reads."""
-        return to_dict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], where: str = "the job") -> ResolutionJob:
-        """Make a job from plain values; what is left out has its default."""
-        return from_dict(cls, values, where)
 
     def problems(self) -> list[str]:
         """Return one sentence for each parameter outside its limits, as far as no map is needed."""
@@ -107,17 +86,6 @@ class ResolutionJob:
                 "the mean of the half maps is used."
             )
         return found + run_problems(self.voxel_size, self.threads, self.base_name)
-
-
-def load_job(path: Path) -> ResolutionJob:
-    """Read a job from a params.json or from the record of an earlier run.
-
-    Raises
-    ------
-    ParameterError
-        When the file cannot be read or is neither.
-    """
-    return ResolutionJob.from_dict(read_job_values(path), str(path))
 
 
 def output_names(job: ResolutionJob) -> dict[str, str]:

@@ -7,20 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from occupy_core.jobs.common import absolute, half_map_problems, read_job_values, run_problems
+from occupy_core.jobs.common import JobBase, half_map_problems, run_problems
 from occupy_core.maps.mrc import map_name
 from occupy_core.occupancy.params import ModifyParams, Output, ScaleParams
-from occupy_core.parameters import from_dict, to_dict
 
 _SCALED = ("amplified", "attenuated", "sigmoid")
-_INPUTS = (
-    *("map", "half1", "half2", "solvent_def", "target_mask", "scale_map"),
-    "resolution_map",
-)
 
 
 @dataclass(frozen=True)
-class ScaleJob:
+class ScaleJob(JobBase):
     """What to estimate and to write.
 
     Parameters
@@ -61,6 +56,11 @@ class ScaleJob:
         Replace outputs that exist.
     """
 
+    FILES = (
+        *("map", "half1", "half2", "solvent_def", "target_mask", "scale_map"),
+        "resolution_map",
+    )
+
     map: Path
     outdir: Path = Path()
     name: str | None = None
@@ -81,26 +81,10 @@ class ScaleJob:
     threads: int | None = None
     force: bool = False
 
-    def __post_init__(self) -> None:
-        for name in (*_INPUTS, "outdir"):
-            path = getattr(self, name)
-            if path is not None:
-                object.__setattr__(self, name, absolute(path))
-
     @property
     def base_name(self) -> str:
         """X in the names of the outputs."""
         return self.name or map_name(self.map)
-
-    @property
-    def inputs(self) -> dict[str, Path]:
-        """The files that are read, by the field that names them."""
-        found = {key: getattr(self, key) for key in _INPUTS}
-        return {key: path for key, path in found.items() if path is not None}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the job as plain values, for a JSON file that `load_job` reads."""
-        return to_dict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "the job") -> ScaleJob:
@@ -109,7 +93,7 @@ class ScaleJob:
         Without a mode it is "occ" when the map is to be modified by its scale, as a modification
         by a scale that falls off with resolution would be wrong, and "res" otherwise.
         """
-        job = from_dict(cls, values, where)
+        job = super().from_dict(values, where)
         scale = values.get("scale", {})
         modified = any(output.kind in _SCALED for output in job.modify.kinds())
         if modified and scale.get("mode") is None:
@@ -143,17 +127,6 @@ class ScaleJob:
                 "below 1."
             )
         return found + run_problems(self.voxel_size, self.threads, self.base_name)
-
-
-def load_job(path: Path) -> ScaleJob:
-    """Read a job from a params.json or from the record of an earlier run.
-
-    Raises
-    ------
-    ParameterError
-        When the file cannot be read or is neither.
-    """
-    return ScaleJob.from_dict(read_job_values(path), str(path))
 
 
 def output_names(job: ScaleJob) -> dict[str, str]:

@@ -20,7 +20,7 @@ from occupy_core import (
 )
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.jobs.blocks import run_blocks
-from occupy_core.jobs.blocks_job import BlocksJob, load_job, output_names
+from occupy_core.jobs.blocks_job import BlocksJob, output_names
 from occupy_core.jobs.blocks_tables import (
     choose,
     read_occupancies,
@@ -130,7 +130,7 @@ def test_states_count_all_volumes_once(done):
 
 
 def test_the_same_job_writes_the_same_bytes_whatever_the_threads(done, volumes, tmp_path):
-    job = load_job(done.files["result"])
+    job = BlocksJob.load(done.files["result"])
     again = run_blocks(replace(job, outdir=tmp_path / "again", threads=1))
     for key, path in done.files.items():
         if key != "chimerax":  # it names the folder

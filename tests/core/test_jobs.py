@@ -14,7 +14,7 @@ from occupy_core import (
     ParameterError,
 )
 from occupy_core.jobs.scale import run_scale
-from occupy_core.jobs.scale_job import ScaleJob, load_job, output_names
+from occupy_core.jobs.scale_job import ScaleJob, output_names
 from occupy_core.maps import DensityMap, Grid, read_map, write_map
 from occupy_core.occupancy.params import ModifyParams, ScaleParams
 from occupy_core.occupancy.scale import estimate_scale
@@ -310,7 +310,7 @@ def test_a_masked_map_gives_a_warning_and_usable_maps(shared, tmp_path):
 
 def test_a_record_run_again_gives_the_same_bytes(small, halves, tmp_path):
     first = run_scale(ScaleJob(small, tmp_path / "a", plot=True, threads=1, **halves, **EVERYTHING))
-    job = load_job(first.files["result"])
+    job = ScaleJob.load(first.files["result"])
     run_scale(replace(job, outdir=tmp_path / "b", threads=2))
     assert no_paths(tmp_path / "a") == no_paths(tmp_path / "b")
     before = contents(tmp_path / "a")
@@ -346,7 +346,7 @@ def test_a_job_written_to_json_is_the_same_job(small, tmp_path):
     job = ScaleJob(small, tmp_path / "out", name="y", threads=2, **EVERYTHING)
     path = tmp_path / "params.json"
     path.write_text(json.dumps(job.to_dict()))
-    assert load_job(path) == job
+    assert ScaleJob.load(path) == job
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_a_file_that_is_no_job_is_said(tmp_path, text, sentence):
     if text is not None:
         path.write_text(text)
     with pytest.raises(ParameterError, match=sentence):
-        load_job(path)
+        ScaleJob.load(path)
 
 
 # ---- manual -----------------------------------------------------------------------------------

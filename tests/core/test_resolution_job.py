@@ -15,7 +15,7 @@ from occupy_core import EstimationError, OutputError, ParameterError
 from occupy_core.errors import OccupyWarning
 from occupy_core.jobs import resolution as jobs
 from occupy_core.jobs.resolution import run_resolution
-from occupy_core.jobs.resolution_job import ResolutionJob, load_job, output_names
+from occupy_core.jobs.resolution_job import ResolutionJob, output_names
 from occupy_core.maps import DensityMap, Grid, read_map, write_map
 from occupy_core.provenance import sha256
 from occupy_core.resolution.estimate import estimate_resolution
@@ -274,7 +274,9 @@ def test_progress_rises_from_zero_to_one(maps, tmp_path):
 @pytest.mark.parametrize("number", [1, 3])
 def test_a_rerun_of_the_record_gives_the_same_bytes(everything, tmp_path, number):
     job, result = everything
-    again = replace(load_job(result.files["result"]), outdir=tmp_path / "again", threads=number)
+    again = replace(
+        ResolutionJob.load(result.files["result"]), outdir=tmp_path / "again", threads=number
+    )
     run_resolution(again)
     assert no_paths(tmp_path / "again") == no_paths(job.outdir)
 
