@@ -12,7 +12,8 @@ import numpy as np
 from scipy import ndimage
 
 from occupy_core.errors import EstimationError
-from occupy_core.maps.filters import box_quantiles, histogram
+from occupy_core.maps.boxes import box_quantiles
+from occupy_core.maps.filters import histogram
 from occupy_core.maps.fourier import lowpass
 from occupy_core.maps.grid import DensityMap
 from occupy_core.occupancy.solvent import fit_solvent

@@ -1,4 +1,4 @@
-"""Filters in real space: local maximum, histogram, quantiles of boxes, look-up, interpolation.
+"""Filters in real space: local maximum, histogram, look-up, interpolation.
 
 The loops are compiled by numba, release the interpreter lock and run on slabs (see
 `occupy_core.maps.threads`), so their results do not depend on the number of threads. Data must be
@@ -7,32 +7,24 @@ finite: maps with NaN are refused where they are read.
 
 from __future__ import annotations
 
-import importlib
 import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from occupy_core.maps.compiled import fixed, kernels
 from occupy_core.maps.grid import Array, Mask
 from occupy_core.maps.threads import for_slabs
 
 Integers = NDArray[np.int64]
 _ROWS = 16  # of a strip of the maximum filter: what it works on then fits the cache of a core
 _VALUES = 2**20  # of a slab where the order does not matter
-_BOXES = 64  # of a slab
 _PLANES = 8
 _REACH = 3.0  # standard deviations
-_PILOT = 16  # of so many boxes one is looked at first
-
-
-def _kernels() -> ModuleType:
-    """Return the compiled loops, which take 0.2 s to load: not before they are needed."""
-    return importlib.import_module("occupy_core.maps.kernels")
 
 
 @contextmanager
@@ -102,7 +94,7 @@ def maximum_filter(data: Array, footprint: Mask) -> Array:
     of a ball of 7 voxels. Any other footprint goes to scipy.
     """
     plan = _plan_discs(np.asarray(footprint, np.bool_))
-    values = _fixed(data)
+    values = fixed(data)
     result = np.empty(values.shape, np.float32)
     if plan is None:
         from scipy import ndimage  # takes 0.1 s, and balls do not need it
@@ -111,7 +103,7 @@ def maximum_filter(data: Array, footprint: Mask) -> Array:
         return result
     rows, ends = plan
     for_slabs(
-        lambda first, last: _kernels().maximum_of_strip(values, result, (first, last), rows, ends),
+        lambda first, last: kernels().maximum_of_strip(values, result, (first, last), rows, ends),
         values.shape[1],
         _ROWS,
     )
@@ -132,11 +124,11 @@ def gaussian_filter(data: Array, sigmas: Sequence[float]) -> Array:
     ndarray of float32, shape (z, y, x)
         Flipping the data flips the result exactly.
     """
-    values = _fixed(data)
+    values = fixed(data)
     result = np.empty(values.shape, np.float32)
     wz, wy, wx = (_gaussian_weights(sigma) for sigma in sigmas)
     for_slabs(
-        lambda first, last: _kernels().smooth_planes(values, (first, last), wz, wy, wx, result),
+        lambda first, last: kernels().smooth_planes(values, (first, last), wz, wy, wx, result),
         len(values),
         _PLANES,
     )
@@ -162,104 +154,20 @@ def histogram(data: Array, bins: int, lo: float, hi: float, mask: Mask | None = 
         Equal to ``np.histogram(data, bins, (lo, hi))[0]``, whose edges are single precision; bins
         too narrow for that, which numpy refuses, stay empty but for the last of equal edges.
     """
-    values = _fixed(data).reshape(-1)
-    counted = _fixed(np.zeros(0) if mask is None else mask, np.bool_).reshape(-1)
+    values = fixed(data).reshape(-1)
+    counted = fixed(np.zeros(0) if mask is None else mask, np.bool_).reshape(-1)
     low, high = (float(lo), float(hi)) if lo != hi else (float(lo) - 0.5, float(hi) + 0.5)
     edges = np.linspace(low, high, bins + 1, dtype=np.float32)
     counts = np.zeros((-(-values.size // _VALUES), bins), np.int64)
 
     def count(first: int, last: int) -> None:
-        _kernels().count_values(
+        kernels().count_values(
             values[first:last], counted[first:last], edges, counts[first // _VALUES]
         )
 
     for_slabs(count, values.size, _VALUES)
     total: Integers = counts.sum(axis=0)
     return total
-
-
-def box_quantiles(data: Array, corners: Integers, size: Sequence[int], rank: int) -> Array:
-    """Value of a given rank in each of many boxes.
-
-    Parameters
-    ----------
-    data : ndarray of float32, shape (z, y, x)
-    corners : ndarray of int, shape (n, 3)
-        First voxel (z, y, x) of each box; the boxes must lie inside the data.
-    size : (z, y, x)
-        Edges of a box in voxels.
-    rank : int
-        How many values of the box are smaller or come before: 0 is the minimum.
-
-    Returns
-    -------
-    ndarray of float32, shape (n,)
-
-    Raises
-    ------
-    ValueError
-        When a box sticks out of the data or the rank is not that of a voxel of the box.
-    """
-    starts = np.ascontiguousarray(corners, np.int64)
-    edges = np.asarray(size, np.int64)
-    _require_inside(starts, edges, data.shape)
-    if not 0 <= rank < edges.prod():
-        raise ValueError(f"The rank {rank} is not below the {edges.prod()} voxels of a box.")
-    values = _fixed(data)
-    result = np.empty(len(starts), np.float32)
-    for_slabs(
-        lambda first, last: _kernels().select_in_boxes(
-            values, starts[first:last], edges, rank, result[first:last]
-        ),
-        len(starts),
-        _BOXES,
-    )
-    return result
-
-
-def extreme_boxes(
-    data: Array, corners: Integers, size: Sequence[int], rank: int
-) -> tuple[tuple[int, float], tuple[int, float]]:
-    """Find the boxes whose value of a given rank is the smallest and the largest.
-
-    Parameters
-    ----------
-    data, corners, size, rank
-        As in `box_quantiles`.
-
-    Returns
-    -------
-    smallest, largest : tuple of int and float
-        Index of the first such box, and the value.
-
-    Notes
-    -----
-    A few boxes give limits, and counting tells which of the others may lie beyond: only those are
-    put in order.
-    """
-    starts = np.ascontiguousarray(corners, np.int64)
-    pilot = box_quantiles(data, starts[::_PILOT], size, rank)
-    limits = np.array([pilot.min(), pilot.max()], np.float32)
-    values, edges = _fixed(data), np.asarray(size, np.int64)
-    _require_inside(starts, edges, data.shape)
-    counts = np.empty((len(starts), 2), np.int64)
-    for_slabs(
-        lambda first, last: _kernels().count_in_boxes(
-            values, starts[first:last], edges, limits, counts[first:last]
-        ),
-        len(starts),
-        _BOXES,
-    )
-    beyond = (counts[:, 0] > rank) | (counts[:, 1] >= int(edges.prod()) - rank)
-    candidates = np.flatnonzero(beyond)
-    found = box_quantiles(data, starts[candidates], size, rank)
-    low, high = int(np.argmin(found)), int(np.argmax(found))
-    return (int(candidates[low]), float(found[low])), (int(candidates[high]), float(found[high]))
-
-
-def _require_inside(starts: Integers, edges: Integers, shape: tuple[int, ...]) -> None:
-    if len(starts) and (starts.min() < 0 or np.any(starts.max(axis=0) + edges > shape)):
-        raise ValueError(f"Boxes of {edges.tolist()} voxels stick out of {shape}.")
 
 
 def map_values(data: Array, lo: float, hi: float, table: NDArray[Any]) -> Array:
@@ -279,14 +187,14 @@ def map_values(data: Array, lo: float, hi: float, table: NDArray[Any]) -> Array:
     ndarray of float32, shape of `data`
         table[clip(trunc(n (v - lo)/(hi - lo) - 1), 0, n - 1)]
     """
-    values = _fixed(data)
-    entries = _fixed(table)
+    values = fixed(data)
+    entries = fixed(table)
     result = np.empty(values.shape, np.float32)
     flat, flat_result = values.reshape(-1), result.reshape(-1)
     scale = np.float32(len(entries) / (float(hi) - float(lo)))
     low = np.float32(lo)
     for_slabs(
-        lambda first, last: _kernels().look_up(
+        lambda first, last: kernels().look_up(
             flat[first:last], low, scale, entries, flat_result[first:last]
         ),
         flat.size,
@@ -310,12 +218,12 @@ def map_linearly(data: Array, lo: float, hi: float, table: NDArray[Any]) -> Arra
     -------
     ndarray of float32, shape of `data`
     """
-    values, entries = _fixed(data), _fixed(table)
+    values, entries = fixed(data), fixed(table)
     result = np.empty(values.shape, np.float32)
     flat, flat_result = values.reshape(-1), result.reshape(-1)
     scale = np.float32((len(entries) - 1) / (float(hi) - float(lo)))
     for_slabs(
-        lambda first, last: _kernels().interpolate_table(
+        lambda first, last: kernels().interpolate_table(
             flat[first:last], np.float32(lo), scale, entries, flat_result[first:last]
         ),
         flat.size,
@@ -339,13 +247,13 @@ def linear_interpolate(data: Array, shape: tuple[int, int, int]) -> Array:
         Voxel 0 stays where it was: voxel i of n comes from the position i n_data/n, held at the
         last voxel beyond it. Up to rounding, no value lies outside the range of the data.
     """
-    values = _fixed(data)
+    values = fixed(data)
     result = np.empty(shape, np.float32)
     (z, wz), rows, columns = (
         _positions(old, new) for old, new in zip(values.shape, shape, strict=True)
     )
     for_slabs(
-        lambda first, last: _kernels().interpolate_planes(
+        lambda first, last: kernels().interpolate_planes(
             values, (z[first:last], wz[first:last]), rows, columns, result[first:last]
         ),
         shape[0],
@@ -360,13 +268,6 @@ def _gaussian_weights(sigma: float) -> Array:
     w = np.exp(-(x**2) / 2)
     result: Array = (w / (2 * w.sum() - w[0])).astype(np.float32)
     return result
-
-
-def _fixed(data: NDArray[Any], dtype: type[Any] = np.float32) -> NDArray[Any]:
-    """Read-only contiguous view of a type: always the same, so that kernels are compiled once."""
-    view = np.ascontiguousarray(data, dtype).view()
-    view.flags.writeable = False
-    return view
 
 
 def _positions(old: int, new: int) -> tuple[Integers, Array]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.errors import EstimationError
-from occupy_core.maps.filters import ball_kernel, extreme_boxes
+from occupy_core.maps.boxes import extreme_boxes
+from occupy_core.maps.filters import ball_kernel
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 
 _TILES = 20  # along each axis

@@ -8,10 +8,9 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
 from occupy_core.maps import filters
+from occupy_core.maps.boxes import box_quantiles, extreme_boxes
 from occupy_core.maps.filters import (
     ball_kernel,
-    box_quantiles,
-    extreme_boxes,
     gaussian_filter,
     histogram,
     linear_interpolate,

@@ -10,9 +10,9 @@ import scipy.fft
 
 from occupy_core import ParameterError
 from occupy_core.maps import DensityMap, Grid, coloured_noise, lowpass, radial_power, resample
+from occupy_core.maps.boxes import box_quantiles
 from occupy_core.maps.filters import (
     ball_kernel,
-    box_quantiles,
     histogram,
     linear_interpolate,
     map_values,
