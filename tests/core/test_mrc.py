@@ -165,9 +165,9 @@ def peak_memory(work):
 
 
 def test_reading_and_writing_make_no_second_copy(made):
-    path = made(values((60, 61, 62)))
+    path = made(values((150, 121, 122)))  # far above what Python itself may use meanwhile
     density, peak = peak_memory(lambda: read_map(path))
-    assert peak < 1.1 * density.data.nbytes
+    assert peak < 1.2 * density.data.nbytes
     assert not density.data.flags.writeable
     _, peak = peak_memory(lambda: write_map(path.with_name("b.mrc"), density))
     assert peak < 0.5 * density.data.nbytes
