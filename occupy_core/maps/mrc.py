@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 import occupy_core
 from occupy_core.errors import EstimationError, MapFormatError, OccupyWarning, OutputError
-from occupy_core.maps.grid import Array, DensityMap, Grid
+from occupy_core.maps.grid import Array, DensityMap
+from occupy_core.maps.mrc_axes import in_standard_order
 from occupy_core.maps.threads import for_slabs
 
 _MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
@@ -90,7 +91,7 @@ def read_map(
             data = _read_data(stream, header, file)
     except (OSError, EOFError, MemoryError, zlib.error) as error:
         raise MapFormatError(f"The map {file} cannot be read: {_reason(error)}.") from error
-    ordered, grid = _in_standard_order(data, header, file, voxel_size)
+    ordered, grid = in_standard_order(data, header, file, voxel_size)
     del data
     _refuse_non_finite(ordered, file)
     return DensityMap(ordered, grid, map_name(file) if name is None else name)
@@ -257,87 +258,6 @@ def _truncated(file: Path, found: int, expected: int) -> str:
     )
 
 
-def _in_standard_order(
-    data: NDArray[Any], header: Any, file: Path, voxel_size: float | None
-) -> tuple[Array, Grid]:
-    """Turn the file's axes into (z, y, x) and say where the voxels lie.
-
-    NXSTART.. are stored in the order columns, rows, sections; MX.., CELLA and ORIGIN as x, y, z.
-    """
-    axes = [int(header[n]) for n in ("mapc", "mapr", "maps")]
-    start = [int(header[n]) for n in ("nxstart", "nystart", "nzstart")]
-    if sorted(axes) != [1, 2, 3]:
-        if any(axes):
-            _warn(f"The axis order of {file} is {axes}, which is none; it is read as x, y, z.")
-        axes = [1, 2, 3]
-    if axes != [1, 2, 3]:
-        _warn(f"The axes of {file} are stored in the order {axes}; they were put into x, y, z.")
-    columns = [axes.index(axis) for axis in (1, 2, 3)]  # file position of x, y, z
-    values = _transposed(data, [2 - i for i in reversed(columns)])
-    nz, ny, nx = values.shape
-    _refuse_skew_cell(header, file)
-    if voxel_size is None:
-        edges = _voxel_edges(header, (nx, ny, nz), file)
-    else:
-        edges = (float(voxel_size),) * 3
-    origin = [float(v) for v in header["origin"]]
-    if not all(map(math.isfinite, origin)):
-        _warn(f"The origin of {file} is {origin}, which is no position; it is read as 0, 0, 0.")
-        origin = [0.0, 0.0, 0.0]
-    x, y, z = (start[i] for i in columns)
-    return values, Grid((nz, ny, nx), edges, (origin[0], origin[1], origin[2]), (x, y, z))
-
-
-def _transposed(data: NDArray[Any], order: list[int]) -> Array:
-    """Data with its axes in another order, as contiguous float32; itself when that changes nothing.
-
-    Planes that hold the fastest axis of both sides fit the cache: numpy's own order is slower.
-    """
-    if order == [0, 1, 2]:
-        return np.ascontiguousarray(data, dtype=np.float32)
-    source = data.transpose(order)
-    values = np.empty(source.shape, np.float32)
-    cut = 1 if order[0] == 2 else 0
-
-    def copy(first: int, last: int) -> None:
-        for i in range(first, last):
-            np.moveaxis(values, cut, 0)[i] = np.moveaxis(source, cut, 0)[i]
-
-    for_slabs(copy, source.shape[cut], _PLANES_AT_ONCE)
-    return values
-
-
-def _voxel_edges(
-    header: Any, sizes: tuple[int, int, int], file: Path
-) -> tuple[float, float, float]:
-    """Edges of a voxel (x, y, z) in Å from the cell and its sampling."""
-    edges = []
-    for axis, n in zip("xyz", sizes, strict=True):
-        cell, sampling = header["cella"][axis], int(header[f"m{axis}"]) or n
-        edge = float(cell) / sampling
-        # The cell is a float32: take the short number (1.35, not 1.3500000238) where it gives
-        # the same cell, so that all axes of a cubic voxel agree.
-        short = float(f"{edge:.7g}")
-        edges.append(short if np.float32(short * sampling) == cell else edge)
-    x, y, z = edges
-    if not all(math.isfinite(e) and e > 0 for e in edges):
-        raise MapFormatError(
-            f"The voxel size of {file} is {x:g} x {y:g} x {z:g} Å but must be positive; "
-            "correct the header or give --voxel-size."
-        )
-    return x, y, z
-
-
-def _refuse_skew_cell(header: Any, file: Path) -> None:
-    """Raise when the cell axes are not orthogonal; angles left at zero mean 90 degrees."""
-    angles = [float(a) for a in header["cellb"]]
-    if any(angles) and any(abs(a - 90) > 0.1 for a in angles):
-        raise MapFormatError(
-            f"The cell of {file} has the angles {', '.join(f'{a:g}' for a in angles)} degrees, but "
-            "only 90 can be used; resample the map onto an orthogonal grid."
-        )
-
-
 def _refuse_non_finite(data: Array, file: Path) -> None:
     """Raise when a value is NaN or infinite."""
     # The extremes tell, without a second array of the size of the map.
@@ -355,10 +275,6 @@ def _refuse_non_finite(data: Array, file: Path) -> None:
             f"The map {file} has {count} values that are not numbers (NaN or infinite); "
             "make it again or set them to 0."
         )
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, OccupyWarning, stacklevel=4)
 
 
 def _header_bytes(density: DensityMap, labels: Sequence[str]) -> bytes:

@@ -3,56 +3,21 @@
 import bz2
 import errno
 import gzip
-import itertools
-import os
-import resource
 import tracemalloc
-import warnings
 from pathlib import Path
 
 import mrcfile
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from small_maps import SHAPE, maker, values
 
-from occupy_core import EstimationError, MapFormatError, OccupyWarning, OutputError
-from occupy_core.maps import DensityMap, Grid, map_name, read_map, require_varying, write_map
-
-SHAPE = (4, 6, 7)
-
-
-def values(shape=SHAPE, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
-
-
-def raw_map(path, data, **fields):
-    """Write what a header of another program might say: fields override a correct one."""
-    order = fields.pop("order", "<")
-    header = np.zeros((), mrcfile.dtypes.HEADER_DTYPE.newbyteorder(order))
-    nz, ny, nx = data.shape
-    header["nx"], header["ny"], header["nz"] = nx, ny, nz
-    header["mx"], header["my"], header["mz"] = nx, ny, nz
-    header["cella"] = (1.5 * nx, 1.5 * ny, 1.5 * nz)
-    header["cellb"] = (90, 90, 90)
-    header["mapc"], header["mapr"], header["maps"] = 1, 2, 3
-    header["mode"] = {"i1": 0, "i2": 1, "f4": 2, "u2": 6, "f2": 12, "c8": 4}[data.dtype.str[1:]]
-    header["map"], header["ispg"] = b"MAP ", 1
-    header["machst"] = (0x11, 0x11, 0, 0) if order == ">" else (0x44, 0x44, 0, 0)
-    extended = fields.pop("extended", b"")
-    header["nsymbt"] = len(extended)
-    for name, value in fields.items():
-        header[name] = value
-    dtype = data.dtype.newbyteorder(order)
-    path.write_bytes(header.tobytes() + extended + data.astype(dtype).tobytes())
-    return path
+from occupy_core import EstimationError, MapFormatError, OccupyWarning
+from occupy_core.maps import Grid, map_name, read_map, require_varying, write_map
 
 
 @pytest.fixture
 def made(tmp_path):
-    return lambda data=None, name="a.mrc", **fields: raw_map(
-        tmp_path / name, values() if data is None else data, **fields
-    )
+    return maker(tmp_path)
 
 
 # ---- reading what is right
@@ -171,67 +136,6 @@ def test_reading_and_writing_make_no_second_copy(made):
     assert not density.data.flags.writeable
     _, peak = peak_memory(lambda: write_map(path.with_name("b.mrc"), density))
     assert peak < 0.5 * density.data.nbytes
-
-
-# ---- axis order
-
-ORDERS = [p for p in itertools.permutations((1, 2, 3)) if p != (1, 2, 3)]
-
-
-def permuted(made, axes, data, nstart, cell):
-    """File of a (z, y, x) density whose columns, rows and sections run along `axes`."""
-    stored = data.transpose([3 - a for a in reversed(axes)])
-    nx, ny, nz = data.shape[::-1]
-    start = dict(zip(("nxstart", "nystart", "nzstart"), (nstart[a - 1] for a in axes), strict=True))
-    return made(
-        stored,
-        mapc=axes[0],
-        mapr=axes[1],
-        maps=axes[2],
-        mx=nx,
-        my=ny,
-        mz=nz,
-        cella=cell,
-        origin=(1.0, -2.0, 3.5),
-        **start,
-    )
-
-
-@pytest.mark.parametrize("axes", ORDERS)
-@pytest.mark.parametrize("shape", [(4, 6, 7), (33, 9, 2)])
-def test_any_axis_order_is_put_right_with_a_warning(made, axes, shape):
-    data = values(shape)
-    path = permuted(made, axes, data, (3, -7, 11), (7.0, 12.0, 10.0))
-    with pytest.warns(OccupyWarning, match="axes .* stored in the order") as caught:
-        density = read_map(path)
-    assert len(caught) == 1
-    np.testing.assert_array_equal(density.data, data)
-    nz, ny, nx = shape
-    assert density.grid.nstart == (3, -7, 11)
-    assert density.grid.origin == (1.0, -2.0, 3.5)
-    np.testing.assert_allclose(density.grid.voxel_size, (7 / nx, 12 / ny, 10 / nz), rtol=1e-6)
-
-
-@pytest.mark.parametrize("axes", [(1, 2, 3), *ORDERS])
-def test_axis_order_agrees_with_gemmi(made, axes):
-    gemmi = pytest.importorskip("gemmi")
-    path = permuted(made, axes, values(), (3, 2, 1), (7.0, 12.0, 10.0))
-    theirs = gemmi.read_ccp4_map(str(path))
-    theirs.setup(float("nan"), gemmi.MapSetup.ReorderOnly)
-    array = np.array(theirs.grid, copy=False)  # (x, y, z)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OccupyWarning)
-        ours = read_map(path)
-    np.testing.assert_array_equal(ours.data, array.T)
-    assert ours.grid.nstart == tuple(theirs.header_i32(w) for w in (5, 6, 7))
-
-
-def test_impossible_axis_order_is_read_as_standard_with_a_warning(made):
-    with pytest.warns(OccupyWarning, match=r"axis order .* \[1, 1, 3\]"):
-        density = read_map(made(mapr=1))
-    np.testing.assert_array_equal(density.data, values())
-    density = read_map(made(mapc=0, mapr=0, maps=0))  # never filled in: nothing to warn of
-    np.testing.assert_array_equal(density.data, values())
 
 
 # ---- refusing what is wrong
@@ -362,116 +266,6 @@ def test_constant_map_is_read_but_refused_by_estimators(made):
     with pytest.raises(EstimationError, match=r"The map a is 2\.5 everywhere"):
         require_varying(density)
     require_varying(read_map(made()))
-
-
-# ---- writing
-
-f32 = st.floats(-1e4, 1e4, width=32)
-sizes = st.integers(2, 5)
-grids = st.builds(
-    Grid,
-    shape=st.tuples(sizes, sizes, sizes),
-    voxel_size=st.tuples(*[st.floats(0.1, 20)] * 3),
-    origin=st.tuples(f32, f32, f32),
-    nstart=st.tuples(*[st.integers(-1000, 1000)] * 3),
-)
-
-
-@given(grid=grids)
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_grid_comes_back_as_it_was_written(tmp_path, grid):
-    path = write_map(tmp_path / "a.mrc", DensityMap(values(grid.shape), grid))
-    again = read_map(path)
-    np.testing.assert_array_equal(again.data, values(grid.shape))
-    assert (again.grid.origin, again.grid.nstart) == (grid.origin, grid.nstart)
-    np.testing.assert_allclose(again.grid.voxel_size, grid.voxel_size, rtol=2e-7)
-    twice = write_map(tmp_path / "b.mrc", again)
-    assert twice.read_bytes() == path.read_bytes()
-
-
-def test_file_is_valid_mrc2014_with_right_statistics(tmp_path):
-    data = values((40, 11, 12)) + 1000
-    path = write_map(tmp_path / "a.mrc", DensityMap(data, Grid(data.shape, (1, 2, 3))))
-    with Path(os.devnull).open("w") as sink:
-        assert mrcfile.validate(path, print_file=sink)
-    with mrcfile.open(path) as theirs:
-        np.testing.assert_array_equal(theirs.data, data)
-        assert theirs.header.dmin == data.min()
-        assert theirs.header.dmax == data.max()
-        assert theirs.header.dmean == pytest.approx(data.mean(dtype="f8"), rel=1e-7)
-        assert theirs.header.rms == pytest.approx(data.std(dtype="f8"), rel=1e-6)
-        assert theirs.voxel_size.tolist() == (1, 2, 3)
-        assert theirs.header.ispg == 1
-
-
-def test_labels_are_written_before_the_program_and_nothing_else(tmp_path):
-    density = DensityMap(values(), Grid(SHAPE, (1, 1, 1)))
-    path = write_map(tmp_path / "a.mrc", density, labels=["local scale, res", "5 Å" + 100 * "x"])
-    with mrcfile.open(path) as theirs:
-        labels = [bytes(x).decode() for x in theirs.header.label[: theirs.header.nlabl]]
-    assert labels[0] == "local scale, res"
-    assert labels[1] == "5 ?" + 77 * "x"
-    assert labels[2].startswith("Created by occupy_core ")
-    assert len(labels) == 3
-
-
-def test_more_labels_than_a_header_holds_leave_room_for_the_program(tmp_path):
-    density = DensityMap(values(), Grid(SHAPE, (1, 1, 1)))
-    path = write_map(tmp_path / "a.mrc", density, labels=[str(i) for i in range(20)])
-    with mrcfile.open(path) as theirs:
-        assert theirs.header.nlabl == 10
-        assert theirs.header.label[9].startswith(b"Created by occupy_core ")
-
-
-def test_the_same_map_gives_the_same_bytes(tmp_path):
-    density = DensityMap(values(), Grid(SHAPE, (1, 1, 1)))
-    one, two = (write_map(tmp_path / n, density, labels=["x"]).read_bytes() for n in "ab")
-    assert one == two
-
-
-def test_writing_replaces_the_file_and_leaves_no_other(tmp_path):
-    path = tmp_path / "a.mrc"
-    path.write_text("before")
-    assert write_map(str(path), DensityMap(values(), Grid(SHAPE, (1, 1, 1)))) == path
-    assert [p.name for p in tmp_path.iterdir()] == ["a.mrc"]
-
-
-def test_missing_folder_is_refused(tmp_path):
-    with pytest.raises(OutputError, match=r"folder .*none does not exist"):
-        write_map(tmp_path / "none" / "a.mrc", DensityMap(values(), Grid(SHAPE, (1, 1, 1))))
-
-
-def test_place_that_cannot_be_written_is_refused(tmp_path):
-    (tmp_path / "a.mrc").mkdir()
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_map(tmp_path / "a.mrc", DensityMap(values(), Grid(SHAPE, (1, 1, 1))))
-    assert [p.name for p in tmp_path.iterdir()] == ["a.mrc"]
-
-
-def test_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "a.mrc"
-    path.write_text("before")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, limits[1]))
-    try:
-        with pytest.raises(OutputError, match=r"a\.mrc cannot be written: .*\."):
-            write_map(path, DensityMap(values((20, 20, 20)), Grid.cubic(20, 1.0)))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert path.read_text() == "before"
-    assert [p.name for p in tmp_path.iterdir()] == ["a.mrc"]
-
-
-def test_interruption_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("occupy_core.maps.mrc._header_bytes", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        write_map(tmp_path / "a.mrc", DensityMap(values(), Grid(SHAPE, (1, 1, 1))))
-    assert not list(tmp_path.iterdir())
 
 
 # ---- real files
