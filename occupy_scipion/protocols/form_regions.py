@@ -44,23 +44,7 @@ def defineModelParams(form):
         label="Ligands apart?",
         help="Make each ligand a region of its own instead of a part of its chain.",
     )
-    form.addParam(
-        "writeMasks",
-        params.BooleanParam,
-        default=JOB["write_masks"],
-        condition=OF_MODEL,
-        label="Make masks?",
-        help="Make a soft mask of each region that is reported, for focused classification or "
-        "particle subtraction.",
-    )
-    line = form.addLine(
-        "Masks (Å)",
-        condition=f"{OF_MODEL} and writeMasks",
-        help="The masks are 1 up to the *radius* from the atoms and fall to 0 over the width "
-        "of the *soft* edge.",
-    )
-    line.addParam("maskRadius", params.FloatParam, default=JOB["mask_radius"], label="radius (Å)")
-    line.addParam("maskSoft", params.FloatParam, default=JOB["mask_soft"], label="soft (Å)")
+    _defineMaskParams(form)
     form.addParam(
         "assembly",
         params.StringParam,
@@ -91,3 +75,23 @@ def defineModelParams(form):
         help="Look for the shift that puts the model onto the first map, and follow small "
         "shifts in each.",
     )
+
+
+def _defineMaskParams(form):
+    form.addParam(
+        "writeMasks",
+        params.BooleanParam,
+        default=JOB["write_masks"],
+        condition=OF_MODEL,
+        label="Make masks?",
+        help="Make a soft mask of each region that is reported, for focused classification or "
+        "particle subtraction.",
+    )
+    line = form.addLine(
+        "Masks (Å)",
+        condition=f"{OF_MODEL} and writeMasks",
+        help="The masks are 1 up to the *radius* from the atoms and fall to 0 over the width "
+        "of the *soft* edge.",
+    )
+    line.addParam("maskRadius", params.FloatParam, default=JOB["mask_radius"], label="radius (Å)")
+    line.addParam("maskSoft", params.FloatParam, default=JOB["mask_soft"], label="soft (Å)")

@@ -125,6 +125,10 @@ class OccupyProtModifyMap(OccupyProtScaleBase):
             "is, lower where it weakens it, never above 1. It is made of the attenuation or of the "
             "sigmoid, whose power must be given.",
         )
+        self._defineFurtherModifyParams(form)
+
+    def _defineFurtherModifyParams(self, form):
+        """Parameters that hardly a map needs."""
         form.addParam(
             "lowpassOutput",
             params.FloatParam,

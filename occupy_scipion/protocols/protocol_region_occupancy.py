@@ -54,6 +54,37 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineParams(self, form):
         form.addSection(label="Input")
+        self._defineInputParams(form)
+        form.addParam(
+            "reference",
+            params.StringParam,
+            default="",
+            label="Reference",
+            help="Regions that are full, comma-separated: their mean is 1. Empty: those on the "
+            "highest level that enough of the molecule shares in every map.",
+        )
+        form.addParam(
+            "chains",
+            params.StringParam,
+            default="",
+            label="Report only",
+            help="Chains (or names of masks), comma-separated. All are measured, but only these "
+            "are reported. Empty: all.",
+        )
+        defineModelParams(form)
+        form.addParam(
+            "whole",
+            params.BooleanParam,
+            default=REGIONS.whole,
+            condition=OF_MASKS,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Count all of a mask?",
+            help="By default a mask is peeled to the surface of the molecule, and voxels that "
+            "masks share count less, so that tight and generous masks read alike.",
+        )
+        form.addParallelSection(threads=4, mpi=0)
+
+    def _defineInputParams(self, form):
         form.addParam(
             "inputVolumes",
             params.PointerParam,
@@ -95,34 +126,6 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
             help="One mask for each region, on the grid of the maps; they may be soft and may "
             "overlap. A set of masks, as of the protocol _structural blocks_, is taken whole.",
         )
-        form.addParam(
-            "reference",
-            params.StringParam,
-            default="",
-            label="Reference",
-            help="Regions that are full, comma-separated: their mean is 1. Empty: those on the "
-            "highest level that enough of the molecule shares in every map.",
-        )
-        form.addParam(
-            "chains",
-            params.StringParam,
-            default="",
-            label="Report only",
-            help="Chains (or names of masks), comma-separated. All are measured, but only these "
-            "are reported. Empty: all.",
-        )
-        defineModelParams(form)
-        form.addParam(
-            "whole",
-            params.BooleanParam,
-            default=REGIONS.whole,
-            condition=OF_MASKS,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Count all of a mask?",
-            help="By default a mask is peeled to the surface of the molecule, and voxels that "
-            "masks share count less, so that tight and generous masks read alike.",
-        )
-        form.addParallelSection(threads=4, mpi=0)
 
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertAllSteps(self):

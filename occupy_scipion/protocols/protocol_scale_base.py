@@ -65,6 +65,10 @@ class OccupyProtScaleBase(OccupyProtBase):
         )
         line.addParam("tau", params.FloatParam, allowsNull=True, label="tau")
         line.addParam("tileSize", params.IntParam, allowsNull=True, label="tile (voxels)")
+        self._defineFurtherScaleParams(form)
+
+    def _defineFurtherScaleParams(self, form):
+        """Parameters that hardly a map needs."""
         form.addParam(
             "s0",
             params.BooleanParam,
