@@ -30,7 +30,7 @@ setup(
         "Topic :: Scientific/Engineering :: Bio-Informatics",
     ],
     keywords="scipion cryoem occupancy local-scale local-resolution heterogeneity scipion-3.0",
-    python_requires=">=3.10,<3.13",
+    python_requires=">=3.10",
     packages=find_packages(include=["occupy_core*", "occupy_scipion*"]),
     package_data={
         "occupy_core": ["py.typed", "resolution/data/*"],

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Make a virtual environment with the project in it:  make_venv.sh DIR CONSTRAINTS EXTRAS [PACKAGE...]
-# PYTHON names the interpreter (3.10 to 3.12; default: the first of python3.11, python3.12, python3.10, python3 that fits).
+# PYTHON names the interpreter (3.10 or 3.11, for which Scipion's pins exist; default: the first of python3.11, python3.10, python3 that fits).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=$1 constraints=$2 extras=$3
 shift 3
 
-fits() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null; }
+fits() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' 2>/dev/null; }
 if [ -z "${PYTHON:-}" ]; then
-    for candidate in python3.11 python3.12 python3.10 python3; do
+    for candidate in python3.11 python3.10 python3; do
         if fits "$candidate"; then PYTHON=$candidate && break; fi
     done
 fi
 if ! fits "${PYTHON:-python3}"; then
-    echo "No Python 3.10, 3.11 or 3.12 was found; install one and name it with PYTHON=/path/to/python." >&2
+    echo "No Python 3.10 or 3.11 was found; install one and name it with PYTHON=/path/to/python." >&2
     exit 2
 fi
 
