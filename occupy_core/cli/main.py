@@ -36,8 +36,8 @@ class _Terminated(BaseException):
 
 def console() -> NoReturn:
     """Be the whole process: run the command it was given and end."""
-    # Of the many objects that the libraries make when they are loaded, none is garbage.
-    gc.set_threshold(50_000, 20, 20)
+    # Of the half a million objects that the libraries make when loaded, none is garbage.
+    gc.set_threshold(700_000, 20, 20)
     status = main()
     # Python would tidy up first, which takes 0.1 s once numba is loaded.
     os._exit(status)

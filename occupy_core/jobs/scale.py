@@ -101,7 +101,7 @@ class _Run(StagedRun[ScaleJob]):
     ) -> None:
         super().__init__(job, names, folder, progress)
         self._writer = writer
-        self._writing: Future[Path] | None = None
+        self._writing: list[Future[Path]] = []
 
     def run(self, recorded: list[str]) -> dict[str, Any]:
         """Do the work and return the record; `recorded` collects warnings meanwhile."""
@@ -252,6 +252,7 @@ class _Run(StagedRun[ScaleJob]):
             progress=part(self._progress, _ESTIMATED, _MODIFIED),
         ):
             key, label = output_key(modified.kind, modified.pivot), _label(modified)
+            self._written()  # of the modified maps, only one waits to be written
             self._write_map(key, modified.map, label)
             for i, half in enumerate(modified.half_maps or (), start=1):
                 self._write_map(f"{key}_half{i}", half, f"{label}, half map {i}")
@@ -310,15 +311,15 @@ class _Run(StagedRun[ScaleJob]):
                 write_chimerax(script, scene, pictures=job.outdir / stem)
 
     def _write_map(self, key: str, density: DensityMap, *labels: str) -> None:
-        """Write a map while the next one is computed; wait for the one before."""
-        self._written()
+        """Write a map while the next ones are computed; two at most wait to be written."""
+        self._written(leave=1)
         path = self._folder / self._names[key]
-        self._writing = self._writer.submit(write_map, path, density, labels=labels)
+        self._writing.append(self._writer.submit(write_map, path, density, labels=labels))
 
-    def _written(self) -> None:
-        if self._writing is not None:
-            self._writing.result()
-            self._writing = None
+    def _written(self, leave: int = 0) -> None:
+        """Wait until all maps but the last `leave` are written."""
+        while len(self._writing) > leave:
+            self._writing.pop(0).result()
 
 
 def _maps_shown(job: ScaleJob) -> list[str]:
