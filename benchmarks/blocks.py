@@ -1,8 +1,10 @@
 """Blocks of ensembles: how well, how fast, and nothing where there is nothing.
 
-    python -m benchmarks.blocks found|null|thresholds|pairs|speed|few [--shared FOLDER] [--large]
+    python -m benchmarks.blocks found|mixed|null|thresholds|pairs|speed|few [--shared FOLDER]
+        [--large]
 
 `found`       ensembles with known blocks: how many are found, and the Jaccard of their masks
+`mixed`       the same where everything is drawn at random: boxes, numbers, sizes, dependences
 `null`        noise, and one rigid body in noise: in how many ensembles a block is found
 `thresholds`  the automatic rules beside each other
 `pairs`       cost of a pair of voxels, for growing numbers of voxels
@@ -22,6 +24,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +100,42 @@ def found(shared: Path | None, _large: bool) -> None:
             f"{mean.min():.3f} | {worst.min():.2f} | {extra.sum()} |",
             flush=True,
         )
+
+
+def mixed(shared: Path | None, _large: bool) -> None:
+    """Draw 5 to 8 blocks of very different sizes, two that agree, two apart and one in another."""
+    print("| noise | correlated over | blocks | found | mean Jaccard | others | of them gradual |")
+    print("|---|---|---|---|---|---|---|")
+    for noise, correlation in itertools.product((0.1, 0.3, 0.5), (0.0, 0.7, 1.0)):
+        scores, extra, gradual = [], 0, 0
+        for seed in range(8):
+            known = drawn(shared, seed, noise, correlation)
+            result = find_blocks(in_memory(known))
+            if not result.blocks:
+                scores += [0.0] * len(known.truth)
+                continue
+            scores += list(matched_jaccards(known.truth, masks(result)))
+            wrong = matched_jaccards(masks(result), known.truth) <= 0.5
+            extra += int(wrong.sum())
+            named = zip(result.blocks, wrong, strict=True)
+            gradual += sum(block.name in result.gradual for block, no in named if no)
+        right = int(np.count_nonzero(np.array(scores) > 0.5))
+        row = f"| {noise} | {correlation} | {len(scores)} | {right} | {np.mean(scores):.3f} |"
+        print(f"{row} {extra} | {gradual} |", flush=True)
+
+
+def drawn(shared: Path | None, seed: int, noise: float, correlation: float) -> KnownEnsemble:
+    rng = np.random.default_rng([7, seed])
+    n_volumes, n_blocks = int(rng.choice([100, 150, 200, 300])), int(rng.integers(5, 9))
+    options: dict[str, Any] = {"n_blocks": n_blocks, "seed": 100 + seed, "noise": noise}
+    if seed % 2 and shared is not None:
+        model = rng.choice(["1wcm.pdb", "4upy.pdb", "5fuu.pdb", "8ep1.cif"])
+        path = shared / "data" / "models" / f"{model}.gz"
+        known = chains(path, int(rng.integers(30, 46)), n_volumes, implied=True, **options)
+        return replace(known, correlation=correlation)
+    shape = tuple(int(n) for n in rng.integers(32, 49, 3))
+    options |= {"size": (0.05, 0.17), "softness": float(rng.choice([0.0, 0.7, 1.2]))}
+    return ellipsoids(shape, n_volumes, correlation=correlation, implied=True, **options)
 
 
 def null_ensembles(_shared: Path | None, _large: bool) -> None:
@@ -315,6 +354,7 @@ def beside_maven(
 def main() -> None:
     runs = {
         "found": found,
+        "mixed": mixed,
         "null": null_ensembles,
         "thresholds": thresholds,
         "pairs": pairs,

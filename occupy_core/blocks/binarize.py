@@ -16,6 +16,7 @@ from occupy_core.blocks.params import LEAST_VOLUMES, BlocksParams
 from occupy_core.blocks.thresholds import (
     Threshold,
     find_threshold,
+    noise_sigma,
     smoothed,
     solvent_level,
 )
@@ -29,6 +30,7 @@ _DEVIATIONS = 2.0  # volumes whose threshold lies farther from the mean stand ou
 _NOISE_PAIRS = 8  # pairs of volumes whose difference shows the noise
 _NOISE_REACH = 6  # voxels; noise that is correlated farther makes no maps worth searching
 _FEW_NOISE_VOXELS = 1000
+_SMOOTH = 0.65  # part of the noise that a Gaussian of one voxel leaves when it is smooth itself
 _STANDS_OUT = 1.75  # sigmas of the noise; one voxel in 25 of the solvent is above that
 
 
@@ -228,20 +230,27 @@ def _require_volumes(n: int) -> None:
 
 
 def _smoothing(ensemble: Ensemble, params: BlocksParams, *, automatic: bool) -> float:
-    """Return the sigma of the Gaussian before contouring, Å."""
+    """Return the sigma of the Gaussian before contouring, Å.
+
+    Volumes are smoothed when their thresholds do not stand out of the noise, unless the noise is so
+    smooth that little of it would go, but detail would.
+    """
     if params.smoothing is not None:
         return params.smoothing
     if not automatic:
         return 0.0
-    ratios = []
+    voxel = ensemble.grid.mean_voxel_size
+    heights, rests = [], []
     for i in np.unique(np.linspace(0, len(ensemble) - 1, _NOISE_PAIRS + 1).astype(int)):
         density = ensemble.read(int(i))
         threshold = find_threshold(density, params.threshold_rule)
+        sigma = max(threshold.sigma, 1e-30)
+        rests.append(noise_sigma(smoothed(density, voxel), threshold.solvent) / sigma)
         if not threshold.empty:
-            height = threshold.value - threshold.solvent
-            ratios.append(height / max(threshold.sigma, 1e-30))
-    noisy = bool(ratios) and float(np.median(ratios)) < _STANDS_OUT
-    return ensemble.grid.mean_voxel_size if noisy else 0.0
+            heights.append((threshold.value - threshold.solvent) / sigma)
+    # None: not even the densest parts stand out of the noise.
+    noisy = not heights or float(np.median(heights)) < _STANDS_OUT
+    return voxel if noisy and float(np.median(rests)) < _SMOOTH else 0.0
 
 
 def _given_thresholds(
@@ -374,8 +383,14 @@ def noise_distance(correlation: NDArray[np.float64], limit: float) -> float:
 
 
 def correlation_limit(n_volumes: int, log_limit: float) -> float:
-    """Return the correlation of two voxels that is just significant, by the normal approximation.
+    """Return the correlation of the noise of two voxels that may make the pair significant.
 
-    Between 0.1 and 0.5: noise that is correlated by less does not matter, by more always.
+    By the normal approximation bits are significant when they are correlated by
+    sqrt(-2 log_limit/N), taken as at most 0.5: what is more always matters. Correlations come out
+    with an error of 1/sqrt(N), which is the margin, and less than 0.1 is not measured. Where noise
+    that is correlated by rho decides about the bits of a pair, as at the edge of a body, they are
+    by (2/pi) asin(rho), and less elsewhere (Sheppard 1899, doi 10.1098/rsta.1899.0003).
     """
-    return min(max(math.sqrt(-2 * log_limit / n_volumes), 0.1), 0.5)
+    significant = min(math.sqrt(-2 * log_limit / n_volumes), 0.5)
+    of_bits = max(significant - 1 / math.sqrt(n_volumes), 0.1)
+    return math.sin(math.pi / 2 * of_bits)

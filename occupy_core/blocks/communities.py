@@ -18,14 +18,19 @@ from occupy_core.blocks.cooccupancy import (
 )
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.patterns import (
+    ALONE,
+    CLEAR,
     FEWEST_PARTNERS,
     PARTNERS,
     cluster_patterns,
     collapse,
     find_profiles,
+    gradation,
+    linked_profiles,
     part_of_continuum,
     partners_consensus,
     silhouettes,
+    touching,
 )
 from occupy_core.maps.grid import Mask
 from occupy_core.maps.threads import for_slabs
@@ -53,6 +58,10 @@ class Communities:
     silhouettes : ndarray of float64, shape (K,)
         1: all seeds have the same pattern, far from any other; 0: they are as near to another
         community (or to "always there") as to each other (Rousseeuw 1987).
+    gradations : ndarray of float64, shape (K, 2)
+        How gradually each comes and goes, and the error of that, see `patterns.gradation`.
+    touching : ndarray of bool, shape (K, K)
+        Which lie beside each other.
     degrees : ndarray of int32, shape (S,)
         Co-occupied partners of each seed.
     n_screened, n_sampled : int
@@ -72,6 +81,8 @@ class Communities:
     patterns: Mask
     profiles: Mask
     silhouettes: NDArray[np.float64]
+    gradations: NDArray[np.float64]
+    touching: Mask
     degrees: NDArray[np.int32]
     n_screened: int
     n_sampled: int
@@ -84,7 +95,16 @@ class Communities:
     def graded(self) -> Mask:
         """Communities that are parts of what moves or swells gradually, shape (K,)."""
         sizes = np.bincount(self.labels, minlength=len(self))
-        return part_of_continuum(self.silhouettes, sizes, self.profiles)
+        return part_of_continuum(
+            self.silhouettes, self.gradations, sizes, self.touching, self.profiles
+        )
+
+    @property
+    def edge_like(self) -> Mask:
+        """Communities that are edges of what moves when their blocks are thin, shape (K,)."""
+        in_series = linked_profiles(self.profiles).sum(axis=1) > 2
+        moves = (self.silhouettes < ALONE) | (in_series & (self.silhouettes < CLEAR))
+        return np.asarray(moves, np.bool_)
 
     def __len__(self) -> int:
         return len(self.profiles)
@@ -129,15 +149,21 @@ def sketch_communities(
     first = partners_consensus(voxels.words, index, n)[:, kept]
     collapsed = collapse(voxels.take(kept).with_words(first), test)
     labels = cluster_patterns(collapsed, n, params.max_agreement)
-    labels, profiles = find_profiles(unpack(voxels.words[:, kept], n), labels, params.max_agreement)
+    on = unpack(voxels.words[:, kept], n)
+    labels, profiles = find_profiles(on, labels, params.max_agreement)
     inside = labels >= 0
-    patterns, labels = unpack(first[:, inside], n), labels[inside]
+    cells = voxels.cells[kept[inside]]
+    on, patterns, labels = on[inside], unpack(first[:, inside], n), labels[inside]
     return Communities(
         seeds=sample[kept[inside]],
         labels=labels.astype(np.int32),
         patterns=patterns,
         profiles=profiles,
         silhouettes=silhouettes(patterns, labels, profiles),
+        gradations=np.array(
+            [gradation(on[labels == k], cells[labels == k], p) for k, p in enumerate(profiles)]
+        ).reshape(len(profiles), 2),
+        touching=touching(cells, labels, len(profiles)),
         degrees=degree[kept[inside]],
         n_screened=len(screened),
         n_sampled=len(sample),

@@ -14,7 +14,17 @@ from occupy_core.blocks.binarize import OccupiedVoxels
 from occupy_core.blocks.communities import Communities
 from occupy_core.blocks.cooccupancy import common_volumes, cutoff_table, pack
 from occupy_core.blocks.params import BlocksParams
-from occupy_core.blocks.patterns import CLEAR
+from occupy_core.blocks.shapes import (
+    EDGE,
+    TOUCHING,
+    as_mask,
+    full_levels,
+    is_thin,
+    non_negative,
+    pieces,
+    separability,
+    voxel_volume,
+)
 from occupy_core.errors import ParameterError
 from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
@@ -23,19 +33,9 @@ from occupy_core.progress import Progress, report
 _SEEDS_ASKED = 200  # of a block, evenly spread: enough to tell a quarter of them from none
 _ROWS = 4096
 _BATCH = 64  # volumes of which the candidates are in memory at a time
-# Which seed, and which voxel below the surface, has the full density of its block.
-_SEED_QUANTILE, _INSIDE_QUANTILE = 0.8, 0.75
-_FEWEST_INSIDE = 8  # voxels; without them the level is that of the seeds
-_SOFTNESS = 1.1  # most that the two may differ by
-_EDGE = 0.5  # a block ends where its density falls to half
-_LEAST_LEVEL = 0.5  # thresholds; what changes by less is a contour that moves
+_TWO_CLASSES = 0.69  # of the variance of a density; noise has 2/pi
+_LEAST_LEVEL = 0.75  # thresholds; what changes by less is a contour that moves
 _FEWEST_VOXELS = 20
-_SWEEPS, _CONVERGED = 1000, 1e-4
-_THICK = np.ones((2, 2, 2), np.bool_)
-_THICK_PART = (
-    0.25  # of a block; what is thinner than two voxels is the edge of something that moves
-)
-_TOUCHING = np.ones((3, 3, 3), np.bool_)
 
 Indices = NDArray[np.int64]
 
@@ -101,7 +101,7 @@ class ExpandedBlocks:
     def mask(self, index: int) -> DensityMap:
         """Return one block as a binary mask (0 and 1)."""
         block = self.blocks[index]
-        data = _mask(block.voxels, self.grid).astype(np.float32)
+        data = as_mask(block.voxels, self.grid).astype(np.float32)
         return DensityMap(data, self.grid, block.name)
 
 
@@ -146,29 +146,27 @@ def expand_communities(
     discrete = np.flatnonzero(~communities.graded)
     joined = _seed_fractions(occupied, communities, discrete, params) >= params.exp_frac
     asked, joined = _with_border(occupied, joined)
-    base, added = _contributions(
-        ensemble, occupied, communities.profiles[discrete], asked, progress
+    seeds = _seeds_asked(occupied, communities, discrete, asked)
+    base, added, densities = _contributions(
+        ensemble, occupied, communities.profiles[discrete], asked, seeds, progress
     )
-    seeds = [
-        np.isin(asked, occupied.voxels[communities.seeds[communities.labels == k]])
-        for k in discrete
-    ]
-    levels = _full_levels(added, joined, seeds, asked, occupied.grid)
-    inside = joined & (added >= _EDGE * levels[:, None])
-    thin = np.array([_is_thin(asked[row], occupied.grid) for row in inside], np.bool_)
-    thin &= communities.silhouettes[discrete] < CLEAR
-    kept, warnings = _standing(inside, levels, thin, occupied.grid, params)
+    levels = full_levels(added, joined, seeds, asked, occupied.grid)
+    inside = joined & (added >= EDGE * levels[:, None])
+    thin = np.array([is_thin(asked[row], occupied.grid) for row in inside], np.bool_)
+    thin &= communities.edge_like[discrete]
+    unclear = np.array([separability(row) < _TWO_CLASSES for row in densities], np.bool_)
+    kept, warnings = _standing(inside, levels, (thin, unclear & ~thin), occupied.grid, params)
     order = kept[np.argsort(-inside[kept].sum(axis=1), kind="stable")]
     inside, covered = inside[order], inside[order].any(axis=0)
     blocks = tuple(
         Block(
             name=f"B{n + 1}",
             voxels=asked[inside[n]],
-            volume=int(inside[n].sum()) * _voxel_volume(occupied.grid),
+            volume=int(inside[n].sum()) * voxel_volume(occupied.grid),
             level=float(levels[k]),
             silhouette=float(communities.silhouettes[discrete[k]]),
             n_seeds=int(np.count_nonzero(communities.labels == discrete[k])),
-            pieces=tuple(len(piece) for piece in _pieces(asked[inside[n]], occupied.grid)),
+            pieces=tuple(len(piece) for piece in pieces(asked[inside[n]], occupied.grid)),
         )
         for n, k in enumerate(order)
     )
@@ -238,7 +236,7 @@ def _with_border(occupied: OccupiedVoxels, joined: Mask) -> tuple[Indices, Mask]
     At the edge of a block single voxels are on too seldom to be told from noise.
     """
     masks = [
-        ndimage.binary_dilation(_mask(occupied.voxels[row], occupied.grid), _TOUCHING).ravel()
+        ndimage.binary_dilation(as_mask(occupied.voxels[row], occupied.grid), TOUCHING).ravel()
         for row in joined
     ]
     if not masks:
@@ -247,29 +245,44 @@ def _with_border(occupied: OccupiedVoxels, joined: Mask) -> tuple[Indices, Mask]
     return asked, np.array([mask[asked] for mask in masks])
 
 
+def _seeds_asked(
+    occupied: OccupiedVoxels, communities: Communities, discrete: Indices, asked: Indices
+) -> Mask:
+    """Return which of the voxels asked are seeds of which block, shape (K, M)."""
+    seeds = np.zeros((len(discrete), len(asked)), np.bool_)
+    for row, k in zip(seeds, discrete, strict=True):
+        row[:] = np.isin(asked, occupied.voxels[communities.seeds[communities.labels == k]])
+    return seeds
+
+
 def _contributions(
     ensemble: Ensemble,
     occupied: OccupiedVoxels,
     profiles: Mask,
     asked: Indices,
+    seeds: Mask,
     progress: Progress | None,
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, NDArray[np.float64]]:
     """Fit what each block adds to the density of the voxels asked: base (M,), added (K, M).
 
-    None is negative: that tells which is there of two blocks of which always one is there.
+    None is negative: that tells which is there of two blocks of which always one is there. Also
+    returned is the mean density of the seeds of each block in each volume (K, N).
     """
     n = occupied.n_volumes
     design = np.vstack([np.ones((1, n)), profiles.astype(np.float64)])  # (1 + K, N)
     moments = np.zeros((len(design), len(asked)))
+    densities = np.zeros(profiles.shape)
+    own = [np.flatnonzero(row) for row in seeds]
     indices = occupied.indices if len(asked) else ()
     for start in range(0, len(indices), _BATCH):
         batch = indices[start : start + _BATCH]
         rows = _calibrated_rows(ensemble, occupied, batch, asked)
         for place, row in enumerate(rows):  # in order: the sums do not depend on the threads
             moments += design[:, start + place, None] * row
+            densities[:, start + place] = [row[i].mean() if len(i) else 0.0 for i in own]
         report(progress, (start + len(batch)) / n, "masks")
-    fitted = _non_negative(design @ design.T, moments).astype(np.float32)
-    return fitted[0], fitted[1:]
+    fitted = non_negative(design @ design.T, moments).astype(np.float32)
+    return fitted[0], fitted[1:], densities
 
 
 def _calibrated_rows(
@@ -285,78 +298,45 @@ def _calibrated_rows(
     return rows
 
 
-def _full_levels(
-    added: Array, joined: Mask, seeds: list[Mask], asked: Indices, grid: Grid
-) -> NDArray[np.float64]:
-    """Return the density that each block adds inside, below its surface.
-
-    Seeds lie at the edge too, so their level is a little low when the edge is soft. How much
-    density differs inside a block must not count: RNA is denser than protein.
-    """
-    levels = np.zeros(len(added))
-    for k, (row, own) in enumerate(zip(added, seeds, strict=True)):
-        if own.any():
-            levels[k] = np.quantile(row[own], _SEED_QUANTILE)
-        whole = _mask(asked[joined[k] & (row >= _EDGE * levels[k])], grid)
-        inside = ndimage.binary_erosion(whole).ravel()[asked]
-        if np.count_nonzero(inside) >= _FEWEST_INSIDE:
-            low, high = levels[k] / _SOFTNESS, levels[k] * _SOFTNESS
-            levels[k] = np.clip(np.quantile(row[inside], _INSIDE_QUANTILE), low, high)
-    return levels
-
-
-def _non_negative(gram: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Minimise x'Gx/2 - m'x over x >= 0 for each column m, by coordinate descent."""
-    x = np.zeros_like(moments)
-    for _ in range(_SWEEPS):
-        largest = 0.0
-        for k in range(len(gram)):
-            gradient = moments[k] - np.einsum("k,km->m", gram[k], x)
-            moved = np.maximum(x[k] + gradient / gram[k, k], 0.0) - x[k]
-            x[k] += moved
-            largest = max(largest, float(np.abs(moved).max(initial=0.0)))
-        if largest < _CONVERGED:
-            break
-    return x
-
-
-def _is_thin(voxels: Indices, grid: Grid) -> bool:
-    """Tell whether most of some voxels form layers one voxel thick."""
-    if len(voxels) == 0:
-        return False
-    cells = np.stack(np.unravel_index(voxels, grid.shape), axis=1)
-    cells -= cells.min(axis=0)
-    box = np.zeros(cells.max(axis=0) + 1, np.bool_)
-    box[tuple(cells.T)] = True
-    thick = ndimage.binary_opening(box, _THICK)
-    return bool(np.count_nonzero(thick) < _THICK_PART * len(voxels))
-
-
 def _standing(
     inside: Mask,
     levels: NDArray[np.float64],
-    thin: Mask,
+    others: tuple[Mask, Mask],
     grid: Grid,
     params: BlocksParams,
 ) -> tuple[Indices, tuple[str, ...]]:
-    """Return the blocks that stand, and sentences about the others."""
-    voxel = _voxel_volume(grid)
+    """Return the blocks that stand, and sentences about the rest.
+
+    `others` are those that are layers, which move, and those that do not stand out of the noise.
+    """
+    thin, unclear = others
+    voxel = voxel_volume(grid)
     least = _FEWEST_VOXELS * voxel if params.min_volume is None else params.min_volume
-    volumes = inside.sum(axis=1) * voxel
-    flat, small = ~thin & (levels < _LEAST_LEVEL), ~thin & (volumes < least)
+    stands = ~thin & ~unclear
+    flat = stands & (levels < _LEAST_LEVEL)
+    small = stands & ~flat & (inside.sum(axis=1) * voxel < least)
     warnings = []
-    if (small & ~flat).any():
-        n = int(np.count_nonzero(small & ~flat))
+    if small.any():
         warnings.append(
-            f"{n} groups of voxels are smaller than {least:.0f} Å3 and were dropped; lower the "
-            "smallest volume of a block to see them."
+            f"{_groups(small)} dropped, being smaller than {least:.0f} Å3; lower the smallest "
+            "volume of a block to see more."
         )
     if flat.any():
         warnings.append(
-            f"{int(flat.sum())} groups of voxels change by less than half of the threshold and "
-            "were dropped: contours that move, as when the volumes differ in sharpness."
+            f"{_groups(flat)} dropped, changing by less than three quarters of the threshold: "
+            "contours that move, as when sharpness differs."
         )
-    return np.flatnonzero(~(flat | small | thin)), tuple(warnings)
+    if unclear.any():
+        warnings.append(
+            f"{_groups(unclear)} dropped, coming and going no more clearly than noise does; more "
+            "volumes, or less noisy ones, would tell."
+        )
+    return np.flatnonzero(stands & ~flat & ~small), tuple(warnings)
+
+
+def _groups(chosen: Mask) -> str:
+    n = int(np.count_nonzero(chosen))
+    return "1 group of voxels was" if n == 1 else f"{n} groups of voxels were"
 
 
 def _moving_regions(
@@ -369,24 +349,5 @@ def _moving_regions(
         return ()
     seeds = communities.seeds[gradual[communities.labels]]
     return tuple(
-        p for p in _pieces(occupied.voxels[seeds], occupied.grid) if len(p) >= _FEWEST_VOXELS
+        p for p in pieces(occupied.voxels[seeds], occupied.grid) if len(p) >= _FEWEST_VOXELS
     )
-
-
-def _pieces(voxels: Indices, grid: Grid) -> list[Indices]:
-    """Return the contiguous pieces of some voxels, the largest first."""
-    labels, n = ndimage.label(_mask(voxels, grid), structure=_TOUCHING)
-    of_voxel = labels.ravel()[voxels]
-    pieces = [voxels[of_voxel == k] for k in range(1, n + 1)]
-    return sorted(pieces, key=lambda piece: (-len(piece), int(piece[0])))
-
-
-def _mask(voxels: Indices, grid: Grid) -> Mask:
-    mask = np.zeros(grid.size, np.bool_)
-    mask[voxels] = True
-    return mask.reshape(grid.shape)
-
-
-def _voxel_volume(grid: Grid) -> float:
-    x, y, z = grid.voxel_size
-    return x * y * z

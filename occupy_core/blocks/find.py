@@ -66,30 +66,10 @@ class BlocksResult:
 
     def record(self) -> dict[str, Any]:
         """Return everything but masks and tables as plain values, for a JSON file."""
-        communities, tracking = self.communities, self.tracking
-        thresholds = self.occupied.thresholds
+        tracking = self.tracking
         return {
             "params": asdict(self.params),
-            "volumes": {
-                "given": len(thresholds.names),
-                "used": self.occupied.n_volumes,
-                "left_out": [
-                    n for n, u in zip(thresholds.names, thresholds.used, strict=True) if not u
-                ],
-                "outlying_thresholds": [
-                    n for n, o in zip(thresholds.names, thresholds.outlying, strict=True) if o
-                ],
-            },
-            "threshold_rule": thresholds.rule,
-            "smoothing": self.occupied.smoothing,
-            "union_voxels": len(self.occupied.voxels),
-            "screened_voxels": communities.n_screened,
-            "sampled_voxels": communities.n_sampled,
-            "cooccupied_pairs": communities.n_edges,
-            "correction": communities.correction,
-            "log_p_limit": communities.log_limit,
-            "min_distance": communities.min_distance,
-            "noise_correlation": [round(float(c), 4) for c in self.occupied.noise],
+            **sketch_record(self.occupied, self.communities),
             "blocks": [
                 {
                     "name": block.name,
@@ -114,6 +94,33 @@ class BlocksResult:
             ],
             "warnings": list(self.warnings),
         }
+
+
+def sketch_record(occupied: OccupiedVoxels, communities: Communities) -> dict[str, Any]:
+    """Return what contours and communities are, as plain values."""
+    thresholds = occupied.thresholds
+    return {
+        "volumes": {
+            "given": len(thresholds.names),
+            "used": occupied.n_volumes,
+            "left_out": [
+                n for n, u in zip(thresholds.names, thresholds.used, strict=True) if not u
+            ],
+            "outlying_thresholds": [
+                n for n, o in zip(thresholds.names, thresholds.outlying, strict=True) if o
+            ],
+        },
+        "threshold_rule": thresholds.rule,
+        "smoothing": occupied.smoothing,
+        "union_voxels": len(occupied.voxels),
+        "screened_voxels": communities.n_screened,
+        "sampled_voxels": communities.n_sampled,
+        "cooccupied_pairs": communities.n_edges,
+        "correction": communities.correction,
+        "log_p_limit": communities.log_limit,
+        "min_distance": communities.min_distance,
+        "noise_correlation": [round(float(c), 4) for c in occupied.noise],
+    }
 
 
 def find_blocks(

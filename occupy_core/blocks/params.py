@@ -13,6 +13,21 @@ Correction = Literal["auto", "bonferroni", "bh"]
 THRESHOLD_RULES: tuple[str, ...] = get_args(ThresholdRule)
 CORRECTIONS: tuple[str, ...] = get_args(Correction)
 
+# The parameters that decide each step; those of a step decide the following ones, too.
+CONTOUR_FIELDS = ("threshold", "threshold_rule", "smoothing", "filter_volumes", "union_fraction")
+SKETCH_FIELDS = (
+    "posp",
+    "negp",
+    "correction",
+    "distance_factor",
+    "min_distance",
+    "max_agreement",
+    "subsample",
+    "max_voxels",
+    "seed",
+)
+EXPAND_FIELDS = ("exp_frac", "min_volume")
+
 LEAST_VOLUMES = 10  # with fewer, not even complete agreement of two voxels is significant
 
 

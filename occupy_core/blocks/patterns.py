@@ -26,7 +26,10 @@ _ROUNDS = 6
 _MOST_PATTERNS = 4000
 _RIDGE = 0.5  # of the lower peak: two peaks with a higher ridge between them are one block
 CLEAR = 0.95  # silhouette; above this a community is a block whatever else speaks against it
-_ALONE, _PAIR, _SERIES = 0.7, 0.4, 0.8  # silhouettes; below them it is graded
+_NEAR = 2  # voxels
+_MOSTLY_CLEAR = 0.9  # above this it is no part of what moves, though it may come gradually
+ALONE, _PAIR, _SERIES = 0.7, 0.4, 0.8  # silhouettes; below them it is graded
+_STEADY, _GRADUAL = 0.05, 0.06  # gradation; surely below the one or surely above the other
 _LINKED = 0.25  # of the volumes; neighbouring parts of a continuum differ in less
 _ROWS = 512
 
@@ -175,33 +178,92 @@ def silhouettes(patterns: Mask, labels: Integers, profiles: Mask) -> Floats:
     return values
 
 
-def part_of_continuum(distinct: Floats, sizes: Integers, profiles: Mask) -> Mask:
+def gradation(on: Mask, cells: SmallIntegers, profile: Mask) -> tuple[float, float]:
+    """Return how gradually a community comes and goes, and the standard error of that.
+
+    When a block is there or not, what its two ends do besides is noise of their own. Of what moves,
+    both ends are half there in the same volumes. So this is the covariance of the two ends within
+    the volumes that have the block, and those that do not, over that of all volumes.
+
+    Parameters
+    ----------
+    on : ndarray of bool, shape (S, N)
+        Its seeds.
+    cells : ndarray of int32, shape (S, 3)
+        Where they are.
+    profile : ndarray of bool, shape (N,)
+    """
+    centred = cells - cells.mean(axis=0)
+    # No products of matrices, whose last digits depend on the number of threads.
+    longest = np.linalg.eigh(np.einsum("si,sj->ij", centred, centred))[1][:, -1]
+    order = np.argsort(np.einsum("si,i->s", centred, longest), kind="stable")
+    n = max(len(order) // 3, 1)
+    ends = np.stack([on[order[:n]].mean(axis=0), on[order[-n:]].mean(axis=0)])
+    within = ends.copy()
+    for there in (profile, ~profile):
+        within[:, there] -= within[:, there].mean(axis=1, keepdims=True)
+    ends -= ends.mean(axis=1, keepdims=True)
+    whole = max(float(np.mean(ends[0] * ends[1])), 1e-12)
+    error = np.sqrt(np.prod(np.mean(within**2, axis=1)) / len(profile))
+    return float(np.mean(within[0] * within[1])) / whole, float(error) / whole
+
+
+def touching(cells: SmallIntegers, labels: Integers, n: int) -> Mask:
+    """Tell which communities have seeds at most two voxels apart, shape (n, n)."""
+    found = np.eye(n, dtype=np.bool_)
+    if len(cells) == 0:
+        return found
+    places = cells - cells.min(axis=0) + _NEAR
+    box = np.full(places.max(axis=0) + 1 + _NEAR, -1)
+    box[tuple(places.T)] = labels
+    for offset in np.ndindex(*(2 * _NEAR + 1,) * 3):
+        beside = box[tuple((places + offset - _NEAR).T)]
+        found[labels[beside >= 0], beside[beside >= 0]] = True
+    return found
+
+
+def linked_profiles(profiles: Mask) -> Mask:
+    """Tell which communities agree in most of the volumes, each with itself, shape (K, K)."""
+    differ = np.count_nonzero(profiles[:, None] != profiles[None], axis=2)
+    return np.asarray(differ < _LINKED * profiles.shape[1], np.bool_)
+
+
+def part_of_continuum(
+    distinct: Floats, gradations: Floats, sizes: Integers, beside: Mask, profiles: Mask
+) -> Mask:
     """Tell which communities are parts of what moves or swells gradually.
 
-    The voxels of such a part do not all change together, so its silhouette is low. Noise lowers the
-    silhouette of two blocks that mostly agree, for little sets them apart. A continuum, though, is
-    no pair: it falls into a series of communities, each of which mostly agrees with the next.
+    The voxels of such a part do not all change together, so its silhouette is low and its gradation
+    high. Noise lowers the silhouette of two blocks that mostly agree, for little sets them apart. A
+    continuum, though, is no pair: it falls into a series of communities, each of which mostly
+    agrees with the next.
 
     Parameters
     ----------
     distinct : ndarray of float64, shape (K,)
         Silhouettes.
+    gradations : ndarray of float64, shape (K, 2)
+        See `gradation`.
     sizes : ndarray of int64, shape (K,)
         Numbers of seeds.
+    beside : ndarray of bool, shape (K, K)
+        Which touch each other: what moves goes from place to place.
     profiles : ndarray of bool, shape (K, N)
 
     Returns
     -------
     ndarray of bool, shape (K,)
     """
-    differ = np.count_nonzero(profiles[:, None] != profiles[None], axis=2)
-    linked = differ < _LINKED * profiles.shape[1]
+    linked = linked_profiles(profiles)
     partners = linked.sum(axis=1) - 1
-    limit = np.select([partners == 0, partners == 1], [_ALONE, _PAIR], _SERIES)
-    graded = distinct < limit
-    beside = linked & (sizes[:, None] <= 2 * sizes) & (distinct[:, None] < CLEAR)
+    limit = np.select([partners == 0, partners == 1], [ALONE, _PAIR], _SERIES)
+    value, error = gradations.T
+    graded = (distinct < limit) & (value + error > _STEADY)
+    follows = (linked & beside).sum(axis=1) > 1
+    graded |= follows & (distinct < _MOSTLY_CLEAR) & (value - 2 * error > _GRADUAL)
+    next_to = linked & (sizes[:, None] <= 2 * sizes) & (distinct[:, None] < CLEAR)
     for _ in range(len(graded)):
-        graded = graded | (beside & graded).any(axis=1)
+        graded = graded | (next_to & graded).any(axis=1)
     return np.asarray(graded, np.bool_)
 
 

@@ -15,11 +15,14 @@ from occupy_core.blocks.cooccupancy import VoxelBits
 from occupy_core.errors import MapFormatError, OutputError
 from occupy_core.maps.grid import Grid
 
-_OCCUPIED, _COMMUNITIES = "occupied voxels 1", "communities 1"
+_OCCUPIED, _COMMUNITIES = "occupied voxels 2", "communities 2"
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError)
 
 
-def save_occupied(path: Path, occupied: OccupiedVoxels) -> Path:
+def save_occupied(path: Path, occupied: OccupiedVoxels, made_from: str = "") -> Path:
     """Save what `sketch_communities` starts from.
+
+    `made_from` says of what it was made, for `made_from` to tell.
 
     Raises
     ------
@@ -37,6 +40,7 @@ def save_occupied(path: Path, occupied: OccupiedVoxels) -> Path:
         "rule": thresholds.rule,
         "smoothing": occupied.smoothing,
         "n_volumes": occupied.n_volumes,
+        "made_from": made_from,
     }
     return _save(
         path,
@@ -78,8 +82,10 @@ def load_occupied(path: Path) -> OccupiedVoxels:
     return OccupiedVoxels(grid, thresholds, voxels, bits, head["smoothing"], arrays["noise"])
 
 
-def save_communities(path: Path, communities: Communities) -> Path:
+def save_communities(path: Path, communities: Communities, made_from: str = "") -> Path:
     """Save what `expand_communities` starts from, beside the occupied voxels.
+
+    `made_from` says of what they were made, for `made_from` to tell.
 
     Raises
     ------
@@ -89,7 +95,7 @@ def save_communities(path: Path, communities: Communities) -> Path:
     fields = vars(communities)
     arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
     head = {name: value for name, value in fields.items() if name not in arrays}
-    return _save(path, {"content": _COMMUNITIES, **head}, arrays)
+    return _save(path, {"content": _COMMUNITIES, "made_from": made_from, **head}, arrays)
 
 
 def load_communities(path: Path) -> Communities:
@@ -101,8 +107,17 @@ def load_communities(path: Path) -> Communities:
         When the file is missing or something else.
     """
     head, arrays = _load(path, _COMMUNITIES)
-    del head["content"]
+    del head["content"], head["made_from"]
     return Communities(**head, **arrays)
+
+
+def made_from(path: Path) -> str:
+    """Return what was said when a state was saved; nothing when there is no such file."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            return str(json.loads(str(archive["head"]))["made_from"])
+    except _UNREADABLE:
+        return ""
 
 
 def _save(path: Path, head: dict[str, Any], arrays: dict[str, Any]) -> Path:
@@ -119,12 +134,12 @@ def _save(path: Path, head: dict[str, Any], arrays: dict[str, Any]) -> Path:
 
 def _load(path: Path, content: str) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
             head = json.loads(str(arrays.pop("head")))
     except FileNotFoundError:
         raise MapFormatError(f"The state {path} does not exist; run the step before.") from None
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+    except _UNREADABLE as error:
         raise MapFormatError(f"{path} is no saved state; run the step before again.") from error
     if head.get("content") != content:
         raise MapFormatError(

@@ -6,10 +6,12 @@ Each rule commutes with a change of the grey scale, threshold(a V + b) = a thres
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
+from scipy.special import ndtri
 
 from occupy_core.errors import EstimationError
 from occupy_core.maps.boxes import box_quantiles
@@ -23,6 +25,9 @@ _PEAK_LEVEL = 0.7  # the position of the solvent peak is its centroid above this
 _DENSEST = 2e-4  # part of the box whose density is full: 52 voxels of a box of 64 ...
 _FEWEST = 27  # ... and in small boxes this many
 _HALF = 0.5
+_BODY = 0.04  # part of the box that a molecule fills, about
+_MEDIAN = 0.6745  # of the absolute value of a normal distribution, standard deviations
+_MOST_NOISE = 0.5  # of the densest part; where there is more, nothing can be contoured
 _ONE_SIDED = 1.5  # density reaches at least so much farther from the solvent than noise below it
 _LOWPASS = 8.0, 3.0  # Å, voxels; the larger counts, as for the local scale
 _TILES = 20  # along an edge of the box
@@ -97,7 +102,7 @@ def find_threshold(density: DensityMap, rule: str) -> Threshold:
         Map that varies.
     rule : {"density", "scale", "solvent", "otsu"}
         "density": half way from the solvent to the densest part of the map after a light smoothing
-        (a Gaussian of one voxel), where noise adds little and composition does not matter.
+        (a Gaussian of one voxel), less what noise adds to it; composition does not matter.
         "scale": half way from the solvent to the fullest tile of the low-passed map, which is what
         the local scale calls full. "solvent": the value with a confidence of one half in the
         solvent model.
@@ -109,9 +114,10 @@ def find_threshold(density: DensityMap, rule: str) -> Threshold:
     Threshold
     """
     solvent = solvent_level(density)
-    emptiest, densest = _extremes(density)
+    smooth = smoothed(density, density.grid.mean_voxel_size)
+    emptiest, densest = _extremes(smooth)
     if rule == "density":
-        value = solvent + _HALF * (densest - solvent)
+        value = solvent + _HALF * (_without_noise(densest, smooth, solvent) - solvent)
     elif rule == "otsu":
         value = _otsu(density)
     else:
@@ -132,13 +138,34 @@ def find_threshold(density: DensityMap, rule: str) -> Threshold:
     return Threshold(float(value), solvent, noise_sigma(density, solvent), empty, inverted)
 
 
-def _extremes(density: DensityMap) -> tuple[float, float]:
-    """Return the means of the least and the most dense voxels, smoothed by one voxel."""
-    smooth = smoothed(density, density.grid.mean_voxel_size).data.ravel()
-    n = min(max(_FEWEST, round(_DENSEST * smooth.size)), smooth.size // 2)
-    ranked = np.partition(smooth, (n, smooth.size - n))
-    low, high = ranked[:n], ranked[smooth.size - n :]
+def _extremes(smooth: DensityMap) -> tuple[float, float]:
+    """Return the means of the least and the most dense voxels."""
+    values = smooth.data.ravel()
+    n = _n_densest(values.size)
+    ranked = np.partition(values, (n, values.size - n))
+    low, high = ranked[:n], ranked[values.size - n :]
     return float(low.mean(dtype=np.float64)), float(high.mean(dtype=np.float64))
+
+
+def _n_densest(size: int) -> int:
+    return min(max(_FEWEST, round(_DENSEST * size)), size // 2)
+
+
+def _without_noise(densest: float, smooth: DensityMap, solvent: float) -> float:
+    """Return the density of the densest voxels without the noise by which they were chosen.
+
+    They are the part q of the voxels of the body. Of values that spread like a normal distribution
+    the mean of the upper part q lies phi(z)/q standard deviations above the mean of all, where
+    q = P(Z > z). It hardly depends on q, so about how large a body is does.
+    """
+    size = smooth.data.size
+    below = np.float32(solvent) - smooth.data[smooth.data < solvent]
+    # The median, for the dark rim around a molecule is no noise.
+    sigma = float(np.median(below)) / _MEDIAN if below.size else 0.0
+    part = min(_n_densest(size) / (_BODY * size), _HALF)
+    z = -float(ndtri(part))
+    excess = math.exp(-z * z / 2) / math.sqrt(2 * math.pi) / part
+    return densest - min(sigma * excess, _MOST_NOISE * (densest - solvent))
 
 
 def _otsu(density: DensityMap) -> float:

@@ -224,7 +224,7 @@ def _run_job(given: dict[str, Any], values: dict[str, Any], remarks: Sequence[st
     with shown_progress(given) as progress:
         result = run_blocks(job, progress)
     changed = changed_inputs(_record_of(given), result)
-    failed = job.where is not None and result.result["subset"] is None
+    failed = job.where is not None and result.result.get("subset", True) is None
     problem = [text for text in result.warnings if failed and text.startswith("The rule ")]
     others = [text for text in result.warnings if text not in problem]
     print_warnings([*remarks, *others, *changed])
@@ -247,11 +247,14 @@ def summary(result: JobResult, *, verbose: bool) -> str:
     """Return what was found and written, for the terminal."""
     record = result.result
     volumes = record["volumes"]
+    sketched = "communities" in record  # it was not to go on to blocks
+    found = record["communities"] if sketched else record["blocks"]
     lines = [
-        f"{len(record['blocks'])} blocks in {volumes['used']} of {volumes['given']} volumes, "
+        f"{len(found)} {'groups' if sketched else 'blocks'} in {volumes['used']} of "
+        f"{volumes['given']} volumes, "
         f"{record['union_voxels']} voxels, correction {record['parameters']['correction']}"
     ]
-    for block in record["blocks"]:
+    for block in record.get("blocks", ()):
         needs = f", only with {' and '.join(block['needs'])}" if block["needs"] else ""
         lines.append(
             f"  {block['name']:<4} {block['volume']:10.0f} Å3, in {block['present_in']} volumes, "
@@ -259,7 +262,7 @@ def summary(result: JobResult, *, verbose: bool) -> str:
         )
     if verbose:
         lines += [f"  {key}: {value}" for key, value in record["parameters"].items()]
-    if record["subset"] is not None:
+    if record.get("subset") is not None:
         chosen = len(record["subset"]["volumes"])
         lines.append(f"{record['subset']['where']}: {chosen} volumes")
     lines.append(f"Written to {result.files['result'].parent}:")

@@ -42,6 +42,21 @@ _OUTPUT = (
         "Replace outputs that exist. Without it nothing is overwritten. Inputs never are.",
     ),
 )
+_STEPS = (
+    file(
+        "resume",
+        "--resume",
+        "Take over what an earlier run has saved in this folder. A step that it did on the same "
+        "volumes with the same parameters is not done again; the results are the same.",
+        "DIR",
+    ),
+    switch(
+        "sketch_only",
+        "--sketch-only",
+        "Stop before the masks are made, and write the saved state only, to resume from: "
+        "state_*.npz and sketch.json.",
+    ),
+)
 _PICTURES = (
     switch(
         "plot",
@@ -215,7 +230,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
     "Masks": _EXPAND,
     "Output": _OUTPUT,
     "Pictures": _PICTURES,
-    "Running": COMMON,
+    "Running": (*_STEPS, *COMMON),
 }
 
 _EARLIER = (

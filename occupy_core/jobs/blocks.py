@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from occupy_core.blocks.binarize import OccupiedVoxels, binarize
-from occupy_core.blocks.communities import Communities, sketch_communities
-from occupy_core.blocks.expand import require_same_ensemble
-from occupy_core.blocks.find import BlocksResult, continue_from
-from occupy_core.blocks.state import (
-    load_communities,
-    load_occupied,
-    save_communities,
-    save_occupied,
-)
+from occupy_core.blocks.find import BlocksResult, continue_from, sketch_record
+from occupy_core.blocks.thresholds import smoothed
 from occupy_core.errors import ParameterError
 from occupy_core.jobs import blocks_tables as tables
 from occupy_core.jobs.blocks_job import BlocksJob, block_names, output_names
+from occupy_core.jobs.blocks_steps import FirstSteps
 from occupy_core.jobs.common import JobResult, StagedRun, read_record, staged_job
 from occupy_core.maps.binning import unbin
 from occupy_core.maps.ensemble import Ensemble
@@ -34,7 +28,8 @@ from occupy_core.report.chimerax import quoted_path
 from occupy_core.staging import output_errors
 
 # Fractions of the whole at which its parts end.
-_BINARIZED, _SKETCHED, _TRACKED = 0.45, 0.65, 0.92
+_SKETCHED, _TRACKED = 0.65, 0.92
+_RESOLVED = ("threshold_rule", "smoothing", "correction", "min_distance")
 
 
 def run_blocks(job: BlocksJob, progress: Progress | None = None) -> JobResult:
@@ -65,7 +60,7 @@ def run_blocks(job: BlocksJob, progress: Progress | None = None) -> JobResult:
         When an output exists (unless forced) or cannot be written.
     """
     names = output_names(job)
-    if job.chimerax:
+    if job.chimerax and not job.sketch_only:
         quoted_path(job.outdir / names["result"])  # a name that ChimeraX cannot read
     before = _masks_of(job.outdir / names["result"])
     with staged_job(job, names) as (folder, recorded):
@@ -98,58 +93,58 @@ class _Run(StagedRun[BlocksJob]):
         ensemble = Ensemble(
             job.volumes, voxel_size=job.voxel_size, names=job.names or None, bin=job.bin
         )
-        checksums = Checksums(list(job.inputs.values()))
-        result = self._find(ensemble, recorded)
+        self._checksums = Checksums(list(job.inputs.values()))
+        steps = FirstSteps(job, ensemble, self._sha256)
+        steps.run(part(self._progress, 0.0, _SKETCHED))
+        recorded += steps.remarks
+        if job.sketch_only:
+            record = self._sketched(steps, recorded)
+        else:
+            record = self._expanded(ensemble, steps, recorded)
+        steps.save(self._folder, self._names)
+        record["inputs"] = self._recorded_inputs(self._checksums)
+        self._write_record(record)
+        return record
+
+    def _sketched(self, steps: FirstSteps, recorded: list[str]) -> dict[str, Any]:
+        found = sketch_record(steps.occupied, steps.communities)
+        return {
+            **self._described(asdict(self._job.blocks), found),
+            "communities": [int(n) for n in np.bincount(steps.communities.labels)],
+            "warnings": recorded,
+            "versions": versions(),
+        }
+
+    def _expanded(
+        self, ensemble: Ensemble, steps: FirstSteps, recorded: list[str]
+    ) -> dict[str, Any]:
+        job = self._job
+        progress = part(self._progress, _SKETCHED, _TRACKED)
+        result = continue_from(
+            ensemble, steps.occupied, steps.communities, job.blocks, progress=progress
+        )
         report(self._progress, _TRACKED, "writing")
         recorded += result.warnings
         for i, key in enumerate(self._add_masks(len(result.blocks))):
             self._write_mask(ensemble, result, i, key)
-        save_occupied(self._folder / self._names["state_occupied"], result.occupied)
-        save_communities(self._folder / self._names["state_communities"], result.communities)
         record = self._record(result, recorded)
         self._write_tables(record)
         if job.plot:
             self._draw(ensemble, result, record)
         if job.chimerax:
             self._write_scene(record)
-        record["inputs"] = self._recorded_inputs(checksums)
-        self._write_record(record)
         return record
 
-    # --- the steps --------------------------------------------------------------------------------
+    def _sha256(self) -> dict[str, str]:
+        """The checksums of the files that are read, by the field that names them."""
+        return {
+            key: entry["sha256"] for key, entry in self._recorded_inputs(self._checksums).items()
+        }
 
-    def _find(self, ensemble: Ensemble, recorded: list[str]) -> BlocksResult:
-        params = self._job.blocks
-        occupied = self._occupied(ensemble, recorded)
-        if self._job.communities is not None:
-            communities = load_communities(self._job.communities)
-            self._require_fit(communities, occupied)
-        else:
-            progress = part(self._progress, _BINARIZED, _SKETCHED)
-            communities = sketch_communities(occupied, params, progress=progress)
-        progress = part(self._progress, _SKETCHED, _TRACKED)
-        return continue_from(ensemble, occupied, communities, params, progress=progress)
-
-    def _occupied(self, ensemble: Ensemble, recorded: list[str]) -> OccupiedVoxels:
-        job = self._job
-        if job.occupied is not None:
-            occupied = load_occupied(job.occupied)
-            require_same_ensemble(ensemble, occupied)
-            return occupied
-        table = None
-        if job.thresholds is not None:
-            table, remarks = tables.read_thresholds(job.thresholds, ensemble.names)
-            recorded += remarks
-        progress = part(self._progress, 0.0, _BINARIZED)
-        return binarize(ensemble, job.blocks, table=table, progress=progress)
-
-    def _require_fit(self, communities: Communities, occupied: OccupiedVoxels) -> None:
-        last = int(communities.seeds.max(initial=-1))
-        if communities.profiles.shape[1] != occupied.n_volumes or last >= len(occupied.voxels):
-            raise ParameterError(
-                f"The communities {self._job.communities} were not found in the occupied voxels "
-                f"{self._job.occupied}; give two files of one run."
-            )
+    def _recorded_job(self) -> dict[str, Any]:
+        # Which steps are taken over, and where it stops, is how it is run.
+        run = ("resume", "sketch_only")
+        return {key: value for key, value in super()._recorded_job().items() if key not in run}
 
     # --- what is written --------------------------------------------------------------------------
 
@@ -168,17 +163,22 @@ class _Run(StagedRun[BlocksJob]):
         label = f"Block {block.name}: binary mask, {len(block.voxels)} voxels"
         write_map(self._folder / self._names[key], DensityMap(data, grid), labels=(label,))
 
+    def _described(self, params: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+        """Return the head of a record, with the parameters as they were resolved."""
+        resolved = {key: found.pop(key) for key in _RESOLVED}
+        return {
+            "job": self._recorded_job(),
+            "inputs": {},
+            "parameters": params | resolved | {"bin": self._job.bin},
+            "files": self._names,
+            **found,
+        }
+
     def _record(self, result: BlocksResult, recorded: list[str]) -> dict[str, Any]:
         job = self._job
         found = result.record()
-        params = found.pop("params")
-        resolved = ("threshold_rule", "smoothing", "correction", "min_distance")
         record = {
-            "job": self._recorded_job(),
-            "inputs": {},
-            "parameters": params | {key: found.pop(key) for key in resolved} | {"bin": job.bin},
-            "files": self._names,
-            **found,
+            **self._described(found.pop("params"), found),
             "thresholds": tables.threshold_rows(result),
             "table": tables.occupancy_rows(result, job.volumes),
             "subset": None,
@@ -216,17 +216,18 @@ class _Run(StagedRun[BlocksJob]):
         figure = plots.new_figure(8, 6)
         block_plots.draw_heatmap(figure, tracking.occupancy, tracking.volumes, tracking.blocks)
         self._save(figure, "heatmap")
-        figure = plots.new_figure(9, 3.7)
+        figure = plots.new_figure(9, 6.8)
         masks = [result.mask(i) for i in range(len(result.blocks))]
         block_plots.draw_block_map(figure, result.occupied.frequency, masks)
         self._save(figure, "map")
-        figure = plots.new_figure(6.5, 6.5)
+        figure = plots.new_figure(5.5, 5.5)
         block_plots.draw_block_graph(figure, record["blocks"], record["relations"])
         self._save(figure, "graph")
-        figure = plots.new_figure(9, 6)
+        figure = plots.new_figure(9, 6.3)
         fractions = result.occupied.thresholds.on_fraction
         shown = sorted(set(np.argsort(fractions, kind="stable")[[0, len(fractions) // 2, -1]]))
-        previews = [ensemble.read(int(i)) for i in shown]
+        sigma = result.occupied.smoothing
+        previews = [smoothed(ensemble.read(int(i)), sigma) for i in shown]  # as it is contoured
         block_plots.draw_thresholds(figure, record["thresholds"], previews)
         self._save(figure, "thresholds_plot")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.rules import rule_names
 from occupy_core.errors import ParameterError
-from occupy_core.jobs.common import JobBase, run_problems
+from occupy_core.jobs.common import JobBase, absolute, run_problems
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class BlocksJob(JobBase):
         Draw figures.
     chimerax : bool
         Write the ChimeraX script.
+    resume : Path, optional
+        Folder with the state that an earlier job saved: a step that it did on the same volumes with
+        the same parameters is not done again. The results are the same.
+    sketch_only : bool
+        Stop when the communities are found, and write only the state.
     threads : int, optional
         Number of threads; all cores by default.
     force : bool
@@ -65,8 +70,16 @@ class BlocksJob(JobBase):
     where: str | None = None
     plot: bool = True
     chimerax: bool = True
+    resume: Path | None = None
+    sketch_only: bool = False
     threads: int | None = None
     force: bool = False
+
+    def __post_init__(self) -> None:
+        """Make the paths absolute."""
+        super().__post_init__()
+        if self.resume is not None:
+            object.__setattr__(self, "resume", absolute(self.resume))
 
     def problems(self) -> list[str]:
         """Return one sentence for each parameter outside its limits, as far as no map is needed."""
@@ -88,6 +101,11 @@ class BlocksJob(JobBase):
                 "Saved communities are given without the occupied voxels that they were found in; "
                 "give both."
             )
+        if self.resume is not None and self.occupied is not None:
+            found.append(
+                f"Both the folder {self.resume} to resume from and the saved state {self.occupied} "
+                "are given; leave out one of them."
+            )
         if self.bin < 1:
             found.append(f"bin is {self.bin} but must be at least 1.")
         found += run_problems(self.voxel_size, self.threads, self.name)
@@ -97,12 +115,17 @@ class BlocksJob(JobBase):
 def output_names(job: BlocksJob) -> dict[str, str]:
     """Return the names of the files that a job writes besides the masks, by what they are."""
     x = "" if job.name is None else f"_{job.name}"
+    state = {
+        "state_occupied": f"state_occupied{x}.npz",
+        "state_communities": f"state_communities{x}.npz",
+    }
+    if job.sketch_only:
+        return {**state, "result": f"sketch{x}.json"}
     names = {
         "occupancy": f"occupancy{x}.csv",
         "thresholds": f"thresholds{x}.csv",
         "relations": f"relations{x}.csv",
-        "state_occupied": f"state_occupied{x}.npz",
-        "state_communities": f"state_communities{x}.npz",
+        **state,
     }
     if job.where is not None:
         names["subset"] = f"subset{x}.csv"

@@ -25,6 +25,8 @@ Row = Mapping[str, Any]
 _MOST_NAMES = 40  # along an axis; more cannot be read
 _VIEWS = (("xy", 0, "z", "x", "y"), ("xz", 1, "y", "x", "z"), ("yz", 2, "x", "y", "z"))
 _CONTRAST = (0.5, 99.8)  # percentiles of a slice shown as white and black
+_OFTEN, _MARGIN = 0.1, 3  # of the volumes, and voxels around what is on in more than that
+_DEEP = 2  # voxels; single ones would clutter the outlines
 # How the kinds of relations are drawn: colour, line, arrow.
 _KINDS: dict[str, tuple[str, Any, str]] = {
     "same": ("#222222", "-", "-"),
@@ -89,18 +91,19 @@ def draw_heatmap(
 
 
 def draw_block_map(figure: Figure, background: DensityMap, masks: Sequence[DensityMap]) -> None:
-    """Draw the blocks in colours in three slices, through where most of them are.
+    """Draw the blocks in colours: slices through where most of them are, and outlines from outside.
+
+    Only the part of the box with something in it is shown.
 
     Parameters
     ----------
     figure : Figure
         Where to draw.
     background : DensityMap
-        Drawn in grey, such as in which part of the volumes a voxel is on.
+        Drawn in grey: in which part of the volumes a voxel is on.
     masks : sequence of DensityMap
         Binary masks on the same grid.
     """
-    from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 
     grid = background.grid
@@ -108,31 +111,33 @@ def draw_block_map(figure: Figure, background: DensityMap, masks: Sequence[Densi
     colors = block_colors(len(masks))
     inside = [mask.data > 0.5 for mask in masks]
     middle = _densest_planes(inside, grid.shape)
-    low, high = np.percentile(background.data.take(middle[0], axis=0), _CONTRAST)
-    ratios = [lengths[across] for _, _, _, across, _ in _VIEWS]
-    axes = figure.subplots(1, 3, gridspec_kw={"width_ratios": ratios}, squeeze=False)[0]
-    for own, (plane, axis, normal, across, up) in zip(axes, _VIEWS, strict=True):
+    seen = _seen(background)
+    ratios = [np.diff(seen[across])[0] for _, _, _, across, _ in _VIEWS]
+    axes = figure.subplots(2, 3, gridspec_kw={"width_ratios": ratios}, squeeze=False)
+    for column, (plane, axis, normal, across, up) in enumerate(_VIEWS):
+        slices, projections = axes[:, column]
         extent = (0.0, lengths[across], 0.0, lengths[up])
         place: dict[str, Any] = {"origin": "lower", "extent": extent, "aspect": "equal"}
         grey = background.data.take(middle[axis], axis=axis)
-        own.imshow(grey, cmap="gray_r", vmin=low, vmax=max(high, low + 1e-6), **place)
-        tints = np.zeros((*grey.shape, 4))
-        count = np.zeros(grey.shape)
-        for mask, color in zip(inside, colors, strict=True):
-            cut = mask.take(middle[axis], axis=axis)
-            tints[cut, :3] += to_rgb(color)
-            count[cut] += 1
-        tints[..., :3] /= np.maximum(count, 1)[..., None]  # where blocks overlap: their mean
-        tints[count > 0, 3] = 0.75
-        own.imshow(tints, interpolation="nearest", **place)
+        slices.imshow(grey, cmap="gray_r", vmin=0, vmax=1, **place)
+        cuts = [np.asarray(mask.take(middle[axis], axis=axis)) for mask in inside]
+        slices.imshow(_tinted(cuts, colors, grey.shape), interpolation="nearest", **place)
         position = middle[axis] * grid.voxel_size_zyx[axis]
-        own.set_title(f"{plane}, {normal} = {position:.0f} Å", fontsize=10)
-        own.set_xlabel(f"{across} (Å)")
-        own.set_ylabel(f"{up} (Å)")
-    if masks:
-        patches = [Patch(color=c, label=m.name) for c, m in zip(colors, masks, strict=True)]
-        columns = min(len(patches), 10)
-        figure.legend(handles=patches, loc="outside lower center", ncols=columns, frameon=False)
+        slices.set_title(f"{plane}, {normal} = {position:.0f} Å", fontsize=10)
+        projections.imshow(background.data.sum(axis=axis), cmap="gray_r", **place)
+        for mask, color in zip(inside, colors, strict=True):
+            shadow = mask.sum(axis=axis) >= _DEEP
+            if shadow.any() and not shadow.all():
+                line = {"levels": [0.5], "colors": [color], "linewidths": 1.6}
+                projections.contour(shadow, origin="lower", extent=extent, **line)
+        projections.set_title(f"outlines along {normal}", fontsize=10)
+        for own in (slices, projections):
+            own.set(xlim=seen[across], ylim=seen[up], ylabel=f"{up} (Å)")
+        projections.set_xlabel(f"{across} (Å)")
+    patches = [Patch(color=c, label=m.name) for c, m in zip(colors, masks, strict=True)]
+    patches.append(Patch(color="black", label="on in all volumes (grey: in some)"))
+    columns = min(len(patches), 8)
+    figure.legend(handles=patches, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def draw_block_graph(figure: Figure, blocks: Sequence[Row], relations: Sequence[Row]) -> None:
@@ -177,7 +182,8 @@ def draw_block_graph(figure: Figure, blocks: Sequence[Row], relations: Sequence[
         label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1})
     axes.set(xlim=(-1.4, 1.4), ylim=(-1.45, 1.25), aspect="equal")
     axes.set_axis_off()
-    axes.set_title("size and mean occupancy of the blocks, and how they depend on each other")
+    title = "size and mean occupancy of the blocks\n"
+    axes.set_title(f"{title}lines: how they depend on each other", fontsize=10)
     _kind_legend(figure, set(kinds))
 
 
@@ -205,6 +211,7 @@ def draw_thresholds(
     mean, deviation = values.mean(), values.std()
     left.axhspan(mean - 2 * deviation, mean + 2 * deviation, color="#e6e6e6")
     left.set_title("grey: mean ± 2 standard deviations", fontsize=9)
+    right.set_title("part of the box above the threshold", fontsize=9)
     for axes, y, label in ((left, values, "threshold"), (right, fractions, "voxels on (%)")):
         axes.plot(x[~outlying], y[~outlying], ".", color="#1f5fa8", markersize=4)
         axes.plot(x[outlying], y[outlying], "x", color="#c1272d", markersize=5)
@@ -222,6 +229,7 @@ def draw_thresholds(
             axes.contour(cut, levels=[row["threshold"]], colors=["#c1272d"], linewidths=0.8)
         seen = f"z = {plane}, {100 * row['on_fraction']:.2g} % on"
         axes.set_title(f"{density.name}: {row['threshold']:.3g}\n{seen}", fontsize=9)
+        axes.set_xlabel("red: the contour at the threshold", fontsize=9)
         axes.set_xticks([])
         axes.set_yticks([])
 
@@ -292,6 +300,37 @@ def _kind_legend(figure: Figure, kinds: set[str]) -> None:
     if handles:
         columns = min(len(handles), 3)
         figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def _seen(background: DensityMap) -> dict[str, tuple[float, float]]:
+    """Return from where to where (Å) something is on in a good part of the volumes, along x, y, z.
+
+    All of the box where that is little of it.
+    """
+    found = {}
+    often = background.data > _OFTEN * background.data.max(initial=0.0)
+    for axis, name in enumerate("zyx"):
+        size, voxel = background.grid.shape[axis], background.grid.voxel_size_zyx[axis]
+        on = np.flatnonzero(often.any(axis=tuple(a for a in range(3) if a != axis)))
+        low, high = (on[0] - _MARGIN, on[-1] + 1 + _MARGIN) if len(on) > 1 else (0, size)
+        found[name] = (max(low, 0) * voxel, min(high, size) * voxel)
+    return found
+
+
+def _tinted(
+    cuts: Sequence[NDArray[np.bool_]], colors: Sequence[str], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Return an image (y, x, rgba) of some masks; where they overlap, the mean of their colours."""
+    from matplotlib.colors import to_rgb
+
+    tints = np.zeros((*shape, 4))
+    count = np.zeros(shape)
+    for cut, color in zip(cuts, colors, strict=True):
+        tints[cut, :3] += to_rgb(color)
+        count[cut] += 1
+    tints[..., :3] /= np.maximum(count, 1)[..., None]
+    tints[count > 0, 3] = 0.75
+    return tints
 
 
 def _densest_planes(inside: Sequence[NDArray[np.bool_]], shape: tuple[int, ...]) -> list[int]:

@@ -78,7 +78,8 @@ def defineBlockParams(form):
         params.FloatParam,
         allowsNull=True,
         label="Smallest block (Å³)",
-        help="Smaller blocks are dropped. Empty: 20 voxels.",
+        help="Smaller blocks are dropped. Empty: 20 voxels. When only this or the expansion "
+        "fraction changed, Continue makes the masks again and searches nothing.",
     )
     group.addParam(
         "expFrac",

@@ -6,7 +6,7 @@ import pyworkflow.protocol.params as params
 from pwem.objects import SetOfVolumes
 from pyworkflow.object import Boolean, Float, Integer, String
 
-from occupy_core.blocks.params import LEAST_VOLUMES, BlocksParams
+from occupy_core.blocks.params import EXPAND_FIELDS, LEAST_VOLUMES, BlocksParams
 from occupy_core.blocks.rules import rule_names
 from occupy_core.errors import ParameterError
 from occupy_core.jobs.blocks_job import BlocksJob, output_names
@@ -30,7 +30,7 @@ from occupy_scipion.protocols.form_blocks import (
 )
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
 
-_FOLDER = "blocks"
+_FOLDER, _SKETCH = "blocks", "sketch"
 
 
 class OccupyProtBlocks(OccupyProtBase):
@@ -77,8 +77,13 @@ class OccupyProtBlocks(OccupyProtBase):
 
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertAllSteps(self):
-        # All that changes a result is an argument, see OccupyProtBase.
-        self._insertFunctionStep(self.blocksStep, *self._blocksArguments(), needsGPU=False)
+        # All that changes a result is an argument, see OccupyProtBase: for another expansion the
+        # sketch is not made again.
+        maps, values, state = self._blocksArguments()
+        self._insertFunctionStep(
+            self.sketchStep, maps, self._withoutExpansion(values), state, needsGPU=False
+        )
+        self._insertFunctionStep(self.expandStep, maps, values, state, needsGPU=False)
         self._insertOutputStep()
 
     def _outputArguments(self):
@@ -99,18 +104,33 @@ class OccupyProtBlocks(OccupyProtBase):
         }
         return maps, values, fileState(table) if table else None
 
+    @staticmethod
+    def _withoutExpansion(values):
+        """What decides the sketch."""
+        blocks = {k: v for k, v in values["blocks"].items() if k not in EXPAND_FIELDS}
+        return {**values, "blocks": blocks}
+
     # --------------------------- STEPS functions -------------------------------------------------
-    def blocksStep(self, maps, values, state):
-        folder = self._getExtraPath(_FOLDER)
+    def sketchStep(self, maps, values, state):
+        """Contour the volumes and find what comes and goes together: a state in files."""
+        # When only the tests changed, the contours of the last time are taken over.
+        folder = self._getExtraPath(_SKETCH)
+        job = self._newJob(maps, values, outdir=folder, resume=folder, sketch_only=True)
+        return self._runOccupy("blocks", job, output_names(job)["result"])
+
+    def expandStep(self, maps, values, state):
+        """Make masks and tables, from that state."""
+        folders = {"outdir": self._getExtraPath(_FOLDER), "resume": self._getExtraPath(_SKETCH)}
+        job = self._newJob(maps, values, **folders)
+        return self._runOccupy("blocks", job, output_names(job)["result"])
+
+    def _newJob(self, maps, values, **run):
         sources = [VolumeSource(**source) for source in maps["sources"]]
         located = [
-            self._located(f"volume_{i}", source.file, source, folder, source.index)
+            self._located(f"volume_{i}", source.file, source, self._getExtraPath(), source.index)
             for i, source in enumerate(sources, start=1)
         ]
-        job = BlocksJob.from_dict(
-            {**values, "volumes": located, "outdir": folder, "names": maps["names"]}
-        )
-        return self._runOccupy("blocks", job, output_names(job)["result"])
+        return BlocksJob.from_dict({**values, "volumes": located, "names": maps["names"], **run})
 
     def createOutputStep(self, arguments):
         volumes, record = self._volumes(), self._record()

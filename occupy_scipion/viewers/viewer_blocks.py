@@ -2,6 +2,7 @@
 import numpy as np
 import pyworkflow.protocol.params as params
 
+from occupy_core.blocks.thresholds import smoothed
 from occupy_core.maps.mrc import read_map
 from occupy_core.report.block_chimerax import block_colors
 from occupy_core.report.block_plots import draw_block_graph, draw_heatmap, draw_thresholds
@@ -78,7 +79,9 @@ class OccupyBlocksViewer(OccupyViewerBase):
         thresholds = record.values["thresholds"]
         order = sorted(range(len(thresholds)), key=lambda i: thresholds[i]["on_fraction"])
         shown = sorted({order[0], order[len(order) // 2], order[-1]})
-        previews = [self._read(record, i, thresholds[i]["volume"]) for i in shown]
+        volumes = [self._read(record, i, thresholds[i]["volume"]) for i in shown]
+        sigma = record.values["parameters"]["smoothing"]
+        previews = [smoothed(volume, sigma) for volume in volumes]  # as they were contoured
         plotter = self._newPlotter(record.name, "thresholds", (9, 6), "constrained")
         draw_thresholds(plotter.figure, thresholds, previews)
         return [plotter]

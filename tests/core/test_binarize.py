@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from ensembles import ellipsoids
+from scipy import ndimage
 
 from occupy_core.blocks.binarize import binarize, correlation_limit, noise_distance
 from occupy_core.blocks.cooccupancy import unpack
@@ -47,6 +48,24 @@ def test_the_default_rule_is_half_of_full_density_whatever_the_noise(noise, soft
     values = [find_threshold(v, "density").value for v in map(ensemble_of(known).read, range(6))]
     assert np.mean(values) == pytest.approx(0.5, abs=0.08)
     assert np.std(values) < 0.04
+
+
+def test_correlated_noise_does_not_raise_the_thresholds():
+    known = ellipsoids(32, 6, seed=5, noise=0.5, correlation=1.0)
+    values = [find_threshold(v, "density").value for v in map(ensemble_of(known).read, range(6))]
+    assert 0.3 < min(values) < max(values) < 0.5  # the densest part alone is above 0.6
+    assert np.std(values) < 0.04
+
+
+def test_a_dark_rim_does_not_lower_the_thresholds():
+    known = ellipsoids((40, 43, 46), 2, n_blocks=4, seed=1, noise=0.05)
+    volume = ensemble_of(known).read(1)
+    body = ndimage.binary_dilation(volume.data > 0.6, iterations=2)
+    rim = ndimage.binary_dilation(body, iterations=2) & ~body
+    rimmed = volume.with_data(np.where(rim, volume.data - 0.4, volume.data).astype(np.float32))
+    before, after = (find_threshold(v, "density").value for v in (volume, rimmed))
+    assert rim.mean() > 0.04
+    assert after == pytest.approx(before, abs=0.02)  # by the variance below the solvent: 0.06
 
 
 def test_the_default_rule_does_not_depend_on_what_else_is_in_the_volume():
@@ -145,7 +164,15 @@ def test_noisy_volumes_are_smoothed_before_they_are_contoured():
     assert clean.smoothing == 0
     assert noisy.smoothing == 4.0
     ratio = noisy.thresholds.on_fraction / clean.thresholds.on_fraction
-    assert 0.5 < ratio.min() < ratio.max() < 1.2  # unsmoothed noise would be on in a fifth
+    assert 0.5 < ratio.min() < ratio.max() < 2  # unsmoothed, a fifth of the box would be
+
+
+@pytest.mark.parametrize(
+    ("noise", "correlation", "smoothed"), [(2.0, 0.0, True), (0.7, 1.0, True), (0.7, 1.5, False)]
+)
+def test_noise_that_is_smooth_itself_is_not_smoothed(noise, correlation, smoothed):
+    known = ellipsoids(24, 12, seed=1, noise=noise, correlation=correlation)
+    assert (binarize(ensemble_of(known)).smoothing > 0) == smoothed
 
 
 def test_a_volume_with_nothing_in_it_is_not_contoured_in_its_noise(known):
@@ -178,8 +205,16 @@ def test_the_distance_of_noise_is_where_its_correlation_falls_below_the_limit():
     assert noise_distance(falling, 0.4) == pytest.approx(2.0)
     assert noise_distance(falling, 0.25) == pytest.approx(2.5)
     assert noise_distance(np.ones(7), 0.5) == 6.0
-    assert correlation_limit(10, -20.0) == 0.5
-    assert correlation_limit(500, -20.0) == pytest.approx(0.283, abs=1e-3)
+
+
+def test_noise_may_correlate_bits_by_a_little_less_than_what_is_significant():
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((2, 1_000_000))
+    for n, of_bits in ((100, 0.5 - 0.1), (500, np.sqrt(2 * 20.0 / 500) - np.sqrt(1 / 500))):
+        rho = correlation_limit(n, -20.0)
+        both = np.mean((a > 0) & (rho * a + np.sqrt(1 - rho**2) * b > 0))
+        assert 4 * both - 1 == pytest.approx(of_bits, abs=0.005)
+    assert correlation_limit(100_000, -20.0) == pytest.approx(np.sin(0.1 * np.pi / 2))
 
 
 # ---- bad input

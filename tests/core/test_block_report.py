@@ -78,7 +78,9 @@ def test_the_block_map_shows_each_block_in_its_colour(tmp_path):
     data[1, 3:6, 8:11, 9:12] = 1
     masks = [DensityMap(d, grid, f"B{i + 1}") for i, d in enumerate(data)]
     figure = plots.new_figure(9, 4)
-    background = DensityMap(data.sum(0) + np.eye(12, 14, dtype=np.float32), grid)
+    often = data.sum(0)
+    often[4] += np.eye(12, 14, dtype=np.float32)
+    background = DensityMap(often, grid)
     block_plots.draw_block_map(figure, background, masks)
     assert {"B1", "B2", "x (Å)", "z (Å)"} <= set(texts(figure))
     assert [axes.get_title().split(",")[0] for axes in figure.axes[:3]] == ["xy", "xz", "yz"]
@@ -88,6 +90,13 @@ def test_the_block_map_shows_each_block_in_its_colour(tmp_path):
     assert tints[0, 0, 3] == 0
     left, right, low, high = figure.axes[0].images[1].get_extent()
     assert (left, right, low, high) == (0, 14 * 2.0, 0, 12 * 3.0)
+    # Only the part of the box with something in it is shown, with the outlines of the blocks.
+    assert figure.axes[0].get_ylim() == (0.0, 12 * 3.0)
+    assert figure.axes[2].get_ylim() == (0.0, 9 * 4.0)  # of 10 sections; 3 are the margin
+    titles = [axes.get_title() for axes in figure.axes[3:6]]
+    assert titles == ["outlines along z", "outlines along y", "outlines along x"]
+    assert [len(axes.collections) for axes in figure.axes[3:6]] == [2, 2, 2]
+    assert "on in all volumes (grey: in some)" in texts(figure)
     assert saved(figure, tmp_path) > 1000
 
 

@@ -11,9 +11,11 @@ from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.patterns import (
     cluster_patterns,
     find_profiles,
+    gradation,
     part_of_continuum,
     partners_consensus,
     silhouettes,
+    touching,
     two_classes,
 )
 from occupy_core.maps import DensityMap, Grid, threads
@@ -141,10 +143,56 @@ def test_a_series_of_communities_is_a_continuum_and_a_pair_is_not():
     profiles = np.concatenate([series, apart])
     sizes = np.full(5, 30)
     distinct = np.array([0.75, 0.78, 0.9, 0.75, 0.75])
-    graded = part_of_continuum(distinct, sizes, profiles)
+    moving = np.tile([0.1, 0.01], (5, 1))
+    together, apart = np.ones((5, 5), np.bool_), np.eye(5, dtype=np.bool_)
+    graded = part_of_continuum(distinct, moving, sizes, apart, profiles)
     np.testing.assert_array_equal(graded, [1, 1, 1, 1, 0])
-    pair = part_of_continuum(distinct[:2], sizes[:2], profiles[:2])
-    assert not pair.any()
+    unclear = np.tile([0.04, 0.02], (5, 1))
+    two = (sizes[:2], together[:2, :2], profiles[:2])
+    assert not part_of_continuum(distinct[:2], unclear[:2], *two).any()
+    still = np.tile([0.01, 0.01], (5, 1))  # there or not, so blocks that mostly agree
+    assert not part_of_continuum(distinct, still, sizes, together, profiles).any()
+    # Two that come gradually are edges of one thing when they touch, else partly occupied.
+    assert part_of_continuum(distinct[:2], moving[:2], *two).all()
+    two = (sizes[:2], apart[:2, :2], profiles[:2])
+    assert not part_of_continuum(distinct[:2], moving[:2], *two).any()
+
+
+def test_only_what_is_vague_or_in_a_series_can_be_an_edge_of_what_moves():
+    communities = sketch(ellipsoids(24, 80, n_blocks=2, seed=2, noise=0.1, agreeing=None))
+    rng = np.random.default_rng(8)
+    series, pair, alone = rng.random((3, 1, 80)) < 0.5
+    profiles = np.concatenate([np.tile(series, (3, 1)), np.tile(pair, (2, 1)), alone])
+    profiles[[1, 2, 4], :10] ^= True
+    profiles[2, 10:20] ^= True
+    made = dataclasses.replace(communities, profiles=profiles, silhouettes=np.full(6, 0.85))
+    np.testing.assert_array_equal(made.edge_like, [0, 1, 0, 0, 0, 0])
+    vague = dataclasses.replace(made, silhouettes=np.full(6, 0.6))
+    assert vague.edge_like.all()
+    clear = dataclasses.replace(made, silhouettes=np.full(6, 0.96))
+    assert not clear.edge_like.any()
+
+
+def test_communities_touch_within_two_voxels():
+    cells = np.array([[0, 0, 0], [2, 2, 2], [5, 2, 2], [5, 4, 1], [9, 9, 9]], np.int32)
+    found = touching(cells, np.array([0, 1, 2, 3, 3]), 4)
+    expected = np.eye(4, dtype=np.bool_)
+    expected[0, 1] = expected[1, 0] = expected[2, 3] = expected[3, 2] = True
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_the_ends_of_what_slides_are_half_there_together():
+    rng = np.random.default_rng(3)
+    cells = np.stack(np.meshgrid(np.arange(9), np.arange(3), np.arange(3)), axis=-1).reshape(-1, 3)
+    place = rng.uniform(-1, 1, 300)
+    there = place > 0
+    strength = np.clip(0.5 + 3 * place, 0, 1)  # half there in a sixth of the volumes
+    chance = rng.random((len(cells), 300))
+    value, error = gradation(chance < strength, cells.astype(np.int32), there)
+    assert value - 2 * error > 0.05
+    for wrong in (0.05, 0.2):
+        value, error = gradation((chance < wrong) ^ there, cells.astype(np.int32), there)
+        assert abs(value) < 3 * error < 0.06
 
 
 # ---- whole sketches

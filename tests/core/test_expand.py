@@ -2,13 +2,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-from ensembles import KnownEnsemble, chains, ellipsoids, matched_jaccards
+from ensembles import KnownEnsemble, chains, ellipsoids, matched_jaccards, null
 
 from occupy_core.blocks.binarize import binarize
 from occupy_core.blocks.communities import sketch_communities
-from occupy_core.blocks.expand import _non_negative, expand_communities
+from occupy_core.blocks.expand import expand_communities
 from occupy_core.blocks.find import continue_from, find_blocks
 from occupy_core.blocks.params import BlocksParams
+from occupy_core.blocks.shapes import non_negative, separability
 from occupy_core.blocks.state import (
     load_communities,
     load_occupied,
@@ -43,6 +44,42 @@ def known():
 @pytest.fixture(scope="module")
 def result(known):
     return find_blocks(ensemble_of(known))
+
+
+# ---- what is no block
+
+
+def test_two_classes_explain_two_values_better_than_a_spread():
+    rng = np.random.default_rng(1)
+    there = rng.random(100_000) < 0.3
+    assert separability(there.astype(float)) == pytest.approx(1)
+    assert separability(rng.standard_normal(100_000)) == pytest.approx(2 / np.pi, abs=0.01)
+    assert separability(rng.random(100_000)) == pytest.approx(0.75, abs=0.01)
+    assert separability(there + 0.2 * rng.standard_normal(100_000)) > 0.8
+    assert separability(np.full(20, 3.0)) == 0
+
+
+def test_what_noise_does_over_some_voxels_is_no_block():
+    known = null(24, 100, rigid=True, seed=3, noise=0.3, correlation=1.5)
+    params = BlocksParams(min_distance=0.0, correction="bh")  # as if noise were independent
+    found = find_blocks(ensemble_of(known), params)
+    assert len(found.communities) > 100
+    assert any("no more clearly than noise does" in text for text in found.warnings)
+    plain = find_blocks(ensemble_of(known))
+    assert plain.blocks == ()
+
+
+def test_a_thin_chain_is_a_block_though_another_mostly_agrees():
+    shape = (24, 30, 26)
+    bodies = np.zeros((3, *shape), np.float32)
+    for k in range(3):  # rods one voxel thick in noise of half of their density
+        bodies[k, 4 + 8 * k : 6 + 8 * k, 3:27, 12] = 1
+    presence = np.random.default_rng(5).random((150, 3)) < 0.5
+    presence[:, 1] = presence[:, 0] ^ (np.arange(150) < 15)
+    known = KnownEnsemble(bodies, presence, np.zeros(shape, np.float32), noise=0.3, seed=3)
+    found = find_blocks(ensemble_of(known))
+    assert len(found.blocks) == 3
+    assert jaccards(known, found).min() > 0.5
 
 
 # ---- masks
@@ -106,9 +143,9 @@ def test_fits_without_negative_terms_are_least_squares_where_these_are_positive(
     rng = np.random.default_rng(0)
     design = np.vstack([np.ones(60), rng.random((3, 60)) < 0.5])
     truth = rng.uniform(0.5, 2, (4, 30))
-    fitted = _non_negative(design @ design.T, design @ (design.T @ truth))
+    fitted = non_negative(design @ design.T, design @ (design.T @ truth))
     np.testing.assert_allclose(fitted, truth, atol=2e-3)
-    pushed = _non_negative(design @ design.T, design @ (design.T @ -truth))
+    pushed = non_negative(design @ design.T, design @ (design.T @ -truth))
     np.testing.assert_array_equal(pushed, 0)
 
 
@@ -151,7 +188,7 @@ def test_small_blocks_are_dropped_on_request(known, result):
     limit = float(np.median([block.volume for block in result.blocks])) + 1
     found = find_blocks(ensemble_of(known), BlocksParams(min_volume=limit))
     assert len(found.blocks) == 2
-    assert any("3 groups of voxels are smaller than" in w for w in found.warnings)
+    assert any("3 groups of voxels were dropped, being smaller than" in w for w in found.warnings)
 
 
 def test_volumes_of_different_sharpness_have_no_blocks():
@@ -216,7 +253,7 @@ def test_the_same_input_gives_the_same_bytes_whatever_the_threads(known, tmp_pat
 def test_states_of_something_else_are_refused(result, tmp_path):
     save_communities(tmp_path / "c.npz", result.communities)
     (tmp_path / "junk.npz").write_text("junk")
-    with pytest.raises(MapFormatError, match="holds 'communities 1'"):
+    with pytest.raises(MapFormatError, match="holds 'communities 2'"):
         load_occupied(tmp_path / "c.npz")
     with pytest.raises(MapFormatError, match="is no saved state"):
         load_communities(tmp_path / "junk.npz")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from scipion_project import header, read, shown, two_bodies, viewer_of, write_mr
 from occupy_scipion.objects import SetOfVolumeMasks
 from tests.core.ensembles import ellipsoids, matched_jaccards
 
+ROOT = Path(__file__).parents[2]
 COUNT, VOXEL = 40, 4.0
 SHAPE = (20, 20, 20)
 
@@ -121,6 +125,75 @@ def test_a_rule_makes_a_subset_without_a_new_search_and_local_scale_takes_it(
     )
     assert scaled.scaleVolumes.getSize() == known.presence.all(axis=1).sum()
     assert scaled.scaleVolumes.getSize() > 0
+
+
+def written(folder):
+    """What the files of a result hold; names of folders are not part of it."""
+    return {
+        path.name: path.read_bytes()
+        for path in sorted(Path(folder).iterdir())
+        if path.is_file() and path.suffix != ".cxc" and path.name != "params.json"
+    }
+
+
+def test_continue_does_again_only_what_changed_and_gives_what_one_run_gives(
+    runner, imported, tmp_path
+):
+    protocol = runner.launch(new(runner, imported, label="continued"))
+    folder = protocol._getExtraPath("blocks")
+    everything = ["sketchStep", "expandStep", "createOutputStep"]
+    assert runner.resume(protocol) == []
+    sketch = written(protocol._getExtraPath("sketch"))
+    # For another expansion the sketch stays; a fraction that no voxel reaches leaves no block.
+    assert runner.resume(protocol, expFrac=1.0) == everything[1:]
+    assert protocol.blockMasks.getSize() > 0
+    fewer = protocol.blockMasks.getFirstItem().voxels.get()
+    assert runner.resume(protocol, minVolume=64.0 * fewer + 1) == everything[1:]
+    assert not protocol.hasAttribute("blockMasks")
+    assert written(protocol._getExtraPath("sketch")) == sketch
+    # For other tests the sketch is made again, from the contours that are there.
+    changed = {"posp": 1e-6, "expFrac": 0.3, "minVolume": None}
+    assert runner.resume(protocol, **changed) == everything
+    now = written(protocol._getExtraPath("sketch"))
+    assert now["state_occupied.npz"] == sketch["state_occupied.npz"]
+    assert now["state_communities.npz"] != sketch["state_communities.npz"]
+    values = json.loads(Path(folder, "params.json").read_text())
+    assert values["blocks"]["posp"] == 1e-6
+    # The command line writes the same bytes in one run, without a state to start from.
+    once = {**values, "resume": None, "outdir": str(tmp_path / "once")}
+    (tmp_path / "once.json").write_text(json.dumps(once))
+    command = [sys.executable, "-m", "occupy_core", "blocks", "--params", tmp_path / "once.json"]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    assert written(tmp_path / "once") == written(folder)
+    assert len(written(folder)) > 10
+
+
+def test_a_sketch_that_was_lost_is_made_again(runner, imported):
+    protocol = runner.launch(new(runner, imported, label="lost"))
+    before = written(protocol._getExtraPath("blocks"))
+    Path(protocol._getExtraPath("sketch"), "state_communities.npz").unlink()
+    assert runner.resume(protocol, expFrac=0.3) == ["sketchStep", "expandStep", "createOutputStep"]
+    assert runner.resume(protocol, expFrac=0.25) == ["expandStep", "createOutputStep"]
+    assert written(protocol._getExtraPath("blocks")) == before
+
+
+def test_stop_in_the_sketch_leaves_no_state_and_continue_goes_on(runner, tmp_path):
+    large = ellipsoids((64, 64, 64), 60, n_blocks=3, seed=4, noise=0.3, agreeing=None)
+    folder = tmp_path / "large"
+    for i in range(len(large)):
+        write_mrc(folder / f"vol_{i:03d}.mrc", large.volume(i), VOXEL)
+    protocol = new(runner, runner.volumes(folder, voxel=VOXEL), label="stopped")
+    runner.project.launchProtocol(protocol, wait=False)
+    sketch = Path(protocol._getExtraPath("sketch"))
+    runner.wait_until(lambda: list(sketch.glob(".occupy_unfinished_*")), protocol)
+    runner.project.stopProtocol(protocol)
+    runner.wait_until(lambda: not runner.processes(protocol), protocol)
+    assert [path.name for path in sketch.iterdir() if path.is_file()] == ["params.json"]
+    runner.project._updateProtocol(protocol, checkPid=True)
+    assert protocol.isAborted()
+    assert runner.resume(protocol) == ["sketchStep", "expandStep", "createOutputStep"]
+    assert not list(sketch.glob(".occupy_unfinished_*"))
+    assert protocol.blockMasks.getSize() == 3
 
 
 def test_volumes_of_a_decoder_keep_their_place_in_its_space(runner, imported, known):
@@ -251,7 +324,8 @@ def test_a_threshold_above_all_data_fails_with_its_sentence_and_leaves_nothing(r
     assert protocol.isFailed()
     assert "threshold" in protocol.getErrorMessage()
     assert "Traceback" not in runner.stderr(protocol)
-    files = [p.name for p in Path(protocol._getExtraPath("blocks")).iterdir() if p.is_file()]
+    folders = Path(protocol._getExtraPath("sketch")), Path(protocol._getExtraPath("blocks"))
+    files = [path.name for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert files == ["params.json"]
 
 
