@@ -16,6 +16,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from scipy import ndimage
@@ -222,6 +223,7 @@ def invariances(answers: list[tuple[Simulated, dict[str, Array]]]) -> Table:
             m, tuple(2 * round(1.3 * n / 2) for n in m.grid.shape)
         ),
         "padded by a quarter": padded,
+        "padded by zeros": lambda m: padded(m, mode="constant"),
         "turned by 90 degrees": lambda m: m.with_data(
             np.ascontiguousarray(np.rot90(m.data, axes=(0, 2)))
         ),
@@ -256,12 +258,12 @@ def invariances(answers: list[tuple[Simulated, dict[str, Array]]]) -> Table:
     return table
 
 
-def padded(density: DensityMap) -> DensityMap:
-    """The map in a box larger by a quarter, filled with noise like that of its border."""
+def padded(density: DensityMap, mode: Literal["wrap", "constant"] = "wrap") -> DensityMap:
+    """The map in a box larger by a quarter, filled with its own other side or with zeros."""
     n = density.grid.shape[0]
     more = 2 * (n // 8)
-    wrapped = np.pad(density.data, [(0, more)] * 3, mode="wrap")
-    return DensityMap(wrapped, Grid.cubic(n + more, density.grid.voxel_size[0]), density.name)
+    filled = np.pad(density.data, [(0, more)] * 3, mode=mode)
+    return DensityMap(filled, Grid.cubic(n + more, density.grid.voxel_size[0]), density.name)
 
 
 def pure_noise() -> Table:

@@ -26,9 +26,15 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from occupy_core.maps import Array, DensityMap
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.resolution.analysis import Analysis, analyse_map, onto
-from occupy_core.resolution.features import mask_features, near_surface, resolution_features
-from occupy_core.resolution.learned import CARD_FILE, MODEL_FILE, Trees
+from occupy_core.resolution.features import (
+    is_modified,
+    mask_features,
+    near_surface,
+    resolution_features,
+)
+from occupy_core.resolution.learned import CARD_FILE, LEAST_HALF, MODEL_FILE, Trees
 from training.labels import Simulated
+from training.molecules import TRAIN
 from training.processing import (
     filtered,
     locally_filtered,
@@ -40,8 +46,7 @@ from training.processing import (
 from training.sets import Sample, fill, samples, stored
 
 SEED = 5
-# Complexes of the training split that are not learned from: they set the width of the intervals.
-CALIBRATION = ("1lnl", "4gxy", "5ara", "6rn2", "8tze", "9mqm")
+_FOLDS = 5  # groups of complexes, each left out once to set the width of the intervals
 _POINTS = 300  # of a map for the resolution
 _SURFACE_POINTS = 250  # of a map for the mask
 
@@ -84,7 +89,7 @@ def table_of(args: tuple[Sample, Path, Path]) -> dict[str, list[Any]]:
     """Features and targets of all variants of one sample."""
     wanted, models, store = args
     sample = stored(wanted, models, store)
-    tables: dict[str, list[Any]] = {"x": [], "y": [], "mx": [], "my": []}
+    tables: dict[str, list[Any]] = {"x": [], "y": [], "mx": [], "my": [], "fold": []}
     if sample is None:
         return tables
     rng = np.random.default_rng([SEED, wanted.seed, *wanted.model.encode()])
@@ -106,7 +111,13 @@ def table_of(args: tuple[Sample, Path, Path]) -> dict[str, list[Any]]:
         chosen = rng.choice(len(y), min(_POINTS, len(y)), replace=False)
         tables["x"].append(x[chosen])
         tables["y"].append(y[chosen])
+        tables["fold"].append(np.full(len(chosen), fold_of(wanted.model)))
     return tables
+
+
+def fold_of(model: str) -> int:
+    """Fold in which a complex is left out; all maps of a complex share it."""
+    return TRAIN.index(model) % _FOLDS if model in TRAIN else -1
 
 
 def tables(chosen: list[Sample], models: Path, store: Path, processes: int) -> dict[str, Array]:
@@ -115,7 +126,8 @@ def tables(chosen: list[Sample], models: Path, store: Path, processes: int) -> d
     with ProcessPoolExecutor(processes) as pool:
         parts = list(pool.map(table_of, wanted))
     return {
-        k: np.concatenate([a for part in parts for a in part[k]]) for k in ("x", "y", "mx", "my")
+        k: np.concatenate([a for part in parts for a in part[k]])
+        for k in ("x", "y", "mx", "my", "fold")
     }
 
 
@@ -149,51 +161,81 @@ def flat(model: Any) -> Trees:
     )
 
 
-def learn(data: dict[str, Array]) -> dict[str, Trees]:
-    """Fit the four models."""
-    common = {
-        "random_state": SEED,
-        "l2_regularization": 5.0,
-        "early_stopping": False,
-        "max_features": 0.2,
-    }
-    middle = {**common, "learning_rate": 0.05, "max_iter": 300, "max_leaf_nodes": 24}
-    side = {**common, "learning_rate": 0.07, "max_iter": 120, "max_leaf_nodes": 16}
-    x, y = data["x"], data["y"]
-    fitted = {
-        "resolution": HistGradientBoostingRegressor(min_samples_leaf=150, **middle).fit(x, y),
-        "mask": HistGradientBoostingClassifier(**side).fit(data["mx"], data["my"]),
-    }
+_COMMON = {
+    "random_state": SEED,
+    "l2_regularization": 5.0,
+    "early_stopping": False,
+    "max_features": 0.2,
+}
+_MIDDLE = {**_COMMON, "learning_rate": 0.05, "max_iter": 300, "max_leaf_nodes": 24}
+_SIDE = {**_COMMON, "learning_rate": 0.07, "max_iter": 120, "max_leaf_nodes": 16}
+
+
+def learn_resolution(x: Array, y: Array) -> dict[str, Trees]:
+    """Fit the resolution and its quantiles at 16 and 84 %."""
+    middle = HistGradientBoostingRegressor(min_samples_leaf=150, **_MIDDLE).fit(x, y)
+    fitted = {"resolution": flat(middle)}
     for name, quantile in (("lower", 0.16), ("upper", 0.84)):
         model = HistGradientBoostingRegressor(
-            loss="quantile", quantile=quantile, min_samples_leaf=200, **side
+            loss="quantile", quantile=quantile, min_samples_leaf=200, **_SIDE
         )
-        fitted[name] = model.fit(x, y)
-    return {name: flat(model) for name, model in fitted.items()}
+        fitted[name] = flat(model.fit(x, y))
+    return fitted
 
 
-def spread_of(trees: dict[str, Trees], data: dict[str, Array]) -> float:
-    """Factor of the half distance of the quantiles that covers 68 % of a table."""
-    error = np.abs(trees["resolution"].predict(data["x"]) - data["y"])
-    half = (trees["upper"].predict(data["x"]) - trees["lower"].predict(data["x"])) / 2
-    return float(np.quantile(error / np.maximum(half, 0.01), 0.68))
+def left_out(data: dict[str, Array]) -> tuple[Array, Array]:
+    """Error of the resolution, and half distance of its quantiles, where a complex was left out.
+
+    An error that all points of a map share is common behind masks. It shows only on complexes
+    that the trees have not seen, so each fold of complexes is judged by trees of the others.
+    """
+    error, half = np.empty_like(data["y"]), np.empty_like(data["y"])
+    for fold in range(_FOLDS):
+        out = data["fold"] == fold
+        trees = learn_resolution(data["x"][~out], data["y"][~out])
+        error[out], half[out] = _error_and_half(trees, data["x"][out], data["y"][out])
+    return error, half
 
 
-def quality(trees: dict[str, Trees], data: dict[str, Array], spread: float) -> dict[str, float]:
+def spreads(data: dict[str, Array], error: Array, half: Array) -> tuple[float, float]:
+    """Factors of the half distance of the quantiles that cover 68 %: masked away, modified."""
+    modified = is_modified(data["x"])
+    ratio = np.abs(error) / half
+    first, second = (float(np.quantile(ratio[m], 0.68)) for m in (~modified, modified))
+    return first, second
+
+
+def _error_and_half(trees: dict[str, Trees], x: Array, y: Array) -> tuple[Array, Array]:
+    half = (trees["upper"].predict(x) - trees["lower"].predict(x)) / 2
+    return trees["resolution"].predict(x) - y, np.maximum(half, LEAST_HALF)
+
+
+def quality(
+    trees: dict[str, Trees], data: dict[str, Array], spread: tuple[float, float]
+) -> dict[str, float]:
     """How well the models do on a table, points of all maps together."""
-    error = trees["resolution"].predict(data["x"]) - data["y"]
-    half = (trees["upper"].predict(data["x"]) - trees["lower"].predict(data["x"])) / 2
+    error, half = _error_and_half(trees, data["x"], data["y"])
     molecule, truth = trees["mask"].predict(data["mx"]) > 0, data["my"].astype(bool)
     overlap = (molecule & truth).sum() / (molecule | truth).sum()
     return {
-        "log_rmse": round(float(np.sqrt(np.mean(error**2))), 4),
-        "coverage_68": round(float(np.mean(np.abs(error) < np.maximum(half, 0.01) * spread)), 4),
+        **interval_quality(data, error, half, spread),
         "mask_iou_near_surface": round(float(overlap), 4),
         "points": len(data["y"]),
     }
 
 
-def save(trees: dict[str, Trees], spread: float, metrics: dict[str, Any]) -> None:
+def interval_quality(
+    data: dict[str, Array], error: Array, half: Array, spread: tuple[float, float]
+) -> dict[str, float]:
+    """Errors and the part of them that the widened intervals cover."""
+    factor = np.where(is_modified(data["x"]), spread[1], spread[0])
+    return {
+        "log_rmse": round(float(np.sqrt(np.mean(error**2))), 4),
+        "coverage_68": round(float(np.mean(np.abs(error) < half * factor)), 4),
+    }
+
+
+def save(trees: dict[str, Trees], spread: tuple[float, float], metrics: dict[str, Any]) -> None:
     """Write the model file and its card."""
     MODEL_FILE.parent.mkdir(exist_ok=True)
     arrays = {
@@ -207,8 +249,8 @@ def save(trees: dict[str, Trees], spread: float, metrics: dict[str, Any]) -> Non
         "use": "local resolution (FSC 0.143) of maps without visible solvent noise; molecular mask",
         "training": {
             "sources": "Protein Data Bank entries (CC0 1.0), simulated by training/",
-            "models": sorted({s.model for s in samples("train")} - set(CALIBRATION)),
-            "calibration": list(CALIBRATION),
+            "models": sorted({s.model for s in samples("train")}),
+            "folds_for_intervals": _FOLDS,
             "simulators": ["direct", "reconstruction"],
             "maps": len(samples("train")),
             "seed": SEED,
@@ -233,18 +275,17 @@ def main() -> None:
     given = parser.parse_args()
     for split in ("train", "test"):
         fill(split, given.models, given.store / split, given.processes)
-    groups = {
-        "train": [s for s in samples("train") if s.model not in CALIBRATION],
-        "calibration": [s for s in samples("train") if s.model in CALIBRATION],
-        "held_out": samples("test"),
-    }
     data = {}
-    for name, chosen in groups.items():
-        store = given.store / ("test" if name == "held_out" else "train")
-        data[name] = tables(chosen, given.models, store, given.processes)
-    trees = learn(data["train"])
-    spread = spread_of(trees, data["calibration"])
-    metrics = {name: quality(trees, table, spread) for name, table in data.items()}
+    for name, split in (("train", "train"), ("held_out", "test")):
+        store = given.store / split
+        data[name] = tables(samples(split), given.models, store, given.processes)
+    error, half = left_out(data["train"])
+    spread = spreads(data["train"], error, half)
+    table = data["train"]
+    trees = learn_resolution(table["x"], table["y"])
+    trees["mask"] = flat(HistGradientBoostingClassifier(**_SIDE).fit(table["mx"], table["my"]))
+    metrics = {name: quality(trees, part, spread) for name, part in data.items()}
+    metrics["left_out"] = interval_quality(table, error, half, spread)
     save(trees, spread, metrics)
     print(json.dumps(metrics, indent=2))
 

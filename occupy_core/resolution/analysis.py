@@ -11,7 +11,8 @@ from occupy_core.maps.filters import linear_interpolate
 from occupy_core.progress import Progress
 from occupy_core.resolution.bands import BandEnergies, local_energies, window_for
 from occupy_core.resolution.mask import molecular_mask, smoothed_density
-from occupy_core.resolution.noise import SolventNoise, filled_part, solvent_noise
+from occupy_core.resolution.mask_edge import filled_part
+from occupy_core.resolution.noise import SolventNoise, solvent_noise
 from occupy_core.resolution.spectrum import Spectrum, analyse
 from occupy_core.resolution.state import MapState, detect_state
 

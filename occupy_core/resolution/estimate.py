@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
@@ -20,7 +21,7 @@ from occupy_core.resolution.global_resolution import (
     from_energies,
 )
 from occupy_core.resolution.halfmaps import half_map_energies, local_fsc
-from occupy_core.resolution.learned import load_models
+from occupy_core.resolution.learned import LEAST_HALF, load_models
 from occupy_core.resolution.local_filter import filter_locally
 from occupy_core.resolution.mask_refinement import refine_mask
 from occupy_core.resolution.monogenic import disagreement, monogenic_resolution
@@ -30,7 +31,12 @@ from occupy_core.resolution.result import (
     ResolutionResult,
 )
 from occupy_core.resolution.ssnr import COARSEST, first_crossing, fsc_from_energy
-from occupy_core.resolution.uncertainty import deviation_from_fsc, deviation_from_ssnr
+from occupy_core.resolution.uncertainty import (
+    clearly_crossed,
+    deviation_from_fsc,
+    deviation_from_ssnr,
+    noise_error,
+)
 
 _DISAGREES = 0.25  # log ratio of two estimates beyond which the user is told
 _MANY = 0.25  # of the molecule
@@ -125,7 +131,10 @@ def _from_one_map(analysis: Analysis) -> LocalResolution:
     fsc = fsc_from_energy(energies.energy, analysis.noise.power, analysis.noise.trend)
     fine = first_crossing(fsc, energies.bands, 0.143, limit)
     coarse = first_crossing(fsc, energies.bands, 0.5, limit)
-    sigma = deviation_from_ssnr(fine, energies, 0.143)
+    level = noise_error(analysis.noise, analysis.state.spherical)
+    crossed = clearly_crossed(fsc, energies, 0.143, level, analysis.noise.molecule)
+    fine = replace(fine, censored=~crossed | (fine.frequency > limit))
+    sigma = deviation_from_ssnr(fine, energies, 0.143, level)
     return LocalResolution(fine.resolution, coarse.resolution, sigma, fine.censored)
 
 
@@ -142,8 +151,8 @@ def _learned(analysis: Analysis) -> LocalResolution:
         middle = models.resolution.predict(features)
         lower, upper = models.lower.predict(features), models.upper.predict(features)
         fine[where] = np.clip(np.exp(middle) / limit, 0.8 / limit, COARSEST)
-        spread = np.float32(models.spread / 2)
-        sigma[where] = fine[where] * np.maximum(upper - lower, 0.02) * spread
+        half = np.maximum((upper - lower) / 2, np.float32(LEAST_HALF))
+        sigma[where] = fine[where] * half * np.float32(models.spread[int(analysis.state.modified)])
         fine, sigma = _extended(fine, where), _extended(sigma, where)
     return LocalResolution(fine, None, sigma, fine < 1 / limit)
 

@@ -65,6 +65,12 @@ def resolution_features(analysis: Analysis, where: Mask) -> Array:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
+def is_modified(features: Array) -> Mask:
+    """Which rows of `resolution_features` belong to a map that was modified."""
+    result: Mask = features[:, -1] > 0.5
+    return result
+
+
 def mask_features(analysis: Analysis, where: Mask) -> Array:
     """Features of points near the surface of the molecule, for the mask.
 

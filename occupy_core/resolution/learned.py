@@ -23,6 +23,7 @@ from occupy_core.resolution import kernels
 MODEL_FILE = Path(__file__).parent / "data" / "resolution_trees.npz"
 CARD_FILE = MODEL_FILE.with_suffix(".json")
 
+LEAST_HALF = 0.01  # of the distance between the quantiles, relative: trees know no less
 _ROWS = 4096
 
 
@@ -79,8 +80,9 @@ class Models:
         Log of resolution times limit of the map, and its quantiles at 16 and 84 %.
     mask : Trees
         Log odds of being molecule.
-    spread : float
-        Factor that makes the quantiles cover what they claim on complexes left out of learning.
+    spread : tuple of float
+        Factors that make the quantiles cover what they claim on complexes left out of learning:
+        of maps whose solvent was masked away, and of modified maps.
     checksum : str
         SHA-256 of the model file.
     """
@@ -89,7 +91,7 @@ class Models:
     lower: Trees
     upper: Trees
     mask: Trees
-    spread: float
+    spread: tuple[float, float]
     checksum: str
 
 
@@ -99,8 +101,8 @@ def load_models() -> Models:
     content = MODEL_FILE.read_bytes()
     with np.load(MODEL_FILE) as stored:
         trees = {name: _trees(stored, name) for name in ("resolution", "lower", "upper", "mask")}
-        spread = float(stored["spread"])
-    return Models(**trees, spread=spread, checksum=hashlib.sha256(content).hexdigest())
+        masked, modified = map(float, stored["spread"])
+    return Models(**trees, spread=(masked, modified), checksum=hashlib.sha256(content).hexdigest())
 
 
 def model_card() -> dict[str, Any]:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
+from scipy import ndimage
 
-from occupy_core.maps import Array, DensityMap, Grid, Mask
-from occupy_core.resolution.bands import STEP, BandEnergies, windowed
+from occupy_core.maps import Array, Grid, Mask
+from occupy_core.resolution.bands import BandEnergies
+from occupy_core.resolution.mask_edge import kept_as_measured, kept_by_edge
 
 Values = NDArray[np.float64]
 
-_STRONG = 0.1  # of the 99.5 % quantile of the coarse energy: surely molecule
+_STRONG = 0.15  # of the mean coarse energy of the molecule: surely molecule
 _COARSE = (1 / 30, 1 / 7)  # 1/Å: bands that a molecule dominates
 _FIRST_SHELL = (2.0, 1.4)  # windows from the molecule at which shells of solvent start; less if
 # there is no room, though the tail of the window then still holds some of the molecule
@@ -24,13 +25,11 @@ _STATIONARY = 1.6  # ratio of the fine energy of shells of the same solvent
 _EVEN = 1.35  # ratio of the energies of the halves of a zone by their distance from a mask
 _RINGS = 12  # of equal numbers of points, for the rise of the noise towards the faces
 _TREND = 6  # shells of solvent behind a mask, at least, for the same
+_INNER = 0.8  # of the box about the molecule that shows that rise, if there is enough of it
 _STEEPEST = 2.0  # rise of the noise from its middle over half the shortest edge, at most
 _POINTS = 30  # fewer points than this make no shell
 _FEATURELESS = 3.0  # ratio of quantiles of the coarse energy that noise alone does not reach
-_EMPTY = 1e-3  # of the standard deviation of the map: this near the background is no noise
 _EDGE = 1.0  # windows from an empty background, at least
-_HALF_EDGE = 4.0  # Å inside an empty background at which a usual soft mask has lost half the power
-_SPREAD = 0.19 / STEP  # Å over which a band of this width spreads what it filters
 _PLATEAU = 3  # finest bands that must agree to be noise alone ...
 _LEVEL = 0.08  # ... to within this, relative
 _LOWEST, _HIGHEST = 0.7, 1.4  # noise under a molecule over that of the solvent, as far as it goes
@@ -84,13 +83,15 @@ def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
     held = filled > 0.5 * filled.max()
     flat = np.ones(coarse.shape, np.float32)
     low, high = np.quantile(coarse[held], [0.1, 0.995])
-    molecule: Mask = coarse > _STRONG * high
+    molecule: Mask = coarse > _STRONG * _weighted_mean(coarse[held])
     if high < _FEATURELESS * low:
         power = np.array([np.median(e) for e in energies.energy], dtype=np.float64)
         return SolventNoise(power, flat, molecule, np.ones_like(molecule), 0, True)
     apart = distance_from(filled < 0.5, spacing)
-    kept = np.where(apart > _EDGE * energies.window, _kept_by_mask(apart, energies.window), 0.0)
+    kept = np.where(apart > _EDGE * energies.window, kept_by_edge(apart, energies.window), 0.0)
     distance = np.where(kept > 0, distance_from(molecule, spacing), 0.0)
+    kept = kept_as_measured(fine, kept, filled < 0.5, distance, energies)
+    distance = np.where(kept > 0, distance, 0.0)
     level = fine / np.maximum(kept, 0.1)
     for first in _FIRST_SHELL:
         shells = _shells(distance, first * energies.window, energies.window)
@@ -119,25 +120,10 @@ def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
     return SolventNoise(power, trend, molecule, np.logical_or.reduce(chosen), stop - start, False)
 
 
-def filled_part(density: DensityMap, energies: BandEnergies) -> Array:
-    """Part of each window that holds more than an empty background, shape (z, y, x).
-
-    The background is the most frequent value of the faces of the box, where masks leave zeros.
-    """
-    data = density.data
-    faces = np.concatenate(
-        [data[0].ravel(), data[-1].ravel(), data[:, 0].ravel(), data[:, -1].ravel()]
-    )
-    background = np.float32(np.median(faces))
-    narrow = np.float32(_EMPTY * data.std(dtype=np.float64))
-    holds = (np.abs(data - background) > narrow).astype(np.float32)
-    return windowed(holds, density.grid, energies.grid, energies.window)
-
-
-def _kept_by_mask(apart: Values, window: float) -> Values:
-    """Part of the energy in a window that a soft mask leaves, `apart` Å inside its outer end."""
-    result: Values = special.ndtr((apart - _HALF_EDGE) / np.hypot(window, _SPREAD))
-    return result
+def _weighted_mean(energy: Array) -> float:
+    """Mean of an energy weighted by its square: that of the molecule, however large the box."""
+    square = energy.astype(np.float64) ** 2
+    return float((square * energy).sum() / square.sum())
 
 
 def coarse_energy(energies: BandEnergies) -> Array:
@@ -192,9 +178,12 @@ def _trend(level: Values, solvent: Mask, molecule: Mask, grid: Grid) -> Array:
     """Noise of each point over that of the middle of the molecule, from its rise in the solvent.
 
     Interpolation in the transform leaves a window over the box, and dividing by it makes noise
-    rise outwards, as the square of the distance from the middle at first.
+    rise outwards, as the square of the distance from the middle at first. Points near the faces
+    are left out where enough others are left: what lies there may have been added by padding.
     """
-    square = _squared_distance(molecule, grid)
+    square, inner = _squared_distance(molecule, grid)
+    if (solvent & inner).sum() >= _RINGS * _POINTS:
+        solvent = solvent & inner
     x, y = square[solvent], np.log(level[solvent])
     edges = np.quantile(x, np.linspace(0, 1, _RINGS + 1))
     ring = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, _RINGS - 1)
@@ -205,17 +194,22 @@ def _trend(level: Values, solvent: Mask, molecule: Mask, grid: Grid) -> Array:
     return result
 
 
-def _squared_distance(molecule: Mask, grid: Grid) -> Values:
-    """Squared distance (Å²) from the middle of the molecule in the periodic box."""
-    square = np.zeros(molecule.shape)
+def _squared_distance(molecule: Mask, grid: Grid) -> tuple[Values, Mask]:
+    """Squared distance (Å²) from the middle of the molecule in the periodic box.
+
+    Beside it, which points are well away from the faces of a box about that middle.
+    """
+    square, inner = np.zeros(molecule.shape), np.ones(molecule.shape, bool)
     for axis, size in enumerate(grid.voxel_size_zyx):
         n = molecule.shape[axis]
         weight = molecule.sum(axis=tuple(i for i in range(3) if i != axis))
         turn = np.exp(2j * np.pi * np.arange(n) / n)
         middle = np.angle((turn * weight).sum()) * n / (2 * np.pi)
         apart = ((np.arange(n) - middle + n / 2) % n - n / 2) * size
-        square += (apart**2).reshape([-1 if i == axis else 1 for i in range(3)])
-    return square
+        along = [-1 if i == axis else 1 for i in range(3)]
+        square += (apart**2).reshape(along)
+        inner &= (np.abs(apart) < _INNER * n * size / 2).reshape(along)
+    return square, inner
 
 
 def _flat_to_edge(level: Values, apart: Values) -> bool:

@@ -20,6 +20,7 @@ _RISE = 2.0  # by which the contrast of an unfiltered map never rises with frequ
 _SHORT = 5  # shells; solvent that is the same over more of them was not filtered locally
 _CONTRAST = 250.0  # energy of molecule over solvent that no noise leaves
 _CLEAR = 12.0  # contrast of the coarsest bands where solvent is well apart from the molecule
+_FEWEST = 3  # shells of solvent; fewer within a mask are too near to molecule and edge
 _EMPTY_BOX = 0.02  # of the box that an empty background must take to be a mask
 _SPHERE = 0.75  # of the box within which a spherical mask lies
 _SHARP = 30.0  # Å²; the signal of an unsharpened map falls by a B-factor above this
@@ -96,8 +97,12 @@ def detect_state(
     empty = float((filled < 0.5).mean())
     # Solvent between molecule and mask that is full of the tail of the molecule is no solvent.
     crowded = empty > _EMPTY_BOX and float(contrast[:2].max()) < _CLEAR
-    masked = noise.shells == 0 or fine > _CONTRAST or (flat and empty > 0.1) or crowded
-    modified = flat and not masked and noise.shells < _SHORT
+    fewest = _FEWEST if empty > _EMPTY_BOX else 1
+    masked = noise.shells < fewest or fine > _CONTRAST or (flat and empty > 0.1) or crowded
+    tight = _touches_faces(molecule)
+    # Where there is room, noise that is the same over next to nothing was filtered unequally.
+    uneven = noise.shells < _FEWEST and not tight
+    modified = (flat or uneven) and not masked and noise.shells < _SHORT
     if noise.featureless:
         return MapState("none", False, False, spectrum.cut, False, False)
     return MapState(
@@ -106,7 +111,7 @@ def detect_state(
         not masked and empty > _EMPTY_BOX,
         spectrum.cut,
         _apparent_b(spectrum, energies, inside, noise.power, not masked) < _SHARP,
-        _touches_faces(molecule),
+        tight,
     )
 
 

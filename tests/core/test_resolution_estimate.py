@@ -1,6 +1,7 @@
 """The one door: local resolution, mask, global resolution, half maps, filter, errors."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from scipy import ndimage
 from occupy_core.errors import EstimationError, GridMismatchError, OccupyWarning, ParameterError
 from occupy_core.maps import DensityMap, Grid
 from occupy_core.maps.threads import threads
+from occupy_core.resolution import estimate
 from occupy_core.resolution.bands import local_energies
 from occupy_core.resolution.estimate import estimate_resolution
 from occupy_core.resolution.halfmaps import local_fsc
+from occupy_core.resolution.learned import load_models
 from occupy_core.resolution.local_filter import filter_locally
 from occupy_core.resolution.result import ResolutionParams
 from occupy_core.resolution.spectrum import analyse
@@ -151,6 +154,20 @@ def test_where_the_solvent_is_gone_the_learned_model_steps_in(known):
     assert result.source == "learned"
     assert result.resolution05 is None
     assert len(result.model_checksum) == 64
+
+
+@pytest.mark.parametrize(("spread", "factor"), [((3.0, 1.0), 3.0), ((1.0, 3.0), 1.0)])
+def test_the_interval_of_a_masked_map_is_widened_as_masked_maps_need(
+    known, monkeypatch, spread, factor
+):
+    distance = ndimage.distance_transform_edt(~known.mask, sampling=GRID.voxel_size_zyx)
+    ramp = (0.5 + 0.5 * np.cos(np.pi * np.clip((distance - 3) / 5, 0, 1))).astype(np.float32)
+    masked = known.density.with_data(known.density.data * ramp)
+    models, sigma = load_models(), []
+    for widened in ((1.0, 1.0), spread):
+        monkeypatch.setattr(estimate, "load_models", lambda w=widened: replace(models, spread=w))
+        sigma.append(quiet(masked).sigma.data)
+    assert np.allclose(sigma[1], factor * sigma[0], rtol=1e-4)
 
 
 def test_the_filter_keeps_fine_detail_where_it_is_resolved_only(known):

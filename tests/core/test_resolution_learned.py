@@ -52,3 +52,11 @@ def test_the_card_belongs_to_the_file():
 
 def test_the_file_stays_small():
     assert MODEL_FILE.stat().st_size < 5 * 2**20
+
+
+def test_intervals_were_widened_by_the_errors_on_complexes_left_out():
+    left_out = model_card()["metrics"]["left_out"]
+    assert left_out["coverage_68"] == pytest.approx(0.68, abs=0.01)
+    # The trees know the complexes they were taught better than others.
+    assert left_out["log_rmse"] > 1.5 * model_card()["metrics"]["train"]["log_rmse"]
+    assert min(load_models().spread) > 1

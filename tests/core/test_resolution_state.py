@@ -1,5 +1,7 @@
 """State of a map, noise of the solvent and the molecular mask."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from resolution_maps import lowpassed, two_resolutions
@@ -8,8 +10,12 @@ from scipy import ndimage
 from occupy_core.maps import DensityMap, Grid
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.resolution.analysis import analyse_map
+from occupy_core.resolution.bands import local_energies
 from occupy_core.resolution.global_resolution import core_of
-from occupy_core.resolution.noise import _squared_distance
+from occupy_core.resolution.mask_edge import filled_part, kept_as_measured
+from occupy_core.resolution.noise import _squared_distance, fine_energy
+from occupy_core.resolution.spectrum import analyse
+from occupy_core.resolution.state import detect_state
 
 GRID = Grid.cubic(72, 1.5)
 ODD = Grid((71, 80, 75), (1.5, 1.4, 1.6))
@@ -103,10 +109,14 @@ def test_distance_from_the_molecule_follows_it_around_the_periodic_box(shift):
     molecule = np.zeros(ODD.shape, bool)
     molecule[30:41, 35:46, 30:41] = True
     moved = np.roll(molecule, shift, axis=(0, 1, 2))
-    z, y, x = (s + m for s, m in zip(shift, (35, 40, 35), strict=True))
-    square = _squared_distance(moved, ODD)
-    assert square[z % 75, y % 80, x % 71] == pytest.approx(0, abs=1e-6)
-    assert square[(z + 10) % 75, y % 80, x % 71] == pytest.approx((10 * 1.6) ** 2)
+    z, y, x = ((s + m) % n for s, m, n in zip(shift, (35, 40, 35), ODD.shape, strict=True))
+    square, inner = _squared_distance(moved, ODD)
+    assert square[z, y, x] == pytest.approx(0, abs=1e-6)
+    further, limit = (z + 10) % ODD.shape[0], int(0.8 * ODD.shape[0] / 2)
+    assert square[further, y, x] == pytest.approx((10 * 1.6) ** 2)
+    # Four fifths of each axis about the molecule count as away from the faces.
+    assert inner[(z + limit) % ODD.shape[0], y, x]
+    assert not inner[(z + limit + 1) % ODD.shape[0], y, x]
 
 
 def test_padding_by_zeros_leaves_the_noise_as_it_was():
@@ -134,3 +144,84 @@ def test_the_core_of_a_mask_lies_two_angstrom_within_it():
     thin = np.zeros(GRID.shape, bool)
     thin[:, :, 35:38] = True
     assert core_of(thin, energies).any()
+
+
+def contrast_of(analysis):
+    """Energy of the molecule over the noise, by band: no padding changes it."""
+    inside = [
+        np.median((e / analysis.noise.trend)[analysis.noise.molecule])
+        for e in analysis.energies.energy
+    ]
+    return np.array(inside) / analysis.noise.power
+
+
+def from_middle(grid):
+    """Distance of each voxel from the middle of the box, Å."""
+    sizes = zip(grid.shape, grid.voxel_size_zyx, strict=True)
+    z, y, x = np.meshgrid(*[(np.arange(n) - n / 2) * v for n, v in sizes], indexing="ij")
+    return np.sqrt(z**2 + y**2 + x**2)
+
+
+def test_padding_with_noise_leaves_the_rise_of_the_noise_as_it_was():
+    grid, n, more = Grid.cubic(84, 1.5), 84, 20
+    known = two_resolutions(grid, noise=8)
+    noise = known.density.data - known.signal
+    noise = noise * np.exp(0.3 * (from_middle(grid) / 63) ** 2).astype(np.float32)
+    wide = np.pad(noise, [(0, more)] * 3, mode="wrap")
+    wide[:n, :n, :n] += known.signal
+    plain, padded = (
+        analyse_map(DensityMap(data, Grid.cubic(len(data), 1.5)))
+        for data in (known.signal + noise, wide)
+    )
+    change = np.log(contrast_of(padded) / contrast_of(plain))[3:-1]
+    assert np.abs(np.median(change)) < 0.12
+
+
+def test_noise_is_the_same_within_a_sharp_mask_and_a_soft_one():
+    grid = Grid.cubic(84, 1.5)
+    known = two_resolutions(grid, noise=8)
+    plain, changes = contrast_of(analyse_map(known.density)), []
+    for edge in (0.01, 5.0):
+        ramp = np.clip((from_middle(grid) - (62 - edge)) / edge, 0, 1)
+        mask = (0.5 + 0.5 * np.cos(np.pi * ramp)).astype(np.float32)
+        masked = analyse_map(known.density.with_data(known.density.data * mask))
+        assert masked.state.spherical
+        assert masked.state.measured
+        changes.append(np.median(np.log(contrast_of(masked) / plain)[3:-1]))
+    assert np.abs(changes).max() < 0.1
+    assert abs(changes[0] - changes[1]) < 0.06
+
+
+@pytest.mark.parametrize("edge", [0.0, 6.0, 12.0])
+def test_what_a_mask_kept_follows_the_edge_that_the_noise_shows(edge):
+    grid = Grid((90, 84, 88), (1.5, 1.6, 1.45))
+    x = (np.arange(88) * 1.45).astype(np.float32)
+    depth = np.minimum(x - 15, 110 - x)  # Å inside a slab
+    ramp = np.clip(depth / edge, 0, 1) if edge else (depth > 0).astype(float)
+    white = np.random.default_rng(5).standard_normal(grid.shape, dtype=np.float32)
+    data = white * (0.5 - 0.5 * np.cos(np.pi * ramp)).astype(np.float32)
+    density = DensityMap(data, grid)
+    (energies,) = local_energies((analyse(density),), 5.0)
+    emptied, fine = filled_part(density, energies) < 0.5, fine_energy(energies)
+    far, first = np.full(fine.shape, 100.0), np.ones(fine.shape)
+    kept = kept_as_measured(fine, first, emptied, far, energies)
+    found, across = kept.mean(axis=(0, 1)), fine.mean(axis=(0, 1))
+    across /= np.median(across[found > 0.97])
+    shown = found > 0.55  # elsewhere some points are left out
+    assert shown.sum() > 10
+    assert np.abs(found - across)[shown].max() < 0.05
+
+
+def test_noise_the_same_over_next_to_nothing_is_no_visible_solvent():
+    known = two_resolutions(GRID, noise=4)
+    analysis = analyse_map(known.density)
+    few = replace(analysis.noise, shells=2)
+    arguments = analysis.spectrum, analysis.energies
+    assert detect_state(*arguments, analysis.noise, analysis.filled).measured
+    uneven = detect_state(*arguments, few, analysis.filled)
+    assert uneven.modified
+    assert not uneven.measured
+    # Within a mask, solvent that thin is as good as masked away.
+    bounded = analysis.filled.copy()
+    bounded[:4] = 0
+    assert detect_state(*arguments, few, bounded).solvent == "masked"
