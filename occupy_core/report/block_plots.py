@@ -201,6 +201,7 @@ def draw_thresholds(
     previews : sequence of DensityMap
         Volumes to show, known by their names.
     """
+    figure.set_layout_engine("constrained")  # the compressed one lets subfigures overlap
     rows = {row["volume"]: row for row in thresholds}
     above, below = figure.subfigures(2, 1, squeeze=False).ravel()
     left, right = above.subplots(1, 2)
