@@ -66,7 +66,7 @@ from occupy_lib import args
 options = dict(input_map=sys.argv[1], chimerax=False, scale_mode="res", lp_scale=False)
 estimate.occupy_run(args.occupy_options(**options))
 """
-_BLUR = 40.0  # Å² added to all atoms, as reconstructions do
+BLUR = 40.0  # Å² added to all atoms, as reconstructions do
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def cases(
     """Yield every complex with two of its chains at each occupancy and noise level."""
     for file, voxel, resolution in complexes:
         placed = place(folder / file, voxel)
-        maps = chain_maps(placed, resolution, blur=_BLUR)
+        maps = chain_maps(placed, resolution, blur=BLUR)
         model = atomic_model(placed)
         names = placed.chains
         for chain in dict.fromkeys((names[len(names) // 2], names[-1])):
@@ -199,15 +199,15 @@ def confounders(folder: Path, noise: float) -> str:
         placed = place(folder / file, voxel)
         names = placed.chains
         chain = names[len(names) // 2]
-        maps = chain_maps(placed, resolution, blur=_BLUR)
+        maps = chain_maps(placed, resolution, blur=BLUR)
         model = atomic_model(placed)
         total = sum(maps.values())
         blurred = {
-            b: chain_maps(placed, resolution, blur=_BLUR, extra_b={chain: b})[chain]
+            b: chain_maps(placed, resolution, blur=BLUR, extra_b={chain: b})[chain]
             for b in (100.0, 200.0)
         }
         moved = {
-            d: chain_maps(placed, resolution, blur=_BLUR, moves={chain: (d, d, 0)})[chain]
+            d: chain_maps(placed, resolution, blur=BLUR, moves={chain: (d, d, 0)})[chain]
             for d in (4.0, 10.0)
         }
         variants: list[tuple[str, NDArray[np.float32], AtomicModel]] = [
@@ -229,7 +229,7 @@ def confounders(folder: Path, noise: float) -> str:
             lines.append(_confounded_row(placed.name, what, chain, table))
     for file, voxel, resolution in WITH_NUCLEIC_ACID:
         placed = place(folder / file, voxel)
-        clean = sum(chain_maps(placed, resolution, blur=_BLUR).values())
+        clean = sum(chain_maps(placed, resolution, blur=BLUR).values())
         density = add_noise(clean, placed.grid, resolution, noise, 1)
         table = chain_occupancy([density], atomic_model(placed))
         for chain in table.regions:
@@ -255,7 +255,7 @@ def doubt(folder: Path) -> str:
     placed = place(folder / file, voxel)
     names = placed.chains
     chain = names[-1]
-    maps = chain_maps(placed, resolution, blur=_BLUR)
+    maps = chain_maps(placed, resolution, blur=BLUR)
     model = atomic_model(placed)
     total = sum(maps.values()) - 0.5 * maps[chain]
     seen = add_noise(total, placed.grid, resolution, 0.05, 1)

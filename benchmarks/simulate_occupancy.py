@@ -52,6 +52,10 @@ def place(path: Path, voxel_size: float, *, least_atoms: int = 100) -> Complex:
     structure.remove_waters()
     structure.merge_chain_parts()
     model = structure[0]
+    for chain in model:  # OPM marks the planes of a membrane by atoms
+        for i in reversed(range(len(chain))):
+            if chain[i].name == "DUM":
+                del chain[i]
     for name in [c.name for c in model if c.count_atom_sites() < least_atoms]:
         model.remove_chain(name)
     for site in model.all():

@@ -36,6 +36,7 @@ from occupy_core.occupancy.noise import (
     noise_of_solvent,
 )
 from occupy_core.occupancy.params import ResolvedScale
+from occupy_core.occupancy.sharpness import Sharpness
 
 SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 _BLUR = {"res": 8.0, "occ": 6.0}  # low-pass over the deviation of the Gaussian
@@ -111,7 +112,7 @@ class CalibratedScale:
 class _Content:
     """The full cells of a map, the median and spread of the local maxima there, and more.
 
-    `fraction` is their part of the content; `hidden` whether noise hides the surface of that.
+    `fraction` is their part of the content.
     """
 
     full: Mask
@@ -119,7 +120,6 @@ class _Content:
     level: float
     spread: float
     fraction: float
-    hidden: bool
 
 
 def calibrated_scale(
@@ -161,7 +161,11 @@ def calibrated_scale(
     coarse *= np.float32(1 / unit)
     solvent = find_solvent(smooth, coarse, cells, original, region)
     maxima = maximum_filter(smooth, footprint)
-    content = _find_content(maxima, coarse, cells, solvent, numbers)
+    inside, hidden = _find_inside(coarse, solvent)
+    if numbers.mode == "occ":
+        sharp = Sharpness(work.data, 1 / unit, deviations, footprint, cells, solvent)
+        cells.multiply(maxima, sharp.gain(smooth, inside, numbers.lowpass), solvent.mean)
+    content = _find_content(maxima, inside, cells, solvent, numbers)
     noise = None
     if halves is not None:
         pair = halves[0].data, halves[1].data
@@ -192,7 +196,6 @@ def calibrated_scale(
         content.spread / full,
         content.fraction,
     )
-    hidden = content.hidden
     del content
     return CalibratedScale(
         scale,
@@ -204,17 +207,19 @@ def calibrated_scale(
     )
 
 
+def _find_inside(coarse: Array, solvent: Solvent) -> tuple[Mask, bool]:
+    """Return the cells inside the surface of the content, and whether noise hides that."""
+    above = coarse[coarse > solvent.threshold]
+    if above.size == 0:  # noise hides all: a scale of what there is, and a warning
+        return coarse >= np.quantile(coarse, _DENSE), True
+    surface = (1 - _INSIDE) * solvent.mean + _INSIDE * float(np.quantile(above, _DENSE))
+    return coarse > max(surface, solvent.threshold), surface < solvent.threshold
+
+
 def _find_content(
-    maxima: Array, coarse: Array, cells: Cells, solvent: Solvent, numbers: ResolvedScale
+    maxima: Array, inside: Mask, cells: Cells, solvent: Solvent, numbers: ResolvedScale
 ) -> _Content:
     """Find what of a map is full, and the median of its local maxima."""
-    above = coarse[coarse > solvent.threshold]
-    surface = -np.inf
-    if above.size > 0:
-        surface = (1 - _INSIDE) * solvent.mean + _INSIDE * float(np.quantile(above, _DENSE))
-        inside = coarse > max(surface, solvent.threshold)
-    else:  # nothing stands out: a scale of what there is, and a warning
-        inside = coarse >= np.quantile(coarse, _DENSE)
     levels = cells.means(maxima) - np.float32(solvent.mean)
     weights, far = inside.astype(np.float32), _NEIGHBOURS * numbers.lowpass
     local = _blurred(weights * levels, cells, far)[inside] / _blurred(weights, cells, far)[inside]
@@ -235,8 +240,7 @@ def _find_content(
         solvent.mean,
         level - solvent.mean,
         (upper - lower) / 2,
-        float(np.count_nonzero(full) / np.count_nonzero(inside)) if above.size else 0.0,
-        surface < solvent.threshold,
+        float(np.count_nonzero(full) / np.count_nonzero(inside)),
     )
 
 

@@ -65,6 +65,28 @@ class Cells:
         for_slabs(work, self.shape[0], 2)
         return result
 
+    def powers(
+        self, values: Array, factor: float, smooth: Array, level: float
+    ) -> tuple[Array, Array]:
+        """Return the mean of (factor values - smooth)² and of (smooth - level)² in each cell."""
+        detail, total = np.empty((2, *self.shape), np.float32)
+
+        def work(first: int, last: int) -> None:
+            for i in range(first, last):
+                _add_powers(values, smooth, self.edge, i, (factor, level), detail[i], total[i])
+
+        for_slabs(work, self.shape[0], 2)
+        return detail, total
+
+    def multiply(self, values: Array, gains: Array, level: float) -> None:
+        """Multiply values above a level, in place, by gains that are linear between cells."""
+
+        def work(first: int, last: int) -> None:
+            for z in range(first, last):
+                _multiply_plane(values, gains, self.edge, z, np.float32(level))
+
+        for_slabs(work, len(values), 8)
+
     def histogram(
         self, values: Array, chosen: Mask, limits: tuple[float, float]
     ) -> NDArray[np.int64]:
@@ -132,6 +154,53 @@ def _average_cells(values: Array, edge: int, cell: int, means: Array) -> None:
             for x in range(cx * edge, end):
                 s += total[x]
             means[cy, cx] = s / np.float32(depth * height * (end - cx * edge))
+
+
+@_compiled
+def _add_powers(
+    values: Array,
+    smooth: Array,
+    edge: int,
+    cell: int,
+    numbers: tuple[float, float],
+    detail: Array,
+    total: Array,
+) -> None:
+    nz, ny, nx = values.shape
+    factor, level = numbers
+    for cy in range(len(detail)):
+        for cx in range(detail.shape[1]):
+            a, b, n = 0.0, 0.0, 0
+            for z in range(cell * edge, min((cell + 1) * edge, nz)):
+                for y in range(cy * edge, min((cy + 1) * edge, ny)):
+                    for x in range(cx * edge, min((cx + 1) * edge, nx)):
+                        a += (factor * values[z, y, x] - smooth[z, y, x]) ** 2
+                        b += (smooth[z, y, x] - level) ** 2
+                        n += 1
+            detail[cy, cx], total[cy, cx] = a / n, b / n
+
+
+@_compiled
+def _multiply_plane(values: Array, gains: Array, edge: int, z: int, level: Any) -> None:
+    ncz, ncy, ncx = gains.shape
+    _, ny, nx = values.shape
+    row = np.empty(ncx, np.float32)
+    pz = min(max((z + 0.5) / edge - 0.5, 0.0), ncz - 1.0)
+    z0 = min(int(pz), max(ncz - 2, 0))
+    z1, wz = min(z0 + 1, ncz - 1), pz - z0
+    for y in range(ny):
+        py = min(max((y + 0.5) / edge - 0.5, 0.0), ncy - 1.0)
+        y0 = min(int(py), max(ncy - 2, 0))
+        y1, wy = min(y0 + 1, ncy - 1), py - y0
+        for c in range(ncx):
+            near = (1 - wy) * gains[z0, y0, c] + wy * gains[z0, y1, c]
+            far = (1 - wy) * gains[z1, y0, c] + wy * gains[z1, y1, c]
+            row[c] = (1 - wz) * near + wz * far
+        for x in range(nx):
+            px = min(max((x + 0.5) / edge - 0.5, 0.0), ncx - 1.0)
+            x0 = min(int(px), max(ncx - 2, 0))
+            gain = row[x0] + (px - x0) * (row[min(x0 + 1, ncx - 1)] - row[x0])
+            values[z, y, x] = level + (values[z, y, x] - level) * np.float32(gain)
 
 
 @_compiled

@@ -172,16 +172,23 @@ def cubes_of(cells: Cells, chosen: Mask) -> list[tuple[Corner, Mask]]:
     Up to 16 cubes of 32 voxels of a lattice over the map, evenly taken from those that are filled
     for 40 %, or the best filled one.
     """
-    found: list[tuple[Corner, Mask]] = []
-    for corner in _lattice(cells.grid.shape):
-        inside = cells.spread(chosen, corner, CUBE)
-        if inside.any():
-            found.append((corner, inside))
-    filled = np.array([inside.mean() for _, inside in found])
-    good = np.flatnonzero(filled >= min(_FILLED, 0.8 * filled.max(initial=0.0)))
+    corners = list(_lattice(cells.grid.shape))
+    filled = np.array([_filled(cells, chosen, corner) for corner in corners])
+    good = np.flatnonzero(filled >= max(min(_FILLED, 0.8 * filled.max()), 1e-9))
     if len(good) > _CUBES:
         good = good[np.linspace(0, len(good) - 1, _CUBES).round().astype(int)]
-    return [found[i] for i in good]
+    return [(corners[i], cells.spread(chosen, corners[i], CUBE)) for i in good]
+
+
+def _filled(cells: Cells, chosen: Mask, corner: Corner) -> float:
+    """Return the part of the voxels of a cube that lies in chosen cells."""
+    box, counts = [], []
+    for start, n in zip(corner, cells.grid.shape, strict=True):
+        index = np.arange(start, min(start + CUBE, n)) // cells.edge
+        box.append(slice(index[0], index[-1] + 1))
+        counts.append(np.bincount(index - index[0]))
+    z, y, x = counts
+    return float(chosen[tuple(box)] @ x @ y @ z) / float(x.sum() * y.sum() * z.sum())
 
 
 def _lattice(shape: tuple[int, ...]) -> Iterator[Corner]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Positions = NDArray[np.float64]
 Division = Literal["chain", "residues"]
 
+_MEMBRANE_PLANE = "DUM"  # residue by which the OPM database draws a membrane; no atoms are there
+
 
 @dataclass(frozen=True, eq=False)
 class AtomicRegion:
@@ -190,7 +192,7 @@ def _copies(assembly: gemmi.Assembly) -> int:
 
 
 def _drop_what_has_no_occupancy(structure: gemmi.Structure) -> list[str]:
-    """Remove hydrogens, waters and atoms without occupancy or position."""
+    """Remove hydrogens, waters, markers, and atoms without occupancy or position."""
     notes = []
     before = structure[0].count_atom_sites()
     structure.remove_hydrogens()
@@ -202,14 +204,20 @@ def _drop_what_has_no_occupancy(structure: gemmi.Structure) -> list[str]:
     waters = before - structure[0].count_atom_sites()
     if waters:
         notes.append(f"{waters} waters were left out.")
-    absent = 0
+    absent = planes = 0
     for chain in structure[0]:
+        for i in reversed(range(len(chain))):
+            if chain[i].name == _MEMBRANE_PLANE:
+                planes += len(chain[i])
+                del chain[i]
         for residue in chain:
             for i in reversed(range(len(residue))):
                 atom = residue[i]
                 if not (atom.occ > 0 and np.isfinite(atom.pos.tolist()).all()):
                     del residue[i]
                     absent += 1
+    if planes:
+        notes.append(f"{planes} markers of membrane planes ({_MEMBRANE_PLANE}) were left out.")
     if absent:
         notes.append(f"{absent} atoms with zero occupancy were left out.")
     structure.remove_empty_chains()

@@ -193,11 +193,16 @@ def _normalised(
     """Divide by the reference: the one named, or one that can be full."""
     means = np.array([m.mean for m in measured])
     covariances = np.stack([np.diag(m.error**2) for m in measured])
-    found = normalise(means, covariances, sizes, reference, least_share=_REFERENCE_SHARE)
+    # Errors are mostly those of unlike regions: two that are alike are not better known than one.
+    found = normalise(
+        *(means, covariances, sizes, reference),
+        least_share=_REFERENCE_SHARE,
+        known=math.inf,
+    )
     sigma = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
     if reference is None and (found.values - 2 * sigma > _DENSEST).any():
         # No kind of molecule is so much denser than another: what was taken for full is not.
-        found = normalise(means, covariances, sizes, least_share=_SMALLEST_SHARE)
+        found = normalise(means, covariances, sizes, least_share=_SMALLEST_SHARE, known=math.inf)
     return found
 
 

@@ -73,7 +73,11 @@ class Difference:
 
 
 def full_level(
-    amplitude: Values, sigma: Values, size: NDArray[Any], least_share: float = 0.1
+    amplitude: Values,
+    sigma: Values,
+    size: NDArray[Any],
+    least_share: float = 0.1,
+    known: float = _ALIKE,
 ) -> NDArray[np.bool_]:
     """Find the regions that form the highest level: those that are taken to be full.
 
@@ -83,6 +87,8 @@ def full_level(
         Amplitudes with their standard errors, and the size of each region (number of atoms).
     least_share : float
         Share of the size of all regions that a level needs to be taken for the full one.
+    known : float
+        Relative standard error that a level should have at most.
 
     Returns
     -------
@@ -92,19 +98,19 @@ def full_level(
 
     Notes
     -----
-    A level must be known to `_ALIKE`, so that a single uncertain region that lies above by its
-    error does not set it; when no level is, the most uncertain ones are allowed.
+    A level must be `known` when there is one that is, so that a single uncertain region that lies
+    above by its error does not set it.
     """
     weight = 1 / (sigma**2 + (_BEST_KNOWN * np.abs(amplitude)) ** 2 + 1e-300)
     order = np.argsort(-amplitude, kind="stable")
-    for worst in (_ALIKE, np.inf):
+    for worst in (known, np.inf):
         for start in order[amplitude[order] > _SIGMAS * sigma[order]]:
             members = _level_members(amplitude, sigma, weight, float(amplitude[start]))
             if not members.any():
                 continue
             level = float(np.average(amplitude[members], weights=weight[members]))
-            known = weight[members].sum() ** -0.5 <= worst * level
-            if known and size[members].sum() >= least_share * size.sum():
+            error = float(weight[members].sum() ** -0.5)
+            if error <= worst * level and size[members].sum() >= least_share * size.sum():
                 return members
     return np.zeros(len(amplitude), bool)
 
@@ -132,6 +138,7 @@ def normalise(
     reference: Sequence[int] | None = None,
     *,
     least_share: float = 0.1,
+    known: float = _ALIKE,
 ) -> Occupancies:
     """Divide the amplitudes of each map by those of one set of regions, full in all maps.
 
@@ -144,7 +151,7 @@ def normalise(
         Number of atoms or voxels.
     reference : sequence of int, optional
         Regions to be used; None chooses those that are on the full level in every map.
-    least_share : float
+    least_share, known : float
         See `full_level`.
 
     Raises
@@ -160,7 +167,8 @@ def normalise(
     doubt = np.zeros(len(amplitude))
     if reference is None:
         share_of = np.where(measured, sizes, 0)
-        members, doubt, notes = _choose_reference(amplitude, sigma, share_of, least_share)
+        limits = (least_share, known)
+        members, doubt, notes = _choose_reference(amplitude, sigma, share_of, limits)
     else:
         members = np.isin(np.arange(len(measured)), list(reference)) & measured
         if not members.any():
@@ -184,7 +192,7 @@ def normalise(
 
 
 def _choose_reference(
-    amplitude: Values, sigma: Values, sizes: NDArray[Any], least_share: float
+    amplitude: Values, sigma: Values, sizes: NDArray[Any], limits: tuple[float, float]
 ) -> tuple[NDArray[np.bool_], Values, list[str]]:
     """Regions that are full in every map, or the region that comes nearest.
 
@@ -200,7 +208,7 @@ def _choose_reference(
     doubt = np.zeros(len(amplitude))
     full = np.zeros(amplitude.shape, bool)
     for i, (a, s) in enumerate(zip(amplitude, sigma, strict=True)):
-        full[i, measured] = full_level(a[measured], s[measured], sizes[measured], least_share)
+        full[i, measured] = full_level(a[measured], s[measured], sizes[measured], *limits)
     members: NDArray[np.bool_] = np.asarray(full.all(axis=0))
     notes = []
     if not members.any():

@@ -51,6 +51,7 @@ def test_waters_hydrogens_and_absent_atoms_are_left_out_and_told(tmp_path):
         pdb_line(900, " H", "ALA", "A", 1, (1, 1, 1), element="H"),
         pdb_line(901, " CG", "ALA", "A", 1, (2, 1, 1), occupancy=0.0),
         pdb_line(902, " O", "HOH", "A", 300, (9, 9, 9), record="HETATM"),
+        pdb_line(903, " N", "DUM", "Z", 301, (9, 9, -9), record="HETATM"),
     ]
     path = write_pdb(tmp_path / "m.pdb", extra, chain_lines("A", (0, 0, 0)))
     model = read_model(path)
@@ -58,6 +59,8 @@ def test_waters_hydrogens_and_absent_atoms_are_left_out_and_told(tmp_path):
     text = " ".join(model.notes)
     assert "1 hydrogens" in text
     assert "1 waters" in text
+    assert "1 markers of membrane planes" in text
+    assert model.names == ("A",)
     assert "1 atoms with zero occupancy" in text
 
 

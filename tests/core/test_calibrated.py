@@ -20,6 +20,7 @@ from occupy_core.occupancy.params import ScaleParams
 from occupy_core.occupancy.scale import estimate_scale
 
 GRID = Grid.cubic(56, 2.0)
+FINE = Grid.cubic(64, 1.6)
 OCC = ScaleParams(mode="occ")
 B_FACTOR = 60.0
 
@@ -31,7 +32,7 @@ def bodies(occupancy=0.5, noise=0.05, grid=GRID, seed=0):
         occupancy=occupancy,
         noise=noise,
         noise_b_factor=B_FACTOR,
-        resolution=5.0,
+        resolution=5.0 if grid is not FINE else 3.5,
         seed=seed,
     )
 
@@ -122,6 +123,37 @@ def test_full_density_is_the_highest_level_that_much_of_the_map_shares():
         scale = estimate_scale(density.with_data(data)).scale.data
         assert np.median(scale[full]) == pytest.approx(1.0, abs=0.03)
         assert np.median(scale[half]) == pytest.approx(0.5, abs=0.03)
+
+
+def with_blurred_body(b_factor, noise=0.05):
+    """Two full bodies, atoms of the second of a higher B-factor (Å²)."""
+    sharp, regions = bodies(1.0, noise, FINE)
+    second = bodies(1.0, 0.0, FINE)[0].data - bodies(0.0, 0.0, FINE)[0].data
+    width = np.sqrt(b_factor / (8 * np.pi**2)) / FINE.voxel_size[0]
+    return sharp.with_data(sharp.data + ndimage.gaussian_filter(second, width) - second), regions
+
+
+@pytest.mark.parametrize(("b_factor", "least"), [(100.0, 0.98), (200.0, 0.96)])
+@pytest.mark.parametrize("factor", [1.0, 1e-6])
+def test_b_factors_lower_what_is_resolved_but_not_what_is_there(b_factor, least, factor):
+    density, regions = with_blurred_body(b_factor)
+    density = density.with_data(factor * density.data)
+    sharp, blurred = medians(estimate_scale(density, ScaleParams(mode="res")).scale, regions)
+    assert sharp > 0.97
+    assert blurred < 0.85
+    sharp, blurred = medians(estimate_scale(density, OCC).scale, regions)
+    assert sharp > 0.97
+    assert blurred > least
+
+
+def test_b_factors_do_not_hide_a_low_occupancy():
+    blurred, regions = with_blurred_body(100.0)
+    second = bodies(1.0, 0.0, FINE)[0].data - bodies(0.0, 0.0, FINE)[0].data
+    width = np.sqrt(100 / (8 * np.pi**2)) / FINE.voxel_size[0]
+    half = blurred.with_data(blurred.data - 0.5 * ndimage.gaussian_filter(second, width))
+    full, partial = medians(estimate_scale(half, OCC).scale, regions)
+    assert full == pytest.approx(1.0, abs=0.03)
+    assert partial == pytest.approx(0.5, abs=0.03)
 
 
 def test_large_boxes_are_estimated_on_fewer_voxels_and_come_back_in_place(density, regions):
@@ -393,6 +425,29 @@ def test_cells_have_the_means_of_their_voxels():
     spread = cells.spread(means, (2, 5, 4), 32)
     assert spread.shape == (5, 5, 5)
     assert spread[1, 1, 2] == means[1, 2, 2]
+
+
+def test_cells_have_the_power_of_what_smoothing_takes_and_leaves():
+    grid = Grid((7, 10, 9), (1.0, 1.2, 0.9))
+    data, smooth = np.random.default_rng(0).standard_normal((2, *grid.shape), dtype=np.float32)
+    detail, total = Cells(grid, 3).powers(data, 0.5, smooth, 0.3)
+    part = (slice(6, 7), slice(3, 6), slice(0, 3))
+    assert detail[2, 1, 0] == pytest.approx(((0.5 * data - smooth)[part] ** 2).mean(), rel=1e-5)
+    assert total[2, 1, 0] == pytest.approx(((smooth - 0.3)[part] ** 2).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("edge", [1, 3])
+def test_gains_are_linear_between_the_middles_of_cells(edge):
+    grid = Grid((9, 12, 15), (1.0, 1.0, 1.0))
+    cells = Cells(grid, edge)
+    z, y, x = (edge * (np.arange(n) + 0.5) - 0.5 for n in cells.shape)
+    gains = (1 + 0.1 * z[:, None, None] + 0.2 * y[:, None] + 0.3 * x).astype(np.float32)
+    values = np.full(grid.shape, 3.0, np.float32)
+    cells.multiply(values, gains, 1.0)
+    inner = tuple(slice(edge, -edge) for _ in range(3))
+    z, y, x = np.indices(grid.shape)
+    expected = 1 + 2 * (1 + 0.1 * z + 0.2 * y + 0.3 * x)
+    np.testing.assert_allclose(values[inner], expected[inner], rtol=1e-5)
 
 
 def test_cells_count_the_values_of_those_chosen():

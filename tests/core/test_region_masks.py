@@ -140,6 +140,22 @@ def test_a_small_full_region_is_the_reference_when_the_large_one_cannot_be_full(
     assert table.occupancy[0] == pytest.approx([1.0, 0.3], abs=0.05)
 
 
+def test_three_low_regions_that_are_alike_do_not_outvote_a_full_one():
+    grid = Grid.cubic(64, 1.5)
+    texture = np.random.default_rng(99).normal(1, 0.3, grid.shape)
+    data, masks = np.zeros(grid.shape), []
+    for i, occupancy in enumerate((1.0, 0.25, 0.25, 0.25)):
+        weight = np.zeros(grid.shape)
+        y, x = 16 + 16 * (i // 2), 16 + 16 * (i % 2)
+        weight[24:40, y : y + 16, x : x + 16] = 1
+        masks.append(DensityMap(weight, grid, f"m{i}"))
+        data += occupancy * weight * ndimage.gaussian_filter(texture, 1)
+    noise = np.random.default_rng(1).normal(0, 0.02, grid.shape)
+    table = region_occupancy([DensityMap(ndimage.gaussian_filter(data, 1) + noise, grid)], masks)
+    assert table.reference == ("m0",)
+    assert table.occupancy[0] == pytest.approx([1, 0.25, 0.25, 0.25], abs=0.04)
+
+
 def test_a_region_denser_than_the_reference_is_told():
     masks = make_masks(GRIDS[0])
     table = region_occupancy([make_map(GRIDS[0], {"b": 1.4})], masks, RegionParams(reference="a,c"))
