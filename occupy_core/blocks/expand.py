@@ -148,7 +148,12 @@ def expand_communities(
     asked, joined = _with_border(occupied, joined)
     seeds = _seeds_asked(occupied, communities, discrete, asked)
     base, added, densities = _contributions(
-        ensemble, occupied, communities.profiles[discrete], asked, seeds, progress
+        ensemble,
+        occupied,
+        communities.profiles[discrete],
+        asked,
+        seeds,
+        progress=progress,
     )
     levels = full_levels(added, joined, seeds, asked, occupied.grid)
     inside = joined & (added >= EDGE * levels[:, None])
@@ -261,6 +266,7 @@ def _contributions(
     profiles: Mask,
     asked: Indices,
     seeds: Mask,
+    *,
     progress: Progress | None,
 ) -> tuple[Array, Array, NDArray[np.float64]]:
     """Fit what each block adds to the density of the voxels asked: base (M,), added (K, M).

@@ -210,8 +210,16 @@ class _Run(StagedRun[ScaleJob]):
         parameters = job.scale.resolve(density.grid)
         limits = _solvent_limits(solvent)
         return _Estimate(
-            *(scale, None, confidence, solvent, parameters, made, None, None),
-            *(limits, solvent.warnings),
+            scale,
+            None,
+            confidence,
+            solvent,
+            parameters,
+            made,
+            None,
+            None,
+            limits,
+            solvent.warnings,
         )
 
     def _after_estimate(self) -> float:

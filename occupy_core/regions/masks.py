@@ -195,7 +195,10 @@ def _normalised(
     covariances = np.stack([np.diag(m.error**2) for m in measured])
     # Errors are mostly those of unlike regions: two that are alike are not better known than one.
     found = normalise(
-        *(means, covariances, sizes, reference),
+        means,
+        covariances,
+        sizes,
+        reference,
         least_share=_REFERENCE_SHARE,
         known=math.inf,
     )

@@ -258,7 +258,16 @@ def _result(
         f"censored_{density.name}",
     )
     fraction = float(censored.data[inside].mean()) if within.size else 0.0
-    messages = _messages(analysis, local, overall, source, inside, fraction, second, single)
+    messages = _messages(
+        analysis,
+        local,
+        overall,
+        source=source,
+        inside=inside,
+        fraction=fraction,
+        second=second,
+        single=single,
+    )
     for message in messages:
         warnings.warn(message, OccupyWarning, stacklevel=3)
     return ResolutionResult(
@@ -286,6 +295,7 @@ def _messages(
     analysis: Analysis,
     local: LocalResolution,
     overall: GlobalResolution,
+    *,
     source: str,
     inside: Mask,
     fraction: float,

@@ -101,7 +101,7 @@ def defineBlockParams(form):
 
 
 def defineSearchParams(form):
-    """Parameters of the tests, and of how many voxels are tested."""
+    """Parameters of the tests."""
     group = form.addGroup("Search", expertLevel=params.LEVEL_ADVANCED)
     line = group.addLine(
         "Levels",
@@ -138,6 +138,11 @@ def defineSearchParams(form):
         help="Agreement of nearer voxels is no evidence, for noise is alike over it. Empty: "
         "measured in the solvent.",
     )
+    _defineSamplingParams(group)
+
+
+def _defineSamplingParams(group):
+    """How many voxels are tested."""
     group.addParam(
         "bin",
         params.IntParam,

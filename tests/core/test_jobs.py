@@ -203,7 +203,8 @@ def test_half_maps_get_the_factors_of_the_map(tmp_path):
     full = write_map(tmp_path / "x.mrc", mean)
     result = run_scale(
         ScaleJob(
-            *(full, tmp_path / "out"),
+            full,
+            tmp_path / "out",
             half1=first,
             half2=second,
             modify=ModifyParams(amplify=4),
