@@ -46,7 +46,7 @@ setup(
     ],
     extras_require={
         "scipion": ["scipion-em>=3.11", "scipion-pyworkflow>=3.11", "scipion-app>=3.8"],
-        "test": ["pytest>=8", "hypothesis>=6", "ruff>=0.14", "mypy>=1.11"],
+        "test": ["pytest>=8", "hypothesis>=6", "scikit-learn>=1.4", "ruff>=0.14", "mypy>=1.11"],
     },
     entry_points={
         "console_scripts": ["occupy-core = occupy_core.cli.main:console"],

@@ -3,7 +3,7 @@
     python -m training.train --models FOLDER --store FOLDER [--processes 2]
 
 Needs scikit-learn and gemmi. Maps that are not in the store are simulated first (about 40 minutes
-on two cores); learning takes about ten more. The same models, seeds and versions give the same
+on two cores); learning takes about ten to fourteen more. The same models, seeds and versions give the same
 file. The card beside the model file says what was used and how well the held-out complexes do.
 """
 
