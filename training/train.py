@@ -3,8 +3,8 @@
     python -m training.train --models FOLDER --store FOLDER [--processes 2]
 
 Needs scikit-learn and gemmi. Maps that are not in the store are simulated first (about 40 minutes
-on two cores); learning takes about ten to fourteen more. The same models, seeds and versions give the same
-file. The card beside the model file says what was used and how well the held-out complexes do.
+on two cores); learning takes 10 to 14 more. The same models, seeds and versions give the same file.
+The card beside the model file says what was used and how well the held-out complexes do.
 """
 
 from __future__ import annotations
