@@ -3,6 +3,7 @@
     python -m benchmarks.occupancy accuracy --models DIR [--complexes 8] [--noise 0.03 0.1]
                                             [--methods model masks] [--peer PYTHON] [--seed 0]
     python -m benchmarks.occupancy confounders --models DIR [--noise 0.03]
+    python -m benchmarks.occupancy filters --models DIR
     python -m benchmarks.occupancy doubt --models DIR
     python -m benchmarks.occupancy classes --classes DIR --models DIR
     python -m benchmarks.occupancy maven --maven DIR
@@ -12,6 +13,7 @@ accuracy: each complex gets two of its chains in turn at 0.1 to 1.0, at two nois
 absolute error over these chains, and coverage of the 68 % intervals of all chains, of `regions
 --model` and `regions --masks`, and beside them OccuPy 0.1.13 when its interpreter is named.
 confounders: occupancies are 1, but other things change that must not be taken for them.
+filters: one chain is at a half, and the map is sharpened, filtered or masked.
 doubt: what is said, and how wide the errors are, when the data cannot tell.
 The others are in `occupancy_cases`.
 """
@@ -30,7 +32,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import occupancy_cases
-from benchmarks.simulate_occupancy import Complex, add_noise, chain_maps, place
+from benchmarks.simulate_occupancy import (
+    Complex,
+    add_noise,
+    chain_maps,
+    locally_filtered,
+    place,
+    sharpened,
+)
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.regions.atoms import AtomicModel, AtomicRegion, model_of
@@ -58,6 +67,7 @@ WITH_NUCLEIC_ACID = (
     ("7pbl.pdb.gz", 1.2, 3.2),
     ("4upy.pdb.gz", 1.6, 4.0),
 )
+FILTERED = (("1lnl.pdb.gz", 1.0, 3.0), ("8eow.cif.gz", 1.3, 3.5), ("4opj.cif.gz", 0.9, 2.8))
 _PEER = """
 import os, sys
 os.environ["MPLBACKEND"] = "Agg"
@@ -249,6 +259,37 @@ def _confounded_row(name: str, what: str, chain: str, table: RegionTable) -> str
     return f"| {name} | {what} | {chain} | {reads} | {spread} | {told} {notes} |"
 
 
+def filters(folder: Path, noise: float) -> str:
+    """What a half-full chain and the full ones read after filters of the whole map."""
+    lines = ["| complex | filter | half-full chain | full chains | detail used |", "|" + "---|" * 5]
+    for file, voxel, resolution in FILTERED:
+        placed = place(folder / file, voxel)
+        model = atomic_model(placed)
+        maps = chain_maps(placed, resolution, blur=BLUR)
+        chain = placed.chains[-1]
+        seen = add_noise(sum(maps.values()) - 0.5 * maps[chain], placed.grid, resolution, noise, 1)
+        near = sum(m.data for m in chain_masks(model, placed.grid, radius=6.0, soft=6.0))
+        variants = {
+            "none": seen,
+            "sharpened, B -150 Å²": sharpened(seen, -150.0),
+            "blurred, B +200 Å²": sharpened(seen, 200.0),
+            "local, to 6 Å": locally_filtered(seen, resolution, 6.0),
+            "local, to 8 Å": locally_filtered(seen, resolution, 8.0),
+            "soft mask": seen.with_data(seen.data * np.minimum(near, 1)),
+            "negative values set to 0": seen.with_data(np.maximum(seen.data, 0)),
+        }
+        for what, density in variants.items():
+            table = chain_occupancy([density], model)
+            found = {row.region: row for row in table.rows}
+            half = found.pop(chain)
+            full = [row.occupancy for row in found.values()]
+            lines.append(
+                f"| {placed.name} | {what} | {half.occupancy:.3f} ± {half.sigma:.3f} "
+                f"| {min(full):.3f}-{max(full):.3f} | {half.resolution_used:.1f} Å |"
+            )
+    return "\n".join(lines)
+
+
 def doubt(folder: Path) -> str:
     """What is said when the data cannot tell, for one complex with a chain at half occupancy."""
     file, voxel, resolution = CONFOUNDED[1]
@@ -311,6 +352,7 @@ def main() -> None:
     tables: dict[str, Callable[[argparse.Namespace], str]] = {
         "accuracy": accuracy,
         "confounders": lambda chosen: confounders(chosen.models, chosen.noise[0]),
+        "filters": lambda chosen: filters(chosen.models, chosen.noise[0]),
         "doubt": lambda chosen: doubt(chosen.models),
         "classes": lambda chosen: occupancy_cases.classes(chosen.classes, chosen.models),
         "maven": lambda chosen: occupancy_cases.maven(chosen.maven),

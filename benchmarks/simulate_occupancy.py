@@ -7,7 +7,7 @@ shared with the estimator: it makes its own templates on its own grid.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from occupy_core.maps.grid import DensityMap, Grid
 
 _EDGE = 0.1  # width of the soft end of the spectrum as a fraction of the cut-off
 _EMPTY = 15.0  # Å of solvent around the model at least
+_LEVELS = 5  # of resolution that a local filter goes through
 _FINER = 2  # the density is sampled on a grid finer by this factor, against aliasing
 
 
@@ -97,8 +98,7 @@ def chain_maps(
     n, voxel = grid.shape[0], grid.voxel_size[0]
     frequency = fft.fftfreq(n, voxel)
     k2 = frequency[:, None, None] ** 2 + frequency[:, None] ** 2 + fft.rfftfreq(n, voxel) ** 2
-    k = np.sqrt(k2) * resolution
-    envelope = 0.5 * (1 + np.cos(np.pi * np.clip((k - 1) / _EDGE + 0.5, 0, 1)))
+    envelope = _soft_end(np.sqrt(k2) * resolution)
     maps = {}
     for chain in placed.structure[0]:
         b = blur + (extra_b or {}).get(chain.name, 0.0)
@@ -117,11 +117,42 @@ def add_noise(
     the same soft end.
     """
     frequency = np.linspace(0, 1.5 / resolution, 200)
-    power = np.exp(-frequency * resolution)
-    power *= 0.5 * (1 + np.cos(np.pi * np.clip((frequency * resolution - 1) / _EDGE + 0.5, 0, 1)))
+    power = np.exp(-frequency * resolution) * _soft_end(frequency * resolution)
     noise = coloured_noise(grid, frequency, power, seed=seed)
     noise *= level * np.percentile(clean, 99.9) / noise.std()
     return DensityMap(clean + noise, grid)
+
+
+def sharpened(density: DensityMap, b: float) -> DensityMap:
+    """A map with a B-factor in Å² added to all of it (negative: sharpened)."""
+    return density.with_data(_filtered(density, lambda k2: np.exp(-b / 4 * k2)))
+
+
+def locally_filtered(density: DensityMap, finest: float, coarsest: float) -> DensityMap:
+    """A map low-passed to `finest` Å in its middle and to `coarsest` Å at 0.8 of its half edge."""
+    n = density.grid.shape[0]
+    x = (np.arange(n) - n / 2) / (0.4 * n)
+    level = np.minimum(np.sqrt(x[:, None, None] ** 2 + x[:, None] ** 2 + x**2), 1) * _LEVELS
+    total = np.zeros_like(density.data)
+    for i, resolution in enumerate(np.linspace(finest, coarsest, _LEVELS + 1)):
+        smooth = _filtered(density, lambda k2, r=resolution: _soft_end(np.sqrt(k2) * r))
+        total += np.clip(1 - np.abs(level - i), 0, 1).astype(np.float32) * smooth
+    return density.with_data(total)
+
+
+def _filtered(
+    density: DensityMap, response: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> NDArray[np.float32]:
+    """A map times a response to the squared frequency in 1/Å²."""
+    n, voxel = density.grid.shape[0], density.grid.voxel_size[0]
+    f = fft.fftfreq(n, voxel)
+    k2 = f[:, None, None] ** 2 + f[:, None] ** 2 + fft.rfftfreq(n, voxel) ** 2
+    return fft.irfftn(fft.rfftn(density.data) * response(k2), (n, n, n)).astype(np.float32)
+
+
+def _soft_end(k: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 below a relative frequency of 1 and 0 above, with a soft edge."""
+    return np.asarray(0.5 * (1 + np.cos(np.pi * np.clip((k - 1) / _EDGE + 0.5, 0, 1))))
 
 
 def _transform(

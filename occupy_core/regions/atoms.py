@@ -65,11 +65,14 @@ class AtomicModel:
         In the order of the file.
     notes : tuple of str
         What was left out or changed, one sentence each.
+    doubts : tuple of str
+        What the user must look at, one sentence each.
     """
 
     name: str
     regions: tuple[AtomicRegion, ...]
     notes: tuple[str, ...] = field(default=())
+    doubts: tuple[str, ...] = field(default=())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -129,6 +132,7 @@ def read_model(
         When the file cannot be read as a model, holds no atoms or lacks the assembly.
     """
     structure = _read(Path(path))
+    doubts = _keep_first(structure)
     notes = _choose_copy(structure, assembly)
     structure.setup_entities()
     notes += _drop_what_has_no_occupancy(structure)
@@ -142,7 +146,8 @@ def read_model(
     )
     if not regions:
         raise ParameterError(f"The model {Path(path).name} holds no atoms of a macromolecule.")
-    return AtomicModel(Path(path).name.split(".")[0], _with_unique_names(regions), tuple(notes))
+    name = Path(path).name.split(".")[0]
+    return AtomicModel(name, _with_unique_names(regions), tuple(notes), doubts)
 
 
 def _read(path: Path) -> gemmi.Structure:
@@ -160,15 +165,24 @@ def _read(path: Path) -> gemmi.Structure:
     return structure
 
 
+def _keep_first(structure: gemmi.Structure) -> tuple[str, ...]:
+    """Keep the first of several models."""
+    count = len(structure)
+    while len(structure) > 1:
+        del structure[-1]
+    if count == 1:
+        return ()
+    return (
+        f"Only the first of the {count} models in the file is used; put all chains into one model "
+        "when they are parts of one complex.",
+    )
+
+
 def _choose_copy(structure: gemmi.Structure, assembly: str | None) -> list[str]:
-    """Build the assembly asked for, keep the first of several models."""
+    """Build the assembly asked for."""
     import gemmi
 
     notes = []
-    if len(structure) > 1:
-        notes.append(f"Only the first of {len(structure)} models is used.")
-        while len(structure) > 1:
-            del structure[-1]
     names = [a.name for a in structure.assemblies]
     if assembly is not None:
         if assembly not in names:
@@ -216,6 +230,9 @@ def _drop_what_has_no_occupancy(structure: gemmi.Structure) -> list[str]:
                 if not (atom.occ > 0 and np.isfinite(atom.pos.tolist()).all()):
                     del residue[i]
                     absent += 1
+        for i in reversed(range(len(chain))):
+            if len(chain[i]) == 0:
+                del chain[i]
     if planes:
         notes.append(f"{planes} markers of membrane planes ({_MEMBRANE_PLANE}) were left out.")
     if absent:

@@ -18,7 +18,15 @@ from occupy_core.maps.grid import Array, DensityMap, Grid
 from occupy_core.regions.atoms import AtomicModel
 from occupy_core.regions.model_density import Band, Coefficients, make_band
 from occupy_core.regions.placement import refine_shift
-from occupy_core.regions.shell_fit import ShellFit, combine, cross, fit_shells, gram, influence
+from occupy_core.regions.shell_fit import (
+    ShellFit,
+    combine,
+    cross,
+    disagree,
+    fit_shells,
+    gram,
+    influence,
+)
 from occupy_core.regions.templates import templates
 
 Values = NDArray[np.float64]
@@ -38,6 +46,8 @@ _NEAR = 8.0  # Å; a region this near to such a piece is told, and noise is meas
 _DARK = 0.3  # of the power of a shell explained with negative sign: the contrast is inverted
 _NEIGHBOURS = 5
 _ROUNDS = 4
+_COARSER = (8.0, 10.5, 14.0, 18.0)  # Å; detail that all regions may still have in common
+_LEAST_SHELLS = 4
 _AT_ONCE = 8  # regions whose influence is held at a time
 
 
@@ -64,6 +74,9 @@ class MapFit:
         Volume of the density without atoms relative to that of the model.
     masked : bool
         Whether the solvent around the model was masked away.
+    finest : float
+        Detail in Å beyond which the map was not used, as regions differ there in more than a
+        B-factor; 0 when all was used.
     """
 
     amplitude: Values
@@ -76,6 +89,7 @@ class MapFit:
     beside: NDArray[np.bool_]
     unexplained: float
     masked: bool
+    finest: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,12 +146,14 @@ class ModelInMaps:
                 fit = self._fit(observed - left, density.name)
                 blobs |= self._blobs(observed, fit)
             observed = observed - left
-        covariance, blur_covariance = self._errors(observed, fit)
-        # What the correction for density without atoms changed is known to about half.
         n = self.n
         scale = first.amplitude[:n].max() and fit.amplitude[:n].max() / first.amplitude[:n].max()
-        covariance += np.diag((0.5 * (fit.amplitude - scale * first.amplitude)[:n]) ** 2)
+        corrected = (fit.amplitude - scale * first.amplitude)[:n]
         beside, unexplained = self._beside(blobs)
+        fit, finest, unsure = self._consistent(observed, fit, ~beside, density.name)
+        covariance, blur_covariance = self._errors(observed, fit)
+        # What the correction for density without atoms changed is known to about half.
+        covariance += np.diag((0.5 * corrected) ** 2 + unsure**2)
         return MapFit(
             amplitude=fit.amplitude[:n],
             covariance=covariance,
@@ -149,14 +165,43 @@ class ModelInMaps:
             beside=beside,
             unexplained=unexplained,
             masked=self.band.masked(density),
+            finest=finest,
         )
 
-    def _fit(self, observed: Coefficients, name: str) -> ShellFit:
+    def _consistent(
+        self, observed: Coefficients, fit: ShellFit, told: NDArray[np.bool_], name: str
+    ) -> tuple[ShellFit, float, Values]:
+        """Leave out fine detail that disagrees with coarse detail.
+
+        A local filter, or one that a network has learned, takes fine detail from some regions and
+        not from others. No B-factor tells that, and only coarse detail is common to all.
+
+        Returns
+        -------
+        fit : ShellFit
+        finest : float
+            Detail used, Å; 0 when it is all.
+        unsure : ndarray, shape (n_regions,)
+            How much the amplitudes still changed when there was no coarser detail to compare with.
+        """
+        finest, changed = 0.0, np.zeros(self.n)
+        for limit in _COARSER:
+            if (self.band.s2 * limit**2 <= 1).sum() < _LEAST_SHELLS:
+                break
+            coarse = self._fit(observed, name, limit)
+            scale = disagree(fit, coarse, told)
+            if scale is None:
+                return fit, finest, np.zeros(self.n)
+            changed = (coarse.amplitude - scale * fit.amplitude)[: self.n]
+            fit, finest = coarse, limit
+        return fit, finest, changed
+
+    def _fit(self, observed: Coefficients, name: str, finest: float = 0.0) -> ShellFit:
         power = self.band.sums(np.abs(observed) ** 2)
         if not power.max() > 0:
             raise EstimationError(f"{name} holds no density where the model is.")
         with_map = cross(self.templates, observed, self.band)
-        fit = fit_shells(self.products, with_map, power, self.band, self.n)
+        fit = fit_shells(self.products, with_map, power, self.band, self.n, finest=finest)
         weight = fit.explained * self.band.counts
         if fit.explained.max() > _DARK and (weight * np.sign(fit.transfer)).sum() < 0:
             raise EstimationError(f"{name} is dark where the model has atoms; invert its contrast.")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from occupy_core.errors import ParameterError
+from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps.grid import Array, DensityMap, require_same_grid
 from occupy_core.progress import Progress, report
 from occupy_core.regions.mask_noise import Slices, Solvent, noise_error, solvent_of, solvent_weight
@@ -27,12 +27,13 @@ Values = NDArray[np.float64]
 _INSIDE = 0.5  # of the largest weight: a voxel inside the region
 _PLATEAU = 0.35  # of the density deep inside: the surface of the molecule
 _LEAST_CORE = 0.1  # of the voxels of a region stay in its core
-_KINDS = 0.04  # relative: how much the mean density of full regions differs in simulations
-_DENSEST = 1.5  # of one kind of molecule relative to another
-_SMALLEST_SHARE = 0.1  # of all masks, for a reference when a larger one cannot be full
+_KINDS = 0.03  # relative: how much the mean density of full regions differs in simulations
+_LEAK = 0.006  # of full: what blurred neighbours leave in an empty region, in simulations
+_SHARED = 0.25  # of a region
 _ABOVE = 1.05
+_ABOVE_FLAG = "above the reference"
 _BLOCK = 12.0  # Å; density differs independently between cubes of this edge
-_REFERENCE_SHARE = 0.25  # of all masks: a small dense region (nucleic acid) is no reference
+_REFERENCE_SHARES = (0.25, 0.1)  # of all masks: a small dense region (nucleic acid) is none
 _LEVEL_DOUBT = 0.1  # of full density: error of the level of a solvent that cannot be seen
 
 
@@ -65,11 +66,14 @@ class Region:
         Where `weight` lies in the grid (z, y, x).
     weight : ndarray of float32
         0 to 1.
+    shared : float
+        Share of the region that lies inside of another one too.
     """
 
     name: str
     part: Slices
     weight: Array
+    shared: float = 0.0
 
     def mean(self, density: DensityMap) -> float:
         """Weighted mean of a map over the region."""
@@ -135,7 +139,7 @@ def region_occupancy(
     GridMismatchError
         When maps and masks do not lie on one grid.
     EstimationError
-        When the reference has no density.
+        When the reference has no density or the contrast is inverted.
     """
     params = params or RegionParams()
     stream = iter(maps)
@@ -194,24 +198,17 @@ def _normalised(
     means = np.array([m.mean for m in measured])
     covariances = np.stack([np.diag(m.error**2) for m in measured])
     # Errors are mostly those of unlike regions: two that are alike are not better known than one.
-    found = normalise(
-        means,
-        covariances,
-        sizes,
-        reference,
-        least_share=_REFERENCE_SHARE,
-        known=math.inf,
+    return normalise(
+        means, covariances, sizes, reference, least_shares=_REFERENCE_SHARES, known=math.inf
     )
-    sigma = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
-    if reference is None and (found.values - 2 * sigma > _DENSEST).any():
-        # No kind of molecule is so much denser than another: what was taken for full is not.
-        found = normalise(means, covariances, sizes, least_share=_SMALLEST_SHARE, known=math.inf)
-    return found
 
 
 def _measure(density: DensityMap, regions: Sequence[Region], solvent: Solvent) -> _Measured:
     """Measure the regions of one map."""
     mean, error = np.array([region.amplitude(density, solvent.level) for region in regions]).T
+    if solvent.level_known and (mean < -2 * error).all():
+        raise EstimationError(f"{density.name} is dark inside of the masks; invert its contrast.")
+    error = np.hypot(error, _LEAK * mean.max())
     if solvent.noise is None:
         error = math.sqrt(2) * error  # unknown noise is at most what makes the blocks differ
     else:
@@ -234,6 +231,11 @@ def _rows(
     for j, region in enumerate(regions):
         value, error = float(found.values[i, j]), float(sigma[j])
         own = _flags(j in found.members, value, error, len(regions))
+        if _ABOVE_FLAG in own:
+            # Nothing is more than full: the excess tells how much denser this kind is.
+            error = math.hypot(error, value - 1)
+        if region.shared > _SHARED:
+            own += (f"{region.shared:.0%} of it in other masks too: density there counts in each",)
         yield make_row(
             seen.name,
             region.name,
@@ -288,7 +290,7 @@ def read_regions(
         regions.append(Region(mask.name, part, weight))
     if not regions:
         raise ParameterError("No mask is given; name at least one.")
-    return tuple(regions), tuple(notes)
+    return tuple(_with_shares(regions)), tuple(notes)
 
 
 def peeled(regions: Sequence[Region], density: DensityMap, solvent: Array) -> list[Region]:
@@ -359,6 +361,29 @@ def _depth(weight: Array, voxel: tuple[float, float, float]) -> Array:
     return np.asarray(depth[1:-1, 1:-1, 1:-1], np.float32)
 
 
+def _with_shares(regions: Sequence[Region]) -> Iterator[Region]:
+    """Yield the regions with the share of each that lies inside of others too."""
+    for region in regions:
+        inside = region.weight > _INSIDE
+        other = np.zeros(inside.shape, bool)
+        for second in regions:
+            common = [_common(a, b) for a, b in zip(region.part, second.part, strict=True)]
+            if second is not region:
+                here, there = (tuple(pair[k] for pair in common) for k in (0, 1))
+                other[here] |= second.weight[there] > _INSIDE
+        yield replace(region, shared=float((inside & other).sum() / max(inside.sum(), 1)))
+
+
+def _common(first: slice, second: slice) -> tuple[slice, slice]:
+    """What two ranges have in common, counted from the start of each."""
+    start = max(first.start, second.start)
+    stop = max(min(first.stop, second.stop), start)
+    return (
+        slice(start - first.start, stop - first.start),
+        slice(start - second.start, stop - second.start),
+    )
+
+
 def _flags(member: bool, value: float, sigma: float, n_regions: int) -> tuple[str, ...]:
     """Flags that follow from the number itself."""
     flags = ["reference"] if member else []
@@ -367,7 +392,7 @@ def _flags(member: bool, value: float, sigma: float, n_regions: int) -> tuple[st
     if value < 2 * sigma:
         flags.append("not seen")
     if value - 2 * sigma > _ABOVE:
-        flags.append("above the reference")
+        flags.append(_ABOVE_FLAG)
     if sigma > 0.1:
         flags.append("uncertain")
     return tuple(flags)

@@ -20,6 +20,7 @@ Values = NDArray[np.float64]
 _SEARCH_RESOLUTION = 10.0  # Å; finer would make the search slow, not safer
 _SAMPLES = 2.5  # voxels in the resolution of the search
 _LARGEST = 160  # voxels along an edge during the search
+_DARKER = 2.0  # the best match with opposite sign is this much better: the contrast is inverted
 _BETTER = 1.1  # a place elsewhere must correlate this much better to be believed
 _LONGEST_STEP = 0.1  # of the resolution, of one step of the refinement
 _REFINED_LATER = 1.0  # Å; the search is no more accurate, `refine_shift` is
@@ -36,11 +37,14 @@ class Placement:
         Vector (x, y, z) in Å to be added to the atoms.
     correlation, correlation_before : float
         Correlation of the low-passed map and atoms with and without the shift.
+    dark : bool
+        Whether the atoms fit the negative of the map much better than the map.
     """
 
     shift: tuple[float, float, float]
     correlation: float
     correlation_before: float
+    dark: bool = False
 
 
 def find_placement(density: DensityMap, model: AtomicModel) -> Placement:
@@ -80,6 +84,8 @@ def find_placement(density: DensityMap, model: AtomicModel) -> Placement:
     norm = float(np.linalg.norm(fft.irfftn(map_f, grid.shape)))
     norm *= float(np.linalg.norm(fft.irfftn(model_f, grid.shape)))
     correlation = product / max(norm, 1e-30)
+    if -float(correlation.min()) > _DARKER * float(correlation.max()):
+        return Placement((0.0, 0.0, 0.0), 0.0, 0.0, dark=True)
     peak = np.unravel_index(int(np.argmax(correlation)), grid.shape)
     near = _around_zero(grid.shape)
     here = float(correlation[near].max())

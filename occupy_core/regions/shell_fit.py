@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
+from scipy import optimize, special
 
 from occupy_core.regions.model_density import Band, Coefficients
 
@@ -28,6 +28,8 @@ _B_LIMIT = 500.0  # Å²
 _B_UNIT = 50.0  # Å²: makes B as large a number as an amplitude for the minimiser
 _NO_MODEL_BETTER = 1e-4  # of the power of a shell: no template is more accurate than 1 %
 _EMPTY_SHELL = 1e-10  # of the strongest shell: filtered away, only rounding is left
+_CHANCE = 1e-4  # probability of a difference between coarse and fine detail by noise alone
+_LEAST_VARIANCE = 0.1  # of that of the coarse fit: the difference is not known better
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,15 @@ def cross(templates: Coefficients, observed: Coefficients, band: Band) -> Values
     return products
 
 
-def fit_shells(products: Values, with_map: Values, power: Values, band: Band, n: int) -> ShellFit:
+def fit_shells(
+    products: Values,
+    with_map: Values,
+    power: Values,
+    band: Band,
+    n: int,
+    *,
+    finest: float = 0.0,
+) -> ShellFit:
     """Fit the first `n` templates with amplitude and B-factor, the others with amplitude only.
 
     Parameters
@@ -100,8 +110,10 @@ def fit_shells(products: Values, with_map: Values, power: Values, band: Band, n:
     band : Band
     n : int
         Number of regions.
+    finest : float
+        Detail in Å beyond which shells are not used.
     """
-    used = power > _EMPTY_SHELL * power.max()
+    used = (power > _EMPTY_SHELL * power.max()) & (band.s2 * finest**2 <= 1)
     shells = _Shells(
         products[used],
         with_map[used],
@@ -134,6 +146,38 @@ def fit_shells(products: Values, with_map: Values, power: Values, band: Band, n:
             np.linalg.pinv(shells.information(state), rcond=1e-12, hermitian=True), np.float64
         ),
     )
+
+
+def disagree(fine: ShellFit, coarse: ShellFit, told: NDArray[np.bool_]) -> float | None:
+    """Whether amplitudes of all shells are not those of the coarse ones among them.
+
+    Then the regions differ in more than a B-factor, as after a local filter, and the amplitudes are
+    those of the coarse shells. The test is Hausman's (1978, doi 10.2307/1913827): of two estimates,
+    one of which holds under fewer assumptions, the difference has the difference of the variances.
+    It is made for each region, with the probability divided by their number.
+
+    Parameters
+    ----------
+    fine, coarse : ShellFit
+    told : ndarray of bool, shape (n_regions,)
+        Regions that tell: with density without atoms beside it, a region may differ for that.
+
+    Returns
+    -------
+    float or None
+        Factor that brings the fine amplitudes to the scale of the coarse ones; None when both
+        agree.
+    """
+    which = np.flatnonzero(told)
+    if len(which) < 2:
+        return None
+    a, b = coarse.amplitude[which], fine.amplitude[which]
+    variance, finer = (np.diag(fit.covariance)[which] for fit in (coarse, fine))
+    weight = 1 / np.maximum(variance, 1e-300)
+    scale = float((weight * a * b).sum() / max(float((weight * b * b).sum()), 1e-300))
+    spread = np.maximum(variance - scale**2 * finer, _LEAST_VARIANCE * variance)
+    most = float((np.abs(a - scale * b) / np.sqrt(np.maximum(spread, 1e-300))).max())
+    return scale if most > float(special.ndtri(1 - _CHANCE / 2 / len(which))) else None
 
 
 def influence(fit: ShellFit, products: Values, band: Band) -> Values:
@@ -178,8 +222,9 @@ def combine(weights: Values, templates: Coefficients, band: Band) -> Coefficient
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """What follows from the parameters: one row for each shell."""
+    """What follows from the parameters; of most one row for each shell."""
 
+    amplitude: Values
     blur: Values
     decay: Values
     u: Values
@@ -209,7 +254,7 @@ class _Shells:
         transfer = (u * self.with_map).sum(axis=1) / np.maximum((u * gu).sum(axis=1), 1e-300)
         rss = self.power - transfer * (u * self.with_map).sum(axis=1)
         rss = np.maximum(rss, 0) + _NO_MODEL_BETTER * self.power
-        return _State(blur, decay, u, gu, transfer, rss)
+        return _State(x[:size], blur, decay, u, gu, transfer, rss)
 
     def likelihood(self, x: Values) -> tuple[float, Values]:
         """Negative logarithm of the likelihood and its gradient."""
@@ -240,4 +285,18 @@ class _Shells:
             total += weight[s] * (change[s].T @ self.products[s] @ change[s])
             total -= weight[s] / max(p.u[s] @ p.gu[s], 1e-300) * np.outer(along_u, along_u)
         total[size + j, size + j] += 1 / _B_SPREAD**2
+        total[: self.n, : self.n] += _weak_prior(p.amplitude[: self.n])
         return total
+
+
+def _weak_prior(amplitude: Values) -> Values:
+    """Precision of amplitudes before any map: none is known worse than to that of a full region.
+
+    It counts where regions cannot be told apart, such as copies in one place. The scale of all
+    amplitudes together has no meaning and gets no precision.
+    """
+    top = float(amplitude.max())
+    if not top > 0:
+        return np.zeros((len(amplitude), len(amplitude)))
+    along = amplitude / np.linalg.norm(amplitude)
+    return np.asarray((np.eye(len(amplitude)) - np.outer(along, along)) / top**2)

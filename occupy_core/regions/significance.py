@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ Values = NDArray[np.float64]
 
 _ALIKE = 0.03  # amplitudes that differ by less are one level, whatever their standard errors
 _SIGMAS = 2.0
+_DENSEST = 1.5  # times full
+_FAR = 5.0  # standard errors; a level that far above another is no accident of its error
 _BEST_KNOWN = 0.01  # relative: no amplitude weighs more than one known to 1 %
 _LEAST_DOUBT = 0.1  # relative error of a reference that is only the one that comes nearest
 NO_FULL = "no full reference"
@@ -99,20 +101,25 @@ def full_level(
     Notes
     -----
     A level must be `known` when there is one that is, so that a single uncertain region that lies
-    above by its error does not set it.
+    above by its error does not set it; one that lies above by far more than its error does. Regions
+    that may as well be empty belong to no level.
     """
+    seen = amplitude > _SIGMAS * sigma
+    amplitude, sigma = np.where(seen, amplitude, 0.0), np.where(seen, sigma, 0.0)
     weight = 1 / (sigma**2 + (_BEST_KNOWN * np.abs(amplitude)) ** 2 + 1e-300)
-    order = np.argsort(-amplitude, kind="stable")
-    for worst in (known, np.inf):
-        for start in order[amplitude[order] > _SIGMAS * sigma[order]]:
-            members = _level_members(amplitude, sigma, weight, float(amplitude[start]))
-            if not members.any():
-                continue
+    levels = []
+    for start in np.argsort(-amplitude, kind="stable")[: np.count_nonzero(amplitude)]:
+        members = _level_members(amplitude, sigma, weight, float(amplitude[start]))
+        if members.any() and size[members].sum() >= least_share * size.sum():
             level = float(np.average(amplitude[members], weights=weight[members]))
-            error = float(weight[members].sum() ** -0.5)
-            if error <= worst * level and size[members].sum() >= least_share * size.sum():
-                return members
-    return np.zeros(len(amplitude), bool)
+            levels.append((level, float(weight[members].sum() ** -0.5), members))
+    if not levels:
+        return np.zeros(len(amplitude), bool)
+    top, error, members = levels[0]
+    for level, level_error, others in levels:
+        if level_error <= known * level and top - level <= _FAR * error:
+            return others
+    return members
 
 
 def _level_members(
@@ -137,7 +144,7 @@ def normalise(
     sizes: NDArray[Any],
     reference: Sequence[int] | None = None,
     *,
-    least_share: float = 0.1,
+    least_shares: Sequence[float] = (0.1, 0.02),
     known: float = _ALIKE,
 ) -> Occupancies:
     """Divide the amplitudes of each map by those of one set of regions, full in all maps.
@@ -151,7 +158,10 @@ def normalise(
         Number of atoms or voxels.
     reference : sequence of int, optional
         Regions to be used; None chooses those that are on the full level in every map.
-    least_share, known : float
+    least_shares : sequence of float
+        Share of all that the full level must hold. The next one is enough when something would read
+        more than `_DENSEST`: no kind of molecule is so much denser than another.
+    known : float
         See `full_level`.
 
     Raises
@@ -162,17 +172,29 @@ def normalise(
     measured: NDArray[np.bool_] = np.asarray(np.isfinite(amplitudes).all(axis=0))
     amplitude = np.where(measured, amplitudes, 0.0)
     covariance = np.where(measured & measured[:, None], covariances, 0.0)
-    sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-    notes: list[str] = []
-    doubt = np.zeros(len(amplitude))
-    if reference is None:
-        share_of = np.where(measured, sizes, 0)
-        limits = (least_share, known)
-        members, doubt, notes = _choose_reference(amplitude, sigma, share_of, limits)
-    else:
+    if reference is not None:
         members = np.isin(np.arange(len(measured)), list(reference)) & measured
         if not members.any():
             raise EstimationError("None of the reference regions lies in the maps; name others.")
+        found = _divided(amplitude, covariance, members, np.zeros(len(amplitude)))
+    else:
+        sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+        share_of = np.where(measured, sizes, 0)
+        for share in least_shares:
+            members, doubt, notes = _choose_reference(amplitude, sigma, share_of, (share, known))
+            found = replace(_divided(amplitude, covariance, members, doubt), notes=tuple(notes))
+            spread = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
+            if not (found.values - _SIGMAS * spread > _DENSEST).any():
+                break
+    found.values[:, ~measured] = np.nan
+    return found
+
+
+def _divided(
+    amplitude: Values, covariance: Values, members: NDArray[np.bool_], doubt: Values
+) -> Occupancies:
+    """Amplitudes divided by the level of the reference, which has a relative error of `doubt`."""
+    sigma = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     typical = (sigma**2 + (_BEST_KNOWN * amplitude) ** 2).mean(axis=0)
     share = np.where(members, 1 / np.maximum(typical, 1e-300), 0.0)
     share /= share.sum()
@@ -186,9 +208,8 @@ def normalise(
     jacobian = (np.eye(len(share)) - values[:, :, None] * share) / level[:, None, None]
     spread = jacobian @ covariance @ np.swapaxes(jacobian, 1, 2)
     spread += (doubt**2)[:, None, None] * values[:, :, None] * values[:, None, :]
-    values[:, ~measured] = np.nan
     found = tuple(np.flatnonzero(members).tolist())
-    return Occupancies(values, spread, found, tuple(notes), (NO_FULL,) if doubt.any() else ())
+    return Occupancies(values, spread, found, (), (NO_FULL,) if doubt.any() else ())
 
 
 def _choose_reference(

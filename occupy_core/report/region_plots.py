@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _WIDEST, _HIGHEST = 40.0, 40.0  # inches
 _MOST_LABELS = 120  # along an axis; of more, every second, third ... is written
 _MOST_NUMBERS = 600  # cells of a heat map that hold their number
-_MAP_COLORS = 10  # distinct colours of the maps
+_MOST_NAMED = 20  # maps with a colour and a name of their own; of more, the first and the last
 
 
 def bars_size(table: RegionTable) -> tuple[float, float]:
@@ -33,8 +33,6 @@ def draw_bars(figure: Figure, table: RegionTable) -> None:
         Where to draw.
     table : RegionTable
     """
-    from matplotlib import colormaps
-
     axes = figure.add_subplot()
     n_maps, n_regions = len(table.maps), len(table.regions)
     value, sigma = table.occupancy, table.sigma
@@ -42,16 +40,15 @@ def draw_bars(figure: Figure, table: RegionTable) -> None:
     for i, name in enumerate(table.maps):
         place = np.arange(n_regions) + (i - (n_maps - 1) / 2) * width
         shown = np.isfinite(value[i])
-        color = colormaps["tab10"](i % _MAP_COLORS)
         below = np.minimum(sigma[i], np.maximum(value[i], 0))
         axes.bar(
             place[shown],
             value[i, shown],
             width,
-            color=color if n_maps > 1 else scale_colormap()(value[i, shown]),
+            color=_map_color(i, n_maps) if n_maps > 1 else scale_colormap()(value[i, shown]),
             yerr=[below[shown].tolist(), sigma[i, shown].tolist()],
             error_kw={"elinewidth": 1, "capsize": 2},
-            label=name,
+            label=name if n_maps <= _MOST_NAMED or i in (0, n_maps - 1) else "_nolegend_",
         )
     axes.axhline(1.0, color=SOLVENT_COLOR, linewidth=1, linestyle=":")
     top = np.nanmax(np.where(np.isfinite(value), np.minimum(value + sigma, value + 0.5), 1.0))
@@ -100,12 +97,22 @@ def draw_heatmap(figure: Figure, table: RegionTable) -> None:
         for i, row in enumerate(table.occupancy):
             for j, number in enumerate(row):
                 if np.isfinite(number):
-                    dark = number < 0.15 or number > 0.85
+                    dark = 0 <= number < 0.15 or number > 0.85
+                    text = f"{round(number, 2) + 0.0:.2f}"  # no -0.00
                     axes.text(
-                        j, i, f"{number:.2f}", ha="center", va="center", fontsize=7,
+                        j, i, text, ha="center", va="center", fontsize=7,
                         color="white" if dark else "black",
                     )  # fmt: skip
     figure.colorbar(image, ax=axes, label="occupancy")
+
+
+def _map_color(i: int, count: int) -> Any:
+    """Colour of one of several maps: a ramp when there are too many to tell and name each."""
+    from matplotlib import colormaps
+
+    if count > _MOST_NAMED:
+        return colormaps["viridis"](i / (count - 1))
+    return colormaps["tab10" if count <= 10 else "tab20"](i)
 
 
 def _marked(table: RegionTable, j: int) -> str:

@@ -109,6 +109,16 @@ def test_an_assembly_is_built_by_name_and_told_of_when_not(tmp_path):
         read_model(path, assembly="7")
 
 
+def test_of_several_models_the_first_is_used_and_it_is_told(tmp_path):
+    parts = [
+        [f"MODEL {i:>8}", *chain_lines(chain, (20 * i, 0, 0)), "ENDMDL"]
+        for i, chain in enumerate("AB", start=1)
+    ]
+    model = read_model(write_pdb(tmp_path / "m.pdb", *parts))
+    assert model.names == ("A",)
+    assert "the first of the 2 models" in model.doubts[0]
+
+
 def test_a_moved_model_keeps_its_shape(tmp_path):
     model = read_model(three_chains(tmp_path / "m.pdb"))
     moved = model.moved(np.array([1.0, 2.0, 3.0])).moved(np.array([0.5, 0.0, 0.0]))
@@ -124,6 +134,18 @@ def test_files_that_are_no_models_are_refused(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(ParameterError, match=message):
         read_model(path)
+
+
+def test_a_model_without_any_occupancy_is_refused(tmp_path):
+    lines = [pdb_line(1, " CA", "ALA", "A", 1, (1, 1, 1), occupancy=0.0)]
+    with pytest.raises(ParameterError, match="holds no atoms of a macromolecule"):
+        read_model(write_pdb(tmp_path / "m.pdb", lines))
+
+
+def test_a_residue_without_occupancy_leaves_a_chain_in_order(tmp_path):
+    lines = [pdb_line(1, " CA", "ALA", "A", 25, (1, 1, 1), occupancy=0.0)]
+    path = write_pdb(tmp_path / "m.pdb", chain_lines("A", (0, 0, 0))[:-1], lines, ["TER"])
+    assert read_model(path, by="residues", window=12).names == ("A:1-12", "A:13-24")
 
 
 def test_a_missing_model_is_refused(tmp_path):

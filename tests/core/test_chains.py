@@ -1,5 +1,7 @@
 """Chains read their true occupancy, whatever was done to the map."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -69,6 +71,37 @@ def test_a_mobile_chain_is_not_taken_for_an_empty_one(model, extra):
     row = table.row("map", "B")
     assert row.blur == pytest.approx(extra, rel=0.2)
     assert any("blurred" in flag for flag in row.flags)
+
+
+@pytest.mark.parametrize("blurred", ["B", "C"])
+def test_fine_detail_that_was_taken_from_one_chain_only_does_not_count(model, blurred):
+    parts = {
+        n: density_of(AtomicModel(n, (r,)), {}) for n, r in zip("ABC", model.regions, strict=True)
+    }
+    parts[blurred] = lowpass(DensityMap(parts[blurred], GRID), 7.0).data
+    data = sum(TRUTH[name] * part for name, part in parts.items())
+    found, table = reading(noisy(data, 0.01, 3), model)
+    assert_true(found, 0.04)
+    assert any("detail finer than 8 Å is not the same" in note for note in table.notes)
+    assert min(row.resolution_used for row in table.rows) > 7
+
+
+def test_detail_common_to_all_chains_is_used(model, clean):
+    _, table = reading(noisy(clean, 0.01, 3), model)
+    assert not any("detail finer" in note for note in table.notes)
+    assert max(row.resolution_used for row in table.rows) < 4
+
+
+def test_copies_in_one_place_cannot_be_told_apart(model, clean):
+    copy = AtomicModel("m", (*model.regions, replace(model.regions[1], name="Z")))
+    found, table = reading(noisy(clean, 0.03, 1), copy)
+    assert found["B"] + found["Z"] == pytest.approx(0.5, abs=0.03)
+    for one, other in (("B", "Z"), ("Z", "B")):
+        row = table.row("map", one)
+        assert row.sigma > 0.5
+        assert f"cannot be told from {other}" in row.flags
+    assert table.reference == ("A", "C")
+    assert table.row("map", "A").sigma < 0.1
 
 
 def test_a_model_shifted_a_little_is_followed(model, clean):
@@ -192,6 +225,8 @@ def test_a_model_of_something_else_is_told(model):
     except EstimationError:
         return  # no region has density at all
     assert all("the model does not explain the map" in row.flags for row in table.rows)
+    assert all(row.sigma >= 1 for row in table.rows if np.isfinite(row.occupancy))
+    assert any("the numbers mean nothing" in note for note in table.notes)
 
 
 def test_the_mean_of_a_scale_map_is_reported(model, clean):
@@ -206,9 +241,11 @@ def test_masks_of_chains_lie_on_the_map(model):
     assert all(m.grid == GRID and m.data.max() == 1 and m.data.min() == 0 for m in masks)
 
 
-def test_dark_molecules_are_refused(model, clean):
+@pytest.mark.parametrize(("align", "shift"), [(False, 0.0), (True, 0.0), (True, 40.0)])
+def test_dark_molecules_are_refused(model, clean, align, shift):
+    moved = model.moved(np.full(3, shift))
     with pytest.raises(EstimationError, match="invert its contrast"):
-        chain_occupancy([DensityMap(-clean, GRID)], model, ChainParams(align=False))
+        chain_occupancy([DensityMap(-clean, GRID)], moved, ChainParams(align=align))
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,16 @@ def test_half_maps_with_a_model_are_told_to_be_unused(inputs, tmp_path):
     assert any("not used with a model" in sentence for sentence in warnings)
 
 
+def test_a_second_model_in_the_file_is_warned_of(inputs, tmp_path):
+    lines = (inputs / "m.pdb").read_text(encoding="utf-8").splitlines()[:-1]
+    path = tmp_path / "two.pdb"
+    both = ["MODEL        1", *lines, "ENDMDL", "MODEL        2", *lines, "ENDMDL", "END", ""]
+    path.write_text("\n".join(both), encoding="utf-8")
+    done = run_regions(job_of(inputs, tmp_path / "out", model=path, plot=False, chimerax=False))
+    assert any("the first of the 2 models" in warning for warning in done.warnings)
+    assert "the first of the 2 models" in " ".join(done.result["notes"])
+
+
 def test_outputs_that_exist_are_kept_also_masks(inputs, tmp_path):
     job = job_of(inputs, tmp_path, write_masks=True, plot=False, chimerax=False)
     (tmp_path / "mask_C.mrc").write_text("mine")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from occupy_core.errors import GridMismatchError, OccupyWarning, ParameterError
+from occupy_core.errors import EstimationError, GridMismatchError, OccupyWarning, ParameterError
 from occupy_core.maps.fourier import coloured_noise
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.regions.masks import RegionParams, region_occupancy
@@ -160,6 +160,31 @@ def test_a_region_denser_than_the_reference_is_told():
     masks = make_masks(GRIDS[0])
     table = region_occupancy([make_map(GRIDS[0], {"b": 1.4})], masks, RegionParams(reference="a,c"))
     assert "above the reference" in table.row("map", "b").flags
+
+
+def test_a_region_above_the_reference_has_an_error_as_large_as_its_excess():
+    density = make_map(GRIDS[0], {"b": 1.4})
+    params = RegionParams(reference="a,c")
+    row = region_occupancy([density], make_masks(GRIDS[0]), params).row("map", "b")
+    assert row.low <= 1 < row.occupancy
+
+
+def test_an_empty_region_has_at_least_the_error_of_what_leaks_into_it():
+    density = make_map(GRIDS[0], {"b": 0.0}, noise=0.0)
+    row = region_occupancy([density], make_masks(GRIDS[0])).row("map", "b")
+    assert row.sigma > 0.005
+
+
+@pytest.mark.parametrize(("radius", "told"), [(12.0, False), (26.0, True)])
+def test_masks_that_share_voxels_are_told(radius, told):
+    table = region_occupancy([make_map(GRIDS[0], {})], make_masks(GRIDS[0], radius))
+    assert all(any("in other masks too" in f for f in row.flags) == told for row in table.rows)
+
+
+def test_dark_molecules_are_refused():
+    density = make_map(GRIDS[0], {})
+    with pytest.raises(EstimationError, match="invert its contrast"):
+        region_occupancy([density.with_data(-density.data)], make_masks(GRIDS[0]))
 
 
 def test_one_mask_alone_has_nothing_to_compare_with():

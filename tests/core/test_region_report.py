@@ -58,6 +58,25 @@ def test_error_bars_end_at_zero():
     assert segments[1][:, 1] == pytest.approx([0.0, 0.07])
 
 
+@pytest.mark.parametrize("count", [2, 13, 45])
+def test_each_map_has_its_own_colour_and_a_name_as_long_as_they_can_be_told(count):
+    table = table_of([[1.0, 0.5]] * count)
+    figure = new_figure(*bars_size(table))
+    draw_bars(figure, table)
+    bars = [bar for bar in figure.axes[0].containers if hasattr(bar, "patches")]
+    assert len({bar.patches[0].get_facecolor() for bar in bars}) == count
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == (list(table.maps) if count <= 20 else ["map0", "map44"])
+
+
+def test_a_number_below_zero_can_be_read():
+    table = table_of([[1.0, -0.3], [1.0, -0.001]])
+    figure = new_figure(*heatmap_size(table))
+    draw_heatmap(figure, table)
+    numbers = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+    assert numbers == {"1.00": "white", "-0.30": "black", "0.00": "black"}
+
+
 def test_the_heat_map_has_a_cell_for_each_region_and_map():
     table = table_of([[1.0, 0.4, 0.0], [1.0, math.nan, 0.1]])
     figure = new_figure(*heatmap_size(table))

@@ -35,6 +35,24 @@ def test_an_uncertain_region_may_join_but_not_drag_the_level():
     assert found.values[0, :2] == pytest.approx([0.995, 1.005], abs=0.01)
 
 
+def test_an_uncertain_level_far_above_all_that_is_known_is_the_full_one():
+    amplitude, sigma = np.array([9.7, 10.4, 0.93]), np.array([0.5, 0.5, 0.01])
+    members = full_level(amplitude, sigma, np.array([20, 20, 100]))
+    assert members.tolist() == [True, True, False]
+
+
+def test_a_region_that_may_as_well_be_empty_is_no_reference():
+    members = full_level(np.array([1.0, 0.6]), np.array([0.01, 0.7]), np.array([10, 10]))
+    assert members.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("size", "member"), [(5, 0), (1, 1)])
+def test_a_small_region_is_full_when_the_others_cannot_be(size, member):
+    amplitude, sizes = np.array([[2.0, 1.0, 1.0]]), np.array([size, 50, 45])
+    found = normalise(amplitude, covariances(0.01 * np.ones((1, 3))), sizes)
+    assert member in found.members
+
+
 def test_regions_must_be_full_in_every_map_to_be_the_reference():
     amplitudes = np.array([[1.0, 1.0, 1.0], [2.0, 0.0, 2.0], [3.0, 3.0, 0.3]])
     found = normalise(amplitudes, covariances(0.01 * np.ones((3, 3))), np.array([5, 5, 5]))
