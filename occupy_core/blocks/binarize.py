@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.blocks import kernels
+from occupy_core.blocks.contour import contour, count_on
 from occupy_core.blocks.cooccupancy import VoxelBits
 from occupy_core.blocks.params import LEAST_VOLUMES, BlocksParams
 from occupy_core.blocks.thresholds import (
@@ -31,6 +32,7 @@ _NOISE_PAIRS = 8  # pairs of volumes whose difference shows the noise
 _NOISE_REACH = 6  # voxels; noise that is correlated farther makes no maps worth searching
 _FEW_NOISE_VOXELS = 1000
 _SMOOTH = 0.65  # part of the noise that a Gaussian of one voxel leaves when it is smooth itself
+_MOST_SMOOTHING = 0.1  # of the shortest edge of the box
 _STANDS_OUT = 1.75  # sigmas of the noise; one voxel in 25 of the solvent is above that
 
 
@@ -50,6 +52,8 @@ class Thresholds:
         Whether the volume is searched for blocks.
     rule : str
         A rule of `THRESHOLD_RULES`, "number" or "table".
+    empty : ndarray of bool, shape (N_all,)
+        Where nothing stands out of the noise.
     """
 
     names: tuple[str, ...]
@@ -58,6 +62,7 @@ class Thresholds:
     on_fraction: NDArray[np.float64]
     used: Mask
     rule: str
+    empty: Mask
 
     @property
     def heights(self) -> NDArray[np.float64]:
@@ -159,65 +164,25 @@ def binarize(
     _require_volumes(len(ensemble))
     given = _given_thresholds(ensemble, params, table)
     sigma = _smoothing(ensemble, params, automatic=given is None)
-    found, packed, on_fraction = _contour(
+    found, packed, on_fraction = contour(
         ensemble, lambda d, i: _threshold(d, i, given, params), sigma, part(progress, 0.0, 0.9)
     )
     values, solvent = (np.array([t[k] for t in found], np.float64) for k in (0, 1))
     _require_content(ensemble, values, on_fraction)
+    empty = np.array([t.empty for t in found], np.bool_)
     used = np.ones(len(ensemble), np.bool_)
     if params.filter_volumes:
-        used = ~_outlying(values)
+        used = ~_outlying(values) & (~empty | empty.all())
         _require_volumes(int(used.sum()))
     given_as = "table" if table is not None else "number"
     rule = params.threshold_rule if given is None else given_as
-    thresholds = Thresholds(ensemble.names, values, solvent, on_fraction, used, rule)
+    thresholds = Thresholds(ensemble.names, values, solvent, on_fraction, used, rule, empty)
     rows = np.flatnonzero(used)
-    totals = _totals(packed, rows, ensemble.grid.size)
+    totals = count_on(packed, rows, ensemble.grid.size)
     noise = _noise_correlation(ensemble, thresholds, totals, sigma)
     report(progress, 0.9, "union of the volumes")
     voxels, bits = _union(packed, rows, totals, ensemble.grid, params.union_fraction)
     return OccupiedVoxels(ensemble.grid, thresholds, voxels, bits, sigma, noise)
-
-
-def _contour(
-    ensemble: Ensemble,
-    rule: Callable[[DensityMap, int], Threshold],
-    sigma: float,
-    progress: Progress | None,
-) -> tuple[list[Threshold], NDArray[np.uint8], NDArray[np.float64]]:
-    """Return the thresholds, the packed voxels (N, octets) and the parts that are on.
-
-    A volume with nothing in it is contoured where the others would be if their noise were its own:
-    the rule would contour its noise.
-    """
-    n = len(ensemble)
-    packed = np.zeros((n, -(-ensemble.grid.size // 8)), np.uint8)
-    on_fraction = np.zeros(n)
-    found = [Threshold(0.0, 0.0)] * n
-
-    def pack_volume(index: int, density: DensityMap) -> None:
-        on = smoothed(density, sigma).data > found[index].value
-        packed[index] = np.packbits(on, bitorder="little")
-        on_fraction[index] = np.count_nonzero(on) / on.size
-
-    def contour(index: int, density: DensityMap) -> None:
-        found[index] = rule(density, index)
-        pack_volume(index, density)
-
-    ensemble.for_each(contour, done=lambda k: report(progress, k / n, "thresholds"))
-    if sum(t.inverted for t in found) > n / 2:
-        raise EstimationError(
-            f"In {sum(t.inverted for t in found)} of {n} volumes what stands out of the solvent is "
-            "negative; multiply the volumes by -1, or give a threshold."
-        )
-    heights = [(t.value - t.solvent) / t.sigma for t in found if not t.empty and t.sigma > 0]
-    empty = [i for i, t in enumerate(found) if t.empty]
-    if heights and empty:
-        for i in empty:
-            value = found[i].solvent + float(np.median(heights)) * found[i].sigma
-            found[i] = found[i]._replace(value=value)
-        ensemble.for_each(lambda k, density: pack_volume(empty[k], density), indices=empty)
-    return found, packed, on_fraction
 
 
 def _require_volumes(n: int) -> None:
@@ -236,6 +201,12 @@ def _smoothing(ensemble: Ensemble, params: BlocksParams, *, automatic: bool) -> 
     smooth that little of it would go, but detail would.
     """
     if params.smoothing is not None:
+        most = _MOST_SMOOTHING * min(ensemble.grid.box)
+        if params.smoothing > most:
+            raise ParameterError(
+                f"smoothing is {params.smoothing:g} Å but must be at most {most:g} Å, a tenth of "
+                "the shortest edge of the box."
+            )
         return params.smoothing
     if not automatic:
         return 0.0
@@ -297,17 +268,6 @@ def _require_content(
 def _outlying(values: NDArray[np.float64]) -> Mask:
     deviation = max(float(values.std()), 1e-300)
     return np.asarray(np.abs(values - values.mean()) > _DEVIATIONS * deviation, np.bool_)
-
-
-def _totals(packed: NDArray[np.uint8], rows: NDArray[np.int64], size: int) -> NDArray[np.int32]:
-    """Return the number of volumes in which each voxel of the box is on."""
-    totals = np.zeros(8 * packed.shape[1], np.int32)
-    for_slabs(
-        lambda start, stop: kernels.count_on(packed, rows, (start, stop), totals),
-        packed.shape[1],
-        4096,
-    )
-    return totals[:size]
 
 
 def _union(

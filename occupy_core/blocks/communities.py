@@ -14,6 +14,7 @@ from occupy_core.blocks.cooccupancy import (
     bonferroni_attainable,
     corrected_limits,
     cutoff_table,
+    log_tail,
     unpack,
 )
 from occupy_core.blocks.params import BlocksParams
@@ -214,8 +215,10 @@ def _screen(occupied: OccupiedVoxels, test: PairTest) -> NDArray[np.int64]:
     offsets = offsets[(distance > test.min_distance) & (distance <= outer) & (distance > 0)]
     lookup = np.full(occupied.grid.shape, -1, np.int32)
     lookup.ravel()[occupied.voxels] = np.arange(len(bits), dtype=np.int32)
-    level = _SCREEN_LEVEL / max(len(offsets), 1)
-    least = cutoff_table(bits.totals, bits.n_volumes, float(np.log(level)))
+    n = bits.n_volumes
+    attainable = float(log_tail(n // 3, n // 3, n // 3, n))  # by agreement in all of few volumes
+    strict, loose = np.log(_SCREEN_LEVEL / max(len(offsets), 1)), np.log(_SCREEN_LEVEL)
+    least = cutoff_table(bits.totals, n, float(np.clip(attainable, strict, loose)))
     found = np.zeros(len(bits), np.bool_)
     order = np.argsort((offsets**2).sum(axis=1), kind="stable")
     around = kernels.Neighbours(bits.cells, np.ascontiguousarray(offsets[order]), lookup)

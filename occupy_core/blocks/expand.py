@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +12,13 @@ from scipy import ndimage
 from occupy_core.blocks.binarize import OccupiedVoxels
 from occupy_core.blocks.communities import Communities
 from occupy_core.blocks.cooccupancy import common_volumes, cutoff_table, pack
+from occupy_core.blocks.courses import find_candidates
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.shapes import (
     EDGE,
     TOUCHING,
     as_mask,
+    calibrated_rows,
     full_levels,
     is_thin,
     non_negative,
@@ -34,7 +35,7 @@ _SEEDS_ASKED = 200  # of a block, evenly spread: enough to tell a quarter of the
 _ROWS = 4096
 _BATCH = 64  # volumes of which the candidates are in memory at a time
 _TWO_CLASSES = 0.69  # of the variance of a density; noise has 2/pi
-_LEAST_LEVEL = 0.75  # thresholds; what changes by less is a contour that moves
+_LEAST_LEVEL = 0.75  # thresholds; what changes by less is a contour that moves, and in doubt 1
 _FEWEST_VOXELS = 20
 
 Indices = NDArray[np.int64]
@@ -143,14 +144,18 @@ def expand_communities(
     params = params or BlocksParams()
     params.require_valid()
     require_same_ensemble(ensemble, occupied)
-    discrete = np.flatnonzero(~communities.graded)
+    candidates = find_candidates(ensemble, occupied, communities)
+    communities, discrete = candidates.communities, candidates.discrete
     joined = _seed_fractions(occupied, communities, discrete, params) >= params.exp_frac
+    stands = ~(candidates.doubtful & _layers(occupied, joined))
+    discrete, doubtful = discrete[stands], candidates.doubtful[stands]
+    joined = joined[stands]
     asked, joined = _with_border(occupied, joined)
     seeds = _seeds_asked(occupied, communities, discrete, asked)
     base, added, densities = _contributions(
         ensemble,
         occupied,
-        communities.profiles[discrete],
+        candidates.weights[stands],
         asked,
         seeds,
         progress=progress,
@@ -160,7 +165,8 @@ def expand_communities(
     thin = np.array([is_thin(asked[row], occupied.grid) for row in inside], np.bool_)
     thin &= communities.edge_like[discrete]
     unclear = np.array([separability(row) < _TWO_CLASSES for row in densities], np.bool_)
-    kept, warnings = _standing(inside, levels, (thin, unclear & ~thin), occupied.grid, params)
+    relative = levels / np.where(doubtful, 1.0, _LEAST_LEVEL)
+    kept, warnings = _standing(inside, relative, (thin, unclear & ~thin), occupied.grid, params)
     order = kept[np.argsort(-inside[kept].sum(axis=1), kind="stable")]
     inside, covered = inside[order], inside[order].any(axis=0)
     blocks = tuple(
@@ -176,7 +182,7 @@ def expand_communities(
         for n, k in enumerate(order)
     )
     added = np.where(inside, added[order], np.float32(0))[:, covered]
-    moving = _moving_regions(occupied, communities, discrete[thin])
+    moving = _moving_regions(occupied, communities, discrete[~thin])
     return ExpandedBlocks(
         occupied.grid, blocks, asked[covered], base[covered], added, moving, warnings
     )
@@ -235,6 +241,13 @@ def _seed_fractions(
     return fractions
 
 
+def _layers(occupied: OccupiedVoxels, joined: Mask) -> Mask:
+    """Tell which groups of voxels are layers, though noise has left voxels out."""
+    masks = (as_mask(occupied.voxels[row], occupied.grid) for row in joined)
+    closed = (ndimage.binary_closing(mask, TOUCHING) for mask in masks)
+    return np.array([is_thin(np.flatnonzero(mask), occupied.grid) for mask in closed], np.bool_)
+
+
 def _with_border(occupied: OccupiedVoxels, joined: Mask) -> tuple[Indices, Mask]:
     """Return the voxels to be asked, with those that touch them, and which block asks which.
 
@@ -263,7 +276,7 @@ def _seeds_asked(
 def _contributions(
     ensemble: Ensemble,
     occupied: OccupiedVoxels,
-    profiles: Mask,
+    weights: NDArray[np.float64],
     asked: Indices,
     seeds: Mask,
     *,
@@ -275,14 +288,14 @@ def _contributions(
     returned is the mean density of the seeds of each block in each volume (K, N).
     """
     n = occupied.n_volumes
-    design = np.vstack([np.ones((1, n)), profiles.astype(np.float64)])  # (1 + K, N)
+    design = np.vstack([np.ones((1, n)), weights])  # (1 + K, N)
     moments = np.zeros((len(design), len(asked)))
-    densities = np.zeros(profiles.shape)
+    densities = np.zeros(weights.shape)
     own = [np.flatnonzero(row) for row in seeds]
     indices = occupied.indices if len(asked) else ()
     for start in range(0, len(indices), _BATCH):
         batch = indices[start : start + _BATCH]
-        rows = _calibrated_rows(ensemble, occupied, batch, asked)
+        rows = calibrated_rows(ensemble, occupied, batch, asked)
         for place, row in enumerate(rows):  # in order: the sums do not depend on the threads
             moments += design[:, start + place, None] * row
             densities[:, start + place] = [row[i].mean() if len(i) else 0.0 for i in own]
@@ -291,35 +304,23 @@ def _contributions(
     return fitted[0], fitted[1:], densities
 
 
-def _calibrated_rows(
-    ensemble: Ensemble, occupied: OccupiedVoxels, indices: Sequence[int], voxels: Indices
-) -> Array:
-    """Return the calibrated densities of some voxels in some volumes, shape (volumes, voxels)."""
-    rows = np.empty((len(indices), len(voxels)), np.float32)
-
-    def gather(place: int, density: DensityMap) -> None:
-        rows[place] = occupied.thresholds.calibrated(density, indices[place]).ravel()[voxels]
-
-    ensemble.for_each(gather, indices=indices)
-    return rows
-
-
 def _standing(
     inside: Mask,
-    levels: NDArray[np.float64],
+    relative: NDArray[np.float64],
     others: tuple[Mask, Mask],
     grid: Grid,
     params: BlocksParams,
 ) -> tuple[Indices, tuple[str, ...]]:
     """Return the blocks that stand, and sentences about the rest.
 
-    `others` are those that are layers, which move, and those that do not stand out of the noise.
+    `relative` are their levels, of the least; `others` those that are layers, which move, and those
+    that do not stand out of the noise.
     """
     thin, unclear = others
     voxel = voxel_volume(grid)
     least = _FEWEST_VOXELS * voxel if params.min_volume is None else params.min_volume
     stands = ~thin & ~unclear
-    flat = stands & (levels < _LEAST_LEVEL)
+    flat = stands & (relative < 1)
     small = stands & ~flat & (inside.sum(axis=1) * voxel < least)
     warnings = []
     if small.any():
@@ -346,14 +347,12 @@ def _groups(chosen: Mask) -> str:
 
 
 def _moving_regions(
-    occupied: OccupiedVoxels, communities: Communities, thin: Indices
+    occupied: OccupiedVoxels, communities: Communities, whole: Indices
 ) -> tuple[Indices, ...]:
-    """Return the contiguous regions of graded communities and of thin layers."""
-    gradual = communities.graded
-    gradual[thin] = True
-    if not gradual.any():
+    """Return the contiguous regions of the communities that do not come and go as wholes."""
+    seeds = communities.seeds[~np.isin(communities.labels, whole)]
+    if len(seeds) == 0:
         return ()
-    seeds = communities.seeds[gradual[communities.labels]]
     return tuple(
         p for p in pieces(occupied.voxels[seeds], occupied.grid) if len(p) >= _FEWEST_VOXELS
     )

@@ -17,7 +17,7 @@ from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import DensityMap
 from occupy_core.progress import Progress, part, report
 
-_BETWEEN = 0.05  # of the volumes
+_BETWEEN, _MOSTLY_BETWEEN = 0.05, 0.2  # of the volumes
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +57,17 @@ class BlocksResult:
         return tuple(
             block.name
             for block, between in zip(self.blocks, self.tracking.between, strict=True)
-            if block.silhouette < CLEAR and between > _BETWEEN
+            if between > (_BETWEEN if block.silhouette < CLEAR else _MOSTLY_BETWEEN)
         )
+
+    @property
+    def empty(self) -> tuple[str, ...]:
+        """Names of the volumes used in which nothing stands out of the noise, unless it is all."""
+        thresholds = self.occupied.thresholds
+        empty = thresholds.empty & thresholds.used
+        if empty.sum() == thresholds.used.sum():
+            return ()
+        return tuple(n for n, e in zip(thresholds.names, empty, strict=True) if e)
 
     def mask(self, index: int) -> DensityMap:
         """Return one block as a binary mask on the grid of the volumes."""
@@ -106,6 +115,7 @@ def sketch_record(occupied: OccupiedVoxels, communities: Communities) -> dict[st
             "left_out": [
                 n for n, u in zip(thresholds.names, thresholds.used, strict=True) if not u
             ],
+            "empty": [n for n, e in zip(thresholds.names, thresholds.empty, strict=True) if e],
             "outlying_thresholds": [
                 n for n, o in zip(thresholds.names, thresholds.outlying, strict=True) if o
             ],
@@ -222,6 +232,12 @@ def _remarks(result: BlocksResult) -> list[str]:
             "Bonferroni's correction, so the fraction of false pairs was limited instead "
             "(Benjamini-Hochberg); small blocks may be missed, and blocks that are in nearly all "
             "or in very few volumes cannot be found."
+        )
+    if result.empty:
+        found.append(
+            f"In {len(result.empty)} of {n} volumes nothing stands out of the noise, such as "
+            f"{result.empty[0]}; if they are no maps of this complex leave them out, for what all "
+            "others have comes out as a block."
         )
     if communities.n_sampled < communities.n_screened:
         found.append(

@@ -47,7 +47,8 @@ class BlocksParams:
         one voxel where an automatic threshold does not stand out of the noise, else none. The masks
         come from the volumes as they are.
     filter_volumes : bool
-        Leave out volumes whose threshold lies outside mean +- 2 standard deviations.
+        Leave out volumes whose threshold lies outside mean +- 2 standard deviations, and those in
+        which nothing stands out of the noise.
     union_fraction : float
         Only voxels that are on in more than this fraction of the volumes are looked at.
     posp, negp : float

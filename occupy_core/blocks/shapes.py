@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from occupy_core.blocks.binarize import OccupiedVoxels
 from occupy_core.blocks.patterns import two_classes
-from occupy_core.maps.grid import Array, Grid, Mask
+from occupy_core.maps.ensemble import Ensemble
+from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 
 # Which seed, and which voxel below the surface, has the full density of its block.
 _SEED_QUANTILE, _INSIDE_QUANTILE = 0.8, 0.75
@@ -101,3 +105,16 @@ def voxel_volume(grid: Grid) -> float:
     """Return the volume of a voxel, Å3."""
     x, y, z = grid.voxel_size
     return x * y * z
+
+
+def calibrated_rows(
+    ensemble: Ensemble, occupied: OccupiedVoxels, indices: Sequence[int], voxels: Indices
+) -> Array:
+    """Return the calibrated densities of some voxels in some volumes, shape (volumes, voxels)."""
+    rows = np.empty((len(indices), len(voxels)), np.float32)
+
+    def gather(place: int, density: DensityMap) -> None:
+        rows[place] = occupied.thresholds.calibrated(density, indices[place]).ravel()[voxels]
+
+    ensemble.for_each(gather, indices=indices)
+    return rows

@@ -15,7 +15,7 @@ from occupy_core.blocks.cooccupancy import VoxelBits
 from occupy_core.errors import MapFormatError, OutputError
 from occupy_core.maps.grid import Grid
 
-_OCCUPIED, _COMMUNITIES = "occupied voxels 2", "communities 2"
+_OCCUPIED, _COMMUNITIES = "occupied voxels 3", "communities 2"
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError)
 
 
@@ -50,6 +50,7 @@ def save_occupied(path: Path, occupied: OccupiedVoxels, made_from: str = "") -> 
             "solvent": thresholds.solvent,
             "on_fraction": thresholds.on_fraction,
             "used": thresholds.used,
+            "empty": thresholds.empty,
             "voxels": occupied.voxels,
             "words": occupied.bits.words,
             "totals": occupied.bits.totals,
@@ -75,6 +76,7 @@ def load_occupied(path: Path) -> OccupiedVoxels:
         arrays["on_fraction"],
         arrays["used"],
         head["rule"],
+        arrays["empty"],
     )
     voxels = arrays["voxels"]
     cells = np.stack(np.unravel_index(voxels, grid.shape), axis=1).astype(np.int32)

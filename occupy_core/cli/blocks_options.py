@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from occupy_core.cli.command import COMMON, Option, file, files, number, switch, word
+from occupy_core.cli.command import COMMON, FORCE, Option, file, files, number, switch, word
 
 _THRESHOLD = word(
     "threshold",
@@ -36,11 +36,7 @@ _OUTPUT = (
         "'B3 > 0.7 and B1 < 0.2'; numbers are occupancies, B3_on is the part of its voxels that "
         "is on, and there are or, not and brackets.",
     ),
-    switch(
-        "force",
-        "--force",
-        "Replace outputs that exist. Without it nothing is overwritten. Inputs never are.",
-    ),
+    FORCE,
 )
 _STEPS = (
     file(
@@ -161,8 +157,8 @@ _EXPAND = (
 _FILTER = switch(
     "blocks.filter_volumes",
     "--filter --filter-volumes",
-    "Leave out volumes whose threshold lies outside mean +- 2 standard deviations, which are "
-    "reported in any case.",
+    "Leave out volumes whose threshold lies outside mean +- 2 standard deviations, and those in "
+    "which nothing stands out of the noise. Both are reported in any case.",
 )
 _VOXEL_SIZE = number(
     "voxel_size",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from occupy_core.errors import ParameterError
 from occupy_core.jobs import blocks_tables as tables
 from occupy_core.jobs.blocks_job import BlocksJob, block_names, output_names
 from occupy_core.jobs.blocks_steps import FirstSteps
-from occupy_core.jobs.common import JobResult, StagedRun, read_record, staged_job
+from occupy_core.jobs.common import JobResult, StagedRun, staged_job
 from occupy_core.maps.binning import unbin
 from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import DensityMap
@@ -62,25 +61,11 @@ def run_blocks(job: BlocksJob, progress: Progress | None = None) -> JobResult:
     names = output_names(job)
     if job.chimerax and not job.sketch_only:
         quoted_path(job.outdir / names["result"])  # a name that ChimeraX cannot read
-    before = _masks_of(job.outdir / names["result"])
     with staged_job(job, names) as (folder, recorded):
         record = _Run(job, names, folder, progress).run(recorded)
-    for stale in before - set(names.values()):
-        (job.outdir / stale).unlink(missing_ok=True)
     report(progress, 1.0, "done")
     files = {key: job.outdir / name for key, name in names.items()}
     return JobResult(files, record, tuple(record["warnings"]))
-
-
-def _masks_of(record: Path) -> set[str]:
-    """Return the masks that an earlier run left, of which a forced one may make fewer."""
-    if not record.exists():
-        return set()
-    try:
-        files = read_record(record).get("files", {})
-    except ParameterError:  # something else has that name; whether it is replaced is seen later
-        return set()
-    return {str(name) for key, name in files.items() if str(key).startswith("block_")}
 
 
 class _Run(StagedRun[BlocksJob]):

@@ -22,7 +22,7 @@ from occupy_core.maps.mrc import map_name
 from occupy_core.staging import output_errors, refuse_outputs, staged_outputs
 
 _DIGITS = 4
-THRESHOLD_COLUMNS = ("volume", "threshold", "solvent", "on_fraction", "used", "outlying")
+THRESHOLD_COLUMNS = ("volume", "threshold", "solvent", "on_fraction", "used", "outlying", "empty")
 RELATION_COLUMNS = tuple(field.name for field in fields(Relation))
 # What the columns of a given table of thresholds may be called: as here, or as SIREN does.
 _VALUE_HEADS = ("threshold", "denormalized_predictions")
@@ -115,6 +115,7 @@ def threshold_rows(result: BlocksResult) -> list[Row]:
             "on_fraction": round(float(t.on_fraction[i]), 6),
             "used": bool(t.used[i]),
             "outlying": bool(t.outlying[i]),
+            "empty": bool(t.empty[i]),
         }
         for i, name in enumerate(t.names)
     ]
