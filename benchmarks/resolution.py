@@ -30,7 +30,9 @@ from occupy_core.resolution.estimate import estimate_resolution
 from occupy_core.resolution.result import ResolutionResult
 from training.labels import Simulated
 from training.processing import (
+    clipped,
     coarser,
+    contour_mask,
     filtered,
     locally_filtered,
     sharpened,
@@ -75,6 +77,8 @@ def sets_of(
         "cut at the resolution": filtered(sample.average, grid, cut=overall),
         "cut before it": filtered(sample.average, grid, cut=1.4 * overall),
         "spherical mask": post * spherical_mask(grid, 0.45 * grid.box[0]),
+        "masked by its contour": post * contour_mask(sample.average, grid, rng),
+        "clipped": clipped(post, rng),
     }
     for name, data in maps.items():
         yield name, DensityMap(data, grid, f"{sample.name} {name}")
@@ -122,74 +126,68 @@ def on_grid(mask: Mask, sample: Simulated, density: DensityMap) -> DensityMap:
     return density.with_data(data, "answer")
 
 
+Rows = Iterator[tuple[str, dict[str, float]]]
+
+
 def accuracy(answers: list[tuple[Simulated, dict[str, Array]]]) -> Table:
     """Scores of every set, of the half-map FSC on the same maps, of masks and global values."""
     table: Table = {}
-
-    def add(name: str, row: dict[str, float]) -> None:
-        table.setdefault(name, []).append(row)
-
     for sample, made in answers:
-        inside = sample.mask[::2, ::2, ::2]
         for name, density in sets_of(sample, made):
-            result = run(density, mask=everywhere(sample, density))
-            found = on_reference(result.resolution, result.mask, inside.shape)
-            censored = on_reference(result.censored, result.mask, inside.shape) > 0
-            sigma = on_reference(result.sigma, result.mask, inside.shape)
-            reference = sample.reference[0.143]
-            held = inside & (found > 0)
-            row = score(found, reference, held)
-            within = np.abs(found - reference) < sigma
-            row["covered"] = (
-                float(within[held & ~censored].mean()) if (held & ~censored).any() else np.nan
-            )
-            row["sigma"] = float(np.median(sigma[held] / found[held]))
-            row["censored"] = float(censored[held].mean())
-            row["past the limit"] = (
-                float((found[held & ~censored] < 0.995 * result.limit).mean())
-                if (held & ~censored).any()
-                else 0.0
-            )
-            if (held & ~censored).sum() > 100:
-                row["log RMSE uncensored"] = score(found, reference, held & ~censored)["log RMSE"]
-            row["state"] = float(result.source == "solvent noise")
-            add(f"{name}, 0.143", row)
-            if result.resolution05 is not None:
-                add(
-                    f"{name}, 0.5",
-                    score(
-                        on_reference(result.resolution05, result.mask, inside.shape),
-                        sample.reference[0.5],
-                        held,
-                    ),
-                )
-            own = run(density)
-            add(f"{name}, mask", mask_row(own, density, sample))
-            if own.overall.at_0143:
-                truth = sample.overall[0.143]
-                add(
-                    f"{name}, global",
-                    {
-                        "error %": 100 * abs(own.overall.at_0143 / truth - 1),
-                        "censored": own.overall.censored,
-                    },
-                )
-        halves = tuple(DensityMap(h, sample.grid, "half") for h in sample.halves)
-        average = DensityMap(sample.average, sample.grid)
-        result = run(average, half_maps=halves, mask=everywhere(sample, average))
-        for threshold, found_map in ((0.143, result.resolution), (0.5, result.resolution05)):
-            found = on_reference(found_map, result.mask, inside.shape)
-            row = score(found, sample.reference[threshold], inside & (found > 0))
-            sigma = on_reference(result.sigma, result.mask, inside.shape)
-            row["covered"] = float(
-                (np.abs(found - sample.reference[threshold]) < sigma)[inside].mean()
-            )
-            add(f"half maps, {threshold}", row)
-        add(
-            "half maps, global",
-            {"error %": 100 * abs(result.overall.at_0143 / sample.overall[0.143] - 1)},
-        )
+            for key, row in rows_of_map(name, density, sample):
+                table.setdefault(key, []).append(row)
+        for key, row in rows_of_half_maps(sample):
+            table.setdefault(key, []).append(row)
     return table
+
+
+def rows_of_map(name: str, density: DensityMap, sample: Simulated) -> Rows:
+    """Scores of one map: its local resolution, given the mask, and its own mask and global one."""
+    inside = sample.mask[::2, ::2, ::2]
+    result = run(density, mask=everywhere(sample, density))
+    found, flag, sigma = (
+        on_reference(part, result.mask, inside.shape)
+        for part in (result.resolution, result.censored, result.sigma)
+    )
+    reference = sample.reference[0.143]
+    held = inside & (found > 0)
+    certain = held & (flag <= 0)
+    row = score(found, reference, held)
+    row["covered"] = row["past the limit"] = np.nan
+    if certain.any():
+        row["covered"] = float((np.abs(found - reference) < sigma)[certain].mean())
+        row["past the limit"] = float((found[certain] < 0.995 * result.limit).mean())
+    row["sigma"] = float(np.median(sigma[held] / found[held]))
+    row["censored"] = float((flag[held] > 0).mean())
+    if certain.sum() > 100:
+        row["log RMSE uncensored"] = score(found, reference, certain)["log RMSE"]
+    row["measured"] = float(result.source == "solvent noise")
+    yield f"{name}, 0.143", row
+    if result.resolution05 is not None:
+        half = on_reference(result.resolution05, result.mask, inside.shape)
+        yield f"{name}, 0.5", score(half, sample.reference[0.5], held)
+    own = run(density)
+    yield f"{name}, mask", mask_row(own, density, sample)
+    if own.overall.at_0143:
+        error = 100 * abs(own.overall.at_0143 / sample.overall[0.143] - 1)
+        yield f"{name}, global", {"error %": error, "censored": own.overall.censored}
+
+
+def rows_of_half_maps(sample: Simulated) -> Rows:
+    """Scores of the FSC of half maps."""
+    inside = sample.mask[::2, ::2, ::2]
+    first, second = (DensityMap(h, sample.grid, "half") for h in sample.halves)
+    average = DensityMap(sample.average, sample.grid)
+    result = run(average, half_maps=(first, second), mask=everywhere(sample, average))
+    sigma = on_reference(result.sigma, result.mask, inside.shape)
+    for threshold, found_map in ((0.143, result.resolution), (0.5, result.resolution05)):
+        found = on_reference(found_map, result.mask, inside.shape)
+        reference = sample.reference[threshold]
+        row = score(found, reference, inside & (found > 0))
+        row["covered"] = float((np.abs(found - reference) < sigma)[inside].mean())
+        yield f"half maps, {threshold}", row
+    error = 100 * abs(result.overall.at_0143 / sample.overall[0.143] - 1)
+    yield "half maps, global", {"error %": error}
 
 
 def mask_row(result: ResolutionResult, density: DensityMap, sample: Simulated) -> dict[str, float]:

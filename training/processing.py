@@ -59,6 +59,27 @@ def soft_mask(sample: Simulated, rng: np.random.Generator) -> Array:
     return (0.5 + 0.5 * np.cos(np.pi * ramp)).astype(np.float32)
 
 
+def contour_mask(data: Array, grid: Grid, rng: np.random.Generator) -> Array:
+    """Mask as users make it: what lies above a level of the low-passed map, grown, with an edge.
+
+    Low-passed at 8 to 20 Å, above 8 to 30 % of the maximum, grown by up to 12 Å, with a cosine
+    edge of 1 to 15 Å.
+    """
+    smooth = filtered(data, grid, cut=rng.uniform(8, 20), edge=0.02)
+    labels, _ = ndimage.label(smooth > rng.uniform(0.08, 0.3) * smooth.max())
+    largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+    distance = ndimage.distance_transform_edt(~largest, sampling=grid.voxel_size_zyx)
+    grown, edge = rng.uniform(0, 12), rng.uniform(1, 15)
+    ramp = np.clip((distance - grown) / edge, 0, 1)
+    return (0.5 + 0.5 * np.cos(np.pi * ramp)).astype(np.float32)
+
+
+def clipped(data: Array, rng: np.random.Generator) -> Array:
+    """Lose the density below zero, or below a level of up to 15 % of the maximum."""
+    level = data.max() * np.float32(max(0.0, rng.uniform(-0.15, 0.15)))
+    return np.where(data > level, data, np.float32(0))
+
+
 def spherical_mask(grid: Grid, radius: float, edge: float = 6.0) -> Array:
     """Soft sphere about the middle of the box; radius and edge in Å."""
     axes = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,11 +10,17 @@ from occupy_core.maps import Array, DensityMap, Grid, Mask
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.progress import Progress
 from occupy_core.resolution.bands import BandEnergies, local_energies, window_for
+from occupy_core.resolution.coupling import holds_density
 from occupy_core.resolution.mask import molecular_mask, smoothed_density
 from occupy_core.resolution.mask_edge import filled_part
-from occupy_core.resolution.noise import SolventNoise, solvent_noise
+from occupy_core.resolution.noise import (
+    SolventNoise,
+    nothing_but_noise,
+    solvent_noise,
+    stands_out,
+)
 from occupy_core.resolution.spectrum import Spectrum, analyse
-from occupy_core.resolution.state import MapState, detect_state
+from occupy_core.resolution.state import MapState, detect_state, is_clipped, is_inverted
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,7 @@ class Analysis:
     Parameters
     ----------
     spectrum : Spectrum
+        Of the map, its sign such that the molecule is positive.
     energies : BandEnergies
     filled : ndarray of float32
         Part of each window that holds more than an empty background.
@@ -77,13 +84,20 @@ def analyse_map(
     else:
         spectrum, energies = measured
     filled = filled_part(density, energies)
-    noise = solvent_noise(energies, filled)
+    # Of a molecule cut out along its surface all is alike, and yet not noise.
+    if stands_out(energies, filled) or holds_density(spectrum, energies, filled):
+        noise = solvent_noise(energies, filled)
+    else:
+        noise = nothing_but_noise(energies)
     state = detect_state(spectrum, energies, noise, filled)
     smooth, grid = smoothed_density(spectrum)
-    if noise.featureless:
-        mask = np.zeros(grid.shape, bool)
-    else:
+    mask = np.zeros(grid.shape, bool)
+    if not noise.featureless:
         zone, molecule = (onto(m, grid.shape) for m in (noise.zone, noise.molecule))
+        inverted = is_inverted(smooth, molecule, zone)
+        state = replace(state, clipped=is_clipped(density), inverted=inverted)
+        if inverted:
+            smooth, spectrum = -smooth, replace(spectrum, transform=-spectrum.transform)
         mask = molecular_mask(smooth, grid, zone, molecule)
     return Analysis(spectrum, energies, filled, noise, state, smooth, grid, mask)
 

@@ -182,8 +182,8 @@ def band_map(spectrum: Transform, lead: Spectrum, edges: Values) -> Array:
     ndarray of float32, shape (z', y', x')
         The box of the map in as many or fewer voxels.
     """
-    cropped, shape = cropped_band(spectrum, lead, edges)
-    result: Array = fft.irfftn(cropped, shape, norm="ortho", overwrite_x=True)
+    part, shape = cropped_band(spectrum, lead, edges)
+    result: Array = fft.irfftn(part, shape, norm="ortho", overwrite_x=True)
     return result
 
 
@@ -191,22 +191,43 @@ def cropped_band(
     spectrum: Transform, lead: Spectrum, edges: Values
 ) -> tuple[Transform, tuple[int, int, int]]:
     """Return the transform of a whitened band on its own grid, and the shape of that."""
+    shape = band_shape(lead.grid, edges)
+    return cropped(spectrum, lead.grid, shape, band_gain(lead, edges)), shape
+
+
+def band_shape(grid: Grid, edges: Values) -> tuple[int, int, int]:
+    """Fewest voxels (z, y, x) of the box that hold the square of a band."""
     # The square of the band reaches to twice its end; what folds back must miss the window.
     needed = 2 * edges[2] + _WINDOW_BAND
     nx, ny, nz = (
         min(n, fft.next_fast_len(int(np.ceil(edge * needed)) | 1, real=True))
-        for n, edge in zip(reversed(lead.grid.shape), lead.grid.box, strict=True)
+        for n, edge in zip(reversed(grid.shape), grid.box, strict=True)
     )
-    scale = np.sqrt(nz * ny * nx / lead.grid.size)
-    table = (band_gain(lead, edges) * np.float32(scale), TABLE)
-    cropped = np.empty((nz, ny, nx // 2 + 1), np.complex64)
-    squares = frequencies(lead.grid, (nz, ny, nx))
+    return nz, ny, nx
+
+
+def cropped(spectrum: Transform, grid: Grid, shape: tuple[int, int, int], gain: Array) -> Transform:
+    """Transform of a filtered map on fewer voxels.
+
+    Parameters
+    ----------
+    spectrum : ndarray of complex64
+        Orthonormal transform of the map on `grid`.
+    grid : Grid
+    shape : tuple of int
+        Voxels (z, y, x) of the result.
+    gain : ndarray of float32
+        At steps of 1 / `TABLE`; zero past its end.
+    """
+    table = (gain * np.float32(np.sqrt(np.prod(shape) / grid.size)), TABLE)
+    result = np.empty((shape[0], shape[1], shape[2] // 2 + 1), np.complex64)
+    squares = frequencies(grid, shape)
 
     def work(start: int, stop: int) -> None:
-        kernels.band_planes(spectrum, cropped, (start, stop), squares, table)
+        kernels.band_planes(spectrum, result, (start, stop), squares, table)
 
-    for_slabs(work, nz, _PLANES)
-    return cropped, (nz, ny, nx)
+    for_slabs(work, shape[0], _PLANES)
+    return result
 
 
 def band_gain(lead: Spectrum, edges: Values) -> Array:
@@ -214,15 +235,20 @@ def band_gain(lead: Spectrum, edges: Values) -> Array:
     f = np.arange(int(edges[2] * TABLE) + 3) / TABLE
     inside = (f > edges[0]) & (f < edges[2])
     gain = np.where(inside, np.cos(np.pi / 2 * (f - edges[1]) / STEP), 0.0)
+    content = np.sum(gain**2 * f**2) * 4 * np.pi / TABLE
+    volume = np.prod(lead.grid.voxel_size)
+    result: Array = (gain * whitening(lead, f) / np.sqrt(content * volume)).astype(np.float32)
+    return result
+
+
+def whitening(lead: Spectrum, f: Values) -> Values:
+    """Gain at frequencies `f` (1/Å) that makes the power of a map one up to its limit."""
     # The lowest shells hold few coefficients: their power is smoothed over the neighbours.
     # Past the limit the power falls off a cliff and must not be drawn in.
     last = int(np.searchsorted(lead.frequency, lead.limit, side="right"))
     level = np.log(np.maximum(lead.power[1:last], 1e-30))
     level = ndimage.convolve1d(level, np.array([0.25, 0.5, 0.25]), mode="nearest")
-    shells = np.interp(f, lead.frequency[1:last], level)
-    content = np.sum(gain**2 * f**2) * 4 * np.pi / TABLE
-    volume = np.prod(lead.grid.voxel_size)
-    result: Array = (gain * np.exp(-shells / 2) / np.sqrt(content * volume)).astype(np.float32)
+    result: Values = np.exp(-np.interp(f, lead.frequency[1:last], level) / 2)
     return result
 
 

@@ -13,6 +13,7 @@ from occupy_core.maps import Array, DensityMap, Mask, require_same_grid
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.progress import Progress, part, report
 from occupy_core.resolution.analysis import Analysis, analyse_map, onto
+from occupy_core.resolution.bands import window_for
 from occupy_core.resolution.features import resolution_features
 from occupy_core.resolution.global_resolution import (
     LOCAL_QUANTILE,
@@ -40,6 +41,7 @@ from occupy_core.resolution.uncertainty import (
 
 _DISAGREES = 0.25  # log ratio of two estimates beyond which the user is told
 _MANY = 0.25  # of the molecule
+_OTHER_WINDOW = 0.2  # log ratio to the usual window; the trees know no other
 
 
 def estimate_resolution(
@@ -152,7 +154,7 @@ def _learned(analysis: Analysis) -> LocalResolution:
         lower, upper = models.lower.predict(features), models.upper.predict(features)
         fine[where] = np.clip(np.exp(middle) / limit, 0.8 / limit, COARSEST)
         half = np.maximum((upper - lower) / 2, np.float32(LEAST_HALF))
-        sigma[where] = fine[where] * half * np.float32(models.spread[int(analysis.state.modified)])
+        sigma[where] = fine[where] * half * np.float32(models.spread[int(analysis.state.altered)])
         fine, sigma = _extended(fine, where), _extended(sigma, where)
     return LocalResolution(fine, None, sigma, fine < 1 / limit)
 
@@ -308,11 +310,22 @@ def _messages(
     if source == "nothing" or not inside.any():
         found.append("Nothing stands out of the noise; no resolution is reported.")
         return tuple(found)
+    if analysis.state.inverted:
+        found.append(
+            "The molecule is darker than its solvent: the contrast of the map is inverted. Its "
+            "resolution and mask are reported as of the map with its sign changed."
+        )
     if source == "learned":
+        usual = window_for(analysis.spectrum.grid, analysis.spectrum.limit)
         found.append(
             f"The noise of the solvent cannot be measured ({'; '.join(analysis.state.words())}); "
             "the resolution comes from a model learned on simulated maps and is unknown at FSC 0.5."
         )
+        if abs(np.log(analysis.energies.window / usual)) > _OTHER_WINDOW:
+            found.append(
+                f"The model was learned with windows of {usual:.3g} Å; in a window of "
+                f"{analysis.energies.window:g} Å it may be far off. Leave the window out."
+            )
     if fraction > 0.01:
         what = "was low-passed at" if analysis.spectrum.cut else "has its Nyquist limit at"
         found.append(
@@ -324,16 +337,42 @@ def _messages(
             "The FSC of the whole molecule has not fallen to 0.143 by the limit of the map."
         )
     within = onto(inside, local.fine.shape)
+    found += _disagreements(local, overall, source, within=within, second=second, single=single)
+    return tuple(found)
+
+
+def _disagreements(
+    local: LocalResolution,
+    overall: GlobalResolution,
+    source: str,
+    *,
+    within: Mask,
+    second: Array | None,
+    single: LocalResolution | None,
+) -> list[str]:
+    """Say where estimates do not agree, or nothing is resolved; `within` is the mask."""
+    found = []
     if second is not None and float((second[within] > _DISAGREES).mean()) > _MANY:
         found.append(
             "The second opinion (monogenic amplitude) disagrees over much of the molecule; look at "
             "where it does before trusting details of the local resolution."
         )
-    if single is not None:
+    unresolved = overall.at_0143 is not None and overall.at_0143 > 0.99 * COARSEST
+    if source == "half maps" and unresolved:
+        found.append(
+            "The half maps do not agree at any resolution; they may be of different maps, or one "
+            "may be moved, turned or inverted."
+        )
+    elif unresolved:
+        found.append(
+            f"Within the mask nothing is resolved even at {COARSEST:.0f} Å; look whether it lies "
+            "on the molecule."
+        )
+    elif single is not None:
         ratio = float(np.median(np.abs(np.log(single.fine / local.fine)[within])))
         if ratio > _DISAGREES:
             found.append(
                 f"The map alone and the half maps differ by {np.expm1(ratio):.0%} in local "
                 "resolution; the half maps decide, and the map may have been modified."
             )
-    return tuple(found)
+    return found

@@ -11,15 +11,19 @@ from scipy import ndimage
 from occupy_core.maps import Array, Mask
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.resolution.analysis import Analysis, onto
+from occupy_core.resolution.coupling import detail_coupling
 from occupy_core.resolution.mask import smoothed_density
 from occupy_core.resolution.noise import coarse_energy, distance_from
-from occupy_core.resolution.ssnr import first_crossing, fsc_from_energy
+from occupy_core.resolution.ssnr import first_crossing, fsc_from_energy, smooth_bands
 
 Values = NDArray[np.float64]
 
 _PARTS = np.array([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.775, 0.85, 0.925, 1.0])  # of the limit
 _FLOORS = (0.02, 0.1)  # quantiles within the mask that stand in for the noise
 _DETAILS = (5.0, 7.0, 10.0, 14.0, 20.0)  # Å, of the density that shows the surface
+_WIDE = 2.4  # windows about a point in which detail shows its share of signal
+_SURE = (0.12, 0.26)  # 1/Å: bands that hold little but signal in most maps
+_SHARES = (0.25, 0.5)  # of signal; half maps have an FSC of 0.143 and 0.33 there
 _LEAST_FILLED = np.float32(0.15)
 
 
@@ -28,7 +32,9 @@ def resolution_features(analysis: Analysis, where: Mask) -> Array:
 
     Energies are divided by the part of the window that the mask left, and compared with the
     median of the molecule, with the coarsest band of the same point, and with low quantiles of
-    the molecule that stand in for the noise; frequencies are parts of the limit of the map.
+    the molecule that stand in for the noise; frequencies are parts of the limit of the map. How
+    detail goes with density tells the share of signal (`detail_coupling`), of the whole molecule
+    and about each point.
 
     Parameters
     ----------
@@ -56,17 +62,49 @@ def resolution_features(analysis: Analysis, where: Mask) -> Array:
         for threshold in (0.143, 0.5):
             crossing = first_crossing(fsc, energies.bands, threshold, limit)
             columns.append(np.log(crossing.frequency / limit))
+    columns += _shares_of_signal(analysis, where)
     emptied = distance_from(analysis.filled < 0.5, energies.grid.voxel_size_zyx)
     columns.append(analysis.filled[where])
     columns.append(np.minimum(emptied[where], 50.0))
     state = analysis.state
-    for number in (1 / limit, state.cut, state.solvent == "masked", state.modified):
+    for number in (1 / limit, state.cut, state.solvent == "masked", state.clipped, state.altered):
         columns.append(np.full(n, float(number)))
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def is_modified(features: Array) -> Mask:
-    """Which rows of `resolution_features` belong to a map that was modified."""
+def _shares_of_signal(analysis: Analysis, where: Mask) -> list[Array]:
+    """Columns on how detail goes with density at the points wanted, and where that falls."""
+    energies, limit = analysis.energies, analysis.spectrum.limit
+    f, grid = energies.bands.frequency, energies.grid
+    coupling = detail_coupling(analysis.spectrum, energies)
+    weight = onto(analysis.mask, grid.shape) * np.minimum(analysis.filled, np.float32(1)) ** 2
+    if not weight.any():
+        weight = np.ones_like(weight)
+    total = float(weight.sum(dtype=np.float64))
+    sums = np.array([(c * weight).sum(dtype=np.float64) for c in coupling])
+    sigma = [_WIDE * energies.window / v for v in grid.voxel_size_zyx]
+
+    def wide(values: Array) -> Array:
+        result: Array = ndimage.gaussian_filter(values * weight, sigma, mode="wrap")[where]
+        return result
+
+    about = np.maximum(wide(np.ones_like(weight)), np.float32(1e-6))
+    points: Array = np.stack([wide(c) / about for c in coupling])
+    curve = smooth_bands((sums / total).astype(np.float32))
+    # Bands in which nearly all is signal say how strong that is of signal alone.
+    sure = (f > _SURE[0]) & (f < _SURE[1])
+    full = max(float(np.median(curve[sure]) if sure.any() else curve.max()), 1e-3)
+    share = np.where(f > _SURE[0], np.clip(curve / full, 0, 0.99), 0.99).astype(np.float32)
+    of_map = [*_at_parts(curve[:, None], f, limit)[:, 0]]
+    for part in _SHARES:
+        crossing = first_crossing(share[:, None], energies.bands, part, limit)
+        of_map.append(np.log(crossing.frequency[0] / np.float32(limit)))
+    n = points.shape[1]
+    return [*(np.full(n, value, np.float32) for value in of_map), *_at_parts(points, f, limit)]
+
+
+def is_altered(features: Array) -> Mask:
+    """Which rows of `resolution_features` belong to a map that was modified or clipped."""
     result: Mask = features[:, -1] > 0.5
     return result
 

@@ -11,6 +11,12 @@ from occupy_core.resolution.spectrum import Spectrum, analyse, transform
 from occupy_core.resolution.ssnr import smooth_bands
 
 
+def on_scale_of(first: DensityMap, second: DensityMap) -> DensityMap:
+    """Scale a half map to the standard deviation of the other: grey scales may differ."""
+    ratio = first.data.std(dtype=np.float64) / second.data.std(dtype=np.float64)
+    return second.with_data(second.data * np.float32(ratio))
+
+
 def half_map_energies(
     first: DensityMap, second: DensityMap, window: float, *, progress: Progress | None = None
 ) -> tuple[Spectrum, BandEnergies, BandEnergies]:
@@ -35,6 +41,7 @@ def half_map_energies(
     EstimationError
         When the half maps are the same or constant.
     """
+    second = on_scale_of(first, second)
     total = first.with_data((first.data + second.data) / 2)
     spectrum = analyse(total)
     rest = first.with_data((first.data - second.data) / 2)

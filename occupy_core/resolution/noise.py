@@ -52,6 +52,8 @@ class SolventNoise:
     shells : int
         Number of shells about the molecule over which the noise is the same; 0 when there is no
         such solvent.
+    room : int
+        Number of shells about the molecule that the box, or a mask, has room for.
     featureless : bool
         True when nothing stands out of the noise.
     """
@@ -61,7 +63,36 @@ class SolventNoise:
     molecule: Mask
     zone: Mask
     shells: int
+    room: int
     featureless: bool
+
+
+def stands_out(energies: BandEnergies, filled: Array) -> bool:
+    """Whether coarse energy varies over the filled part of a box by more than that of noise."""
+    held = _held(filled)
+    low, high = np.quantile(coarse_energy(energies)[held] / filled[held], [0.1, 0.995])
+    return bool(high >= _FEATURELESS * low)
+
+
+def _held(filled: Array) -> Mask:
+    """Points whose windows hold more than an empty background."""
+    result: Mask = filled > 0.5 * filled.max()
+    return result
+
+
+def nothing_but_noise(energies: BandEnergies) -> SolventNoise:
+    """Noise of a map in which there is nothing else."""
+    everywhere = np.ones(energies.grid.shape, bool)
+    power = np.array([np.median(e) for e in energies.energy], dtype=np.float64)
+    flat = np.ones(energies.grid.shape, np.float32)
+    return SolventNoise(power, flat, _molecule(energies, everywhere), everywhere, 0, 0, True)
+
+
+def _molecule(energies: BandEnergies, held: Mask) -> Mask:
+    """Points that are surely molecule."""
+    coarse = coarse_energy(energies)
+    result: Mask = coarse > _STRONG * _weighted_mean(coarse[held])
+    return result
 
 
 def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
@@ -78,15 +109,10 @@ def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
     filled : ndarray of float32, shape (z, y, x)
         Part of each window that holds more than an empty background (`filled_part`).
     """
-    coarse, fine = coarse_energy(energies), fine_energy(energies)
-    spacing = energies.grid.voxel_size_zyx
-    held = filled > 0.5 * filled.max()
-    flat = np.ones(coarse.shape, np.float32)
-    low, high = np.quantile(coarse[held], [0.1, 0.995])
-    molecule: Mask = coarse > _STRONG * _weighted_mean(coarse[held])
-    if high < _FEATURELESS * low:
-        power = np.array([np.median(e) for e in energies.energy], dtype=np.float64)
-        return SolventNoise(power, flat, molecule, np.ones_like(molecule), 0, True)
+    fine, spacing = fine_energy(energies), energies.grid.voxel_size_zyx
+    held = _held(filled)
+    flat = np.ones(fine.shape, np.float32)
+    molecule = _molecule(energies, held)
     apart = distance_from(filled < 0.5, spacing)
     kept = np.where(apart > _EDGE * energies.window, kept_by_edge(apart, energies.window), 0.0)
     distance = np.where(kept > 0, distance_from(molecule, spacing), 0.0)
@@ -98,15 +124,15 @@ def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
         run = _nearest_run(np.array([np.median(level[shell]) for shell in shells]))
         if run is not None:
             break
-    if run is not None and (filled < 0.5).any():
+    bounded = bool((filled < 0.5).any())
+    if run is not None and bounded:
         zone = np.logical_or.reduce(shells[run[0] : run[1]])
         run = run if _flat_to_edge(level[zone], apart[zone]) else None
     if run is None:
         power = np.array([np.quantile(e[held], 0.05) for e in energies.energy])
-        return SolventNoise(power, flat, molecule, np.zeros_like(molecule), 0, False)
+        return SolventNoise(power, flat, molecule, np.zeros_like(molecule), 0, len(shells), False)
     start, stop = run
     chosen = shells[start : min(stop, start + _FURTHEST_ZONE)]
-    bounded = bool((filled < 0.5).any())
     solvent = np.logical_or.reduce(shells[start:stop])
     trend = (
         _trend(level, solvent, molecule, energies.grid)
@@ -117,7 +143,8 @@ def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
     values = [[_mean_of_noise(e[s] / share[s]) for s in chosen] for e in energies.energy]
     power = np.array([_of_shells(np.array(v), bounded) for v in values])
     power *= _plateau(energies.energy / trend, molecule, power)
-    return SolventNoise(power, trend, molecule, np.logical_or.reduce(chosen), stop - start, False)
+    zone = np.logical_or.reduce(chosen)
+    return SolventNoise(power, trend, molecule, zone, stop - start, len(shells), False)
 
 
 def _weighted_mean(energy: Array) -> float:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from occupy_core.maps import Array, DensityMap, Grid, Mask
+from occupy_core.resolution.bands import WINDOW
 from occupy_core.resolution.global_resolution import GlobalResolution
 from occupy_core.resolution.state import MapState
 
 _SMALLEST_WINDOW, _LARGEST_WINDOW = 2.0, 50.0  # Å
+_WINDOWS = 4  # standard deviations of a window that an edge of the box must hold
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,13 @@ class ResolutionParams:
                     f"The window is {self.window:g} Å but must lie between {least:g} and "
                     f"{_LARGEST_WINDOW:g} Å; leave it out to have it derived from the map."
                 )
+        window = WINDOW if self.window is None else self.window
+        if grid is not None and min(grid.box) < _WINDOWS * window:
+            found.append(
+                f"The box is {min(grid.box):.3g} Å along its shortest edge but a window of "
+                f"{window:g} Å needs {_WINDOWS * window:g} Å; look whether the voxel size is "
+                "right, or give a smaller window."
+            )
         if not np.isfinite(self.background):
             found.append(f"The background is {self.background} but must be a finite number.")
         return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from occupy_core.maps import Array, Mask
+from occupy_core.maps import Array, DensityMap, Mask
 from occupy_core.resolution.bands import BandEnergies
 from occupy_core.resolution.noise import SolventNoise
 from occupy_core.resolution.spectrum import Spectrum
@@ -20,9 +20,11 @@ _RISE = 2.0  # by which the contrast of an unfiltered map never rises with frequ
 _SHORT = 5  # shells; solvent that is the same over more of them was not filtered locally
 _CONTRAST = 250.0  # energy of molecule over solvent that no noise leaves
 _CLEAR = 12.0  # contrast of the coarsest bands where solvent is well apart from the molecule
-_FEWEST = 3  # shells of solvent; fewer within a mask are too near to molecule and edge
+_FEWEST = 3  # shells of solvent where there is room; fewer that agree were filtered unequally
+_FEWEST_WITHIN = 4  # within a mask; fewer are too near to molecule and edge
 _EMPTY_BOX = 0.02  # of the box that an empty background must take to be a mask
 _SPHERE = 0.75  # of the box within which a spherical mask lies
+_CLIPPED = 0.05  # of the voxels that have the lowest value where density was cut off
 _SHARP = 30.0  # Å²; the signal of an unsharpened map falls by a B-factor above this
 
 
@@ -45,6 +47,11 @@ class MapState:
         True when the power of the molecule does not fall towards fine detail.
     tight : bool
         True when the molecule touches the faces of the box.
+    clipped : bool
+        True when much of the map has its lowest value: the rest was cut off, and what is left of
+        the solvent is no noise.
+    inverted : bool
+        True when the density of the molecule is negative.
     """
 
     solvent: str
@@ -53,11 +60,18 @@ class MapState:
     cut: bool
     sharpened: bool
     tight: bool
+    clipped: bool
+    inverted: bool
 
     @property
     def measured(self) -> bool:
         """Whether the noise of the solvent can be measured and be trusted."""
-        return self.solvent == "visible" and not self.modified
+        return self.solvent == "visible" and not self.altered
+
+    @property
+    def altered(self) -> bool:
+        """Whether density was changed here more than there, other than by a mask."""
+        return self.modified or self.clipped
 
     def words(self) -> tuple[str, ...]:
         """Describe the state, one phrase each."""
@@ -72,8 +86,36 @@ class MapState:
             "low-passed before Nyquist": self.cut,
             "sharpened": self.sharpened,
             "tight box": self.tight,
+            "low density cut off": self.clipped,
+            "contrast inverted": self.inverted,
         }
         return (solvent[self.solvent], *(text for text, on in flags.items() if on))
+
+
+def is_clipped(density: DensityMap) -> bool:
+    """Whether much of a map has its lowest value, as when what lies below a level was cut off."""
+    lowest = float(density.data.min())
+    return float((density.data <= lowest).mean()) > _CLIPPED
+
+
+def is_inverted(smooth: Array, molecule: Mask, solvent: Mask) -> bool:
+    """Whether a molecule is darker than its solvent.
+
+    Atoms are dense spots in what is not: at 7 Å the density of a molecule is skewed to the side
+    on which it lies, by 1.5 and more.
+
+    Parameters
+    ----------
+    smooth : ndarray of float32
+        Density at 7 Å.
+    molecule, solvent : ndarray of bool, shape of `smooth`
+        Surely one and the other; no solvent may be known.
+    """
+    outside = solvent if solvent.any() else ~molecule
+    if not (molecule.any() and outside.any()):
+        return False
+    above = smooth[molecule] - np.median(smooth[outside])
+    return float(np.mean(above.astype(np.float64) ** 3)) < 0
 
 
 def detect_state(
@@ -83,6 +125,7 @@ def detect_state(
 
     Signal over white noise falls with frequency, so the contrast of molecule over solvent does
     too. Where the solvent was taken away, or filtered more than the molecule, it does not.
+    Whether the map was clipped or inverted its energies do not say.
     """
     molecule = noise.molecule
     level = noise.trend[molecule]
@@ -97,14 +140,14 @@ def detect_state(
     empty = float((filled < 0.5).mean())
     # Solvent between molecule and mask that is full of the tail of the molecule is no solvent.
     crowded = empty > _EMPTY_BOX and float(contrast[:2].max()) < _CLEAR
-    fewest = _FEWEST if empty > _EMPTY_BOX else 1
+    fewest = _FEWEST_WITHIN if empty > _EMPTY_BOX else 1
     masked = noise.shells < fewest or fine > _CONTRAST or (flat and empty > 0.1) or crowded
     tight = _touches_faces(molecule)
     # Where there is room, noise that is the same over next to nothing was filtered unequally.
-    uneven = noise.shells < _FEWEST and not tight
+    uneven = noise.shells < _FEWEST <= noise.room and not tight
     modified = (flat or uneven) and not masked and noise.shells < _SHORT
     if noise.featureless:
-        return MapState("none", False, False, spectrum.cut, False, False)
+        return MapState("none", False, False, spectrum.cut, False, False, False, False)
     return MapState(
         "masked" if masked else "visible",
         modified,
@@ -112,6 +155,8 @@ def detect_state(
         spectrum.cut,
         _apparent_b(spectrum, energies, inside, noise.power, not masked) < _SHARP,
         tight,
+        clipped=False,
+        inverted=False,
     )
 
 

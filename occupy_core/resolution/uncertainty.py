@@ -111,7 +111,7 @@ def _in_angstrom(crossing: Crossing, energies: BandEnergies, fsc: NDArray[np.flo
     """Carry the deviation of the FSC over to the resolution 1 / f."""
     resolution = 1 / crossing.frequency
     read = fsc / np.maximum(crossing.slope, _LEAST_SLOPE) * resolution**2
-    deviation = np.hypot(read, _FLOOR * resolution)
+    deviation = np.minimum(np.hypot(read, _FLOOR * resolution), resolution)
     limit = energies.bands.edges[-1, 2]
     past = np.maximum(crossing.frequency / limit - 1, 0)
     least = (_CENSORED + _EXTRAPOLATED * past) * resolution

@@ -14,7 +14,7 @@ from occupy_core.maps.threads import threads
 from occupy_core.resolution import estimate
 from occupy_core.resolution.bands import local_energies
 from occupy_core.resolution.estimate import estimate_resolution
-from occupy_core.resolution.halfmaps import local_fsc
+from occupy_core.resolution.halfmaps import half_map_energies, local_fsc, on_scale_of
 from occupy_core.resolution.learned import load_models
 from occupy_core.resolution.local_filter import filter_locally
 from occupy_core.resolution.result import ResolutionParams
@@ -80,15 +80,52 @@ def test_half_maps_decide_and_the_map_alone_stands_beside(known):
 
 def test_local_fsc_is_that_of_three_windowed_products(known):
     first, second = known.half_maps
-    total = first.with_data((first.data + second.data) / 2)
+    total = first.with_data((first.data + on_scale_of(first, second).data) / 2)
     spectrum = analyse(total)
-    from occupy_core.resolution.halfmaps import half_map_energies
-
     _, mean, difference = half_map_energies(first, second, 5.0)
     assert np.allclose(mean.energy, local_energies((spectrum,), 5.0)[0].energy, rtol=1e-4)
     fsc = local_fsc(mean, difference)
     assert fsc.max() <= 1
     assert np.median(fsc[-2]) == pytest.approx(0, abs=0.25)
+
+
+def test_the_grey_scale_of_half_maps_means_nothing(known):
+    first, second = known.half_maps
+    plain = quiet(known.density, half_maps=(first, second))
+    scaled = quiet(known.density, half_maps=(first, second.with_data(100 * second.data + 3)))
+    np.testing.assert_allclose(scaled.resolution.data, plain.resolution.data, rtol=1e-3)
+
+
+def test_half_maps_that_have_nothing_in_common_are_told(known):
+    first, second = known.half_maps
+    result = quiet(known.density, half_maps=(first, second.with_data(-second.data)))
+    assert any("do not agree at any resolution" in text for text in result.warnings)
+    assert not any("may have been modified" in text for text in result.warnings)
+
+
+def test_a_mask_beside_the_molecule_is_told(known):
+    corner = np.zeros_like(known.density.data)
+    corner[:6, :6, :6] = 1
+    result = quiet(known.density, mask=known.density.with_data(corner))
+    assert any("nothing is resolved even at 25 Å" in text for text in result.warnings)
+    assert result.sigma.data.max() <= 25
+
+
+@pytest.mark.parametrize(("voxel", "window"), [(0.01, None), (1.5, 30.0)])
+def test_a_box_must_hold_four_windows(known, voxel, window):
+    density = DensityMap(known.density.data, Grid.cubic(72, voxel))
+    with pytest.raises(ParameterError, match=r"needs .* Å; look whether the voxel"):
+        quiet(density, ResolutionParams(window=window))
+
+
+def test_another_window_than_the_learned_one_is_told(known):
+    distance = ndimage.distance_transform_edt(~known.mask, sampling=known.grid.voxel_size_zyx)
+    mask = np.exp(-((distance / 3) ** 4)).astype(np.float32)
+    masked = known.density.with_data(known.density.data * mask)
+    usual, other = (quiet(masked, ResolutionParams(window=w)) for w in (None, 9.0))
+    assert usual.source == other.source == "learned"
+    assert not any("learned with windows of" in text for text in usual.warnings)
+    assert any("learned with windows of 5 Å" in text for text in other.warnings)
 
 
 def test_outside_the_mask_stands_the_background(known):

@@ -1,5 +1,6 @@
 """State of a map, noise of the solvent and the molecular mask."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +8,12 @@ import pytest
 from resolution_maps import lowpassed, two_resolutions
 from scipy import ndimage
 
+from occupy_core.errors import OccupyWarning
 from occupy_core.maps import DensityMap, Grid
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.resolution.analysis import analyse_map
 from occupy_core.resolution.bands import local_energies
+from occupy_core.resolution.estimate import estimate_resolution
 from occupy_core.resolution.global_resolution import core_of
 from occupy_core.resolution.mask_edge import filled_part, kept_as_measured
 from occupy_core.resolution.noise import _squared_distance, fine_energy
@@ -66,8 +69,9 @@ def test_a_map_masked_to_its_molecule_is_recognised():
 
 
 def test_behind_a_spherical_mask_the_solvent_still_counts():
-    known = two_resolutions(GRID, noise=4)
-    state = analyse_map(known.density.with_data(known.density.data * sphere(GRID))).state
+    grid = Grid.cubic(96, 1.5)
+    known = two_resolutions(grid, noise=4)
+    state = analyse_map(known.density.with_data(known.density.data * sphere(grid))).state
     assert state.measured
     assert state.spherical
 
@@ -178,11 +182,11 @@ def test_padding_with_noise_leaves_the_rise_of_the_noise_as_it_was():
 
 
 def test_noise_is_the_same_within_a_sharp_mask_and_a_soft_one():
-    grid = Grid.cubic(84, 1.5)
+    grid = Grid.cubic(96, 1.5)
     known = two_resolutions(grid, noise=8)
     plain, changes = contrast_of(analyse_map(known.density)), []
     for edge in (0.01, 5.0):
-        ramp = np.clip((from_middle(grid) - (62 - edge)) / edge, 0, 1)
+        ramp = np.clip((from_middle(grid) - (71 - edge)) / edge, 0, 1)
         mask = (0.5 + 0.5 * np.cos(np.pi * ramp)).astype(np.float32)
         masked = analyse_map(known.density.with_data(known.density.data * mask))
         assert masked.state.spherical
@@ -221,7 +225,54 @@ def test_noise_the_same_over_next_to_nothing_is_no_visible_solvent():
     uneven = detect_state(*arguments, few, analysis.filled)
     assert uneven.modified
     assert not uneven.measured
+    # A box that has no room for more solvent shows no more of it.
+    assert detect_state(*arguments, replace(few, room=2), analysis.filled).measured
     # Within a mask, solvent that thin is as good as masked away.
     bounded = analysis.filled.copy()
     bounded[:4] = 0
     assert detect_state(*arguments, few, bounded).solvent == "masked"
+
+
+@pytest.mark.parametrize(("shells", "measured"), [(3, False), (4, True)])
+def test_solvent_within_a_mask_is_believed_where_there_are_four_shells_of_it(shells, measured):
+    analysis = analyse_map(two_resolutions(GRID, noise=4).density)
+    bounded = analysis.filled.copy()
+    bounded[:4] = 0
+    noise = replace(analysis.noise, shells=shells)
+    state = detect_state(analysis.spectrum, analysis.energies, noise, bounded)
+    assert state.measured == measured
+
+
+def test_an_inverted_map_has_the_resolution_and_mask_of_the_map_and_says_so():
+    known = two_resolutions(GRID, noise=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OccupyWarning)
+        plain = estimate_resolution(known.density)
+        inverted = estimate_resolution(known.density.with_data(5 - 2 * known.density.data))
+    assert sum("contrast of the map is inverted" in text for text in inverted.warnings) == 1
+    assert "contrast inverted" in inverted.state.words()
+    assert not plain.state.inverted
+    assert np.mean(inverted.mask.data != plain.mask.data) < 0.001
+    both = (inverted.mask.data > 0) & (plain.mask.data > 0)
+    np.testing.assert_allclose(
+        inverted.resolution.data[both], plain.resolution.data[both], rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1])
+def test_where_low_density_was_cut_off_the_solvent_is_not_believed(level):
+    known = two_resolutions(GRID, noise=4)
+    data = known.density.data
+    clipped = known.density.with_data(np.maximum(data, level * data.max()))
+    state = analyse_map(clipped).state
+    assert state.clipped
+    assert not state.measured
+    assert "low density cut off" in state.words()
+    assert not analyse_map(known.density).state.clipped
+
+
+def test_noise_within_a_sphere_is_still_nothing_but_noise():
+    grid = Grid.cubic(64, 1.5)
+    white = np.random.default_rng(4).standard_normal(grid.shape, dtype=np.float32)
+    sphere = from_middle(grid) < 30
+    assert analyse_map(DensityMap(white * sphere, grid)).noise.featureless

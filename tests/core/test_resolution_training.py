@@ -10,7 +10,13 @@ from occupy_core.maps import Grid
 from training.direct import simulate_direct
 from training.labels import label
 from training.molecules import TEST, TRAIN, Molecule
-from training.processing import filtered, spherical_mask, weakened_contrast
+from training.processing import (
+    clipped,
+    contour_mask,
+    filtered,
+    spherical_mask,
+    weakened_contrast,
+)
 from training.reconstruction import conformers, simulate_reconstruction
 from training.signals import molecular_mask
 
@@ -85,6 +91,26 @@ def test_labels_of_white_signal_in_white_noise_follow_their_ratio():
 
 def test_complexes_are_for_training_or_for_testing():
     assert not set(TEST) & set(TRAIN)
+
+
+def test_a_mask_by_the_contour_holds_the_molecule_and_ends(molecule):
+    sample = simulate_direct(molecule, GRID, 1)
+    for seed in range(4):
+        mask = contour_mask(sample.average, GRID, np.random.default_rng(seed))
+        assert mask.min() == 0
+        assert mask.max() == 1
+        assert np.average(mask, weights=sample.average.clip(0) * sample.mask) > 0.5
+
+
+def test_clipping_takes_low_density_and_leaves_the_rest():
+    data = np.random.default_rng(3).standard_normal(GRID.shape, dtype=np.float32)
+    levels = set()
+    for seed in range(6):
+        low = clipped(data, np.random.default_rng(seed))
+        assert low.min() == 0
+        assert np.array_equal(low[low > 0], data[low > 0])
+        levels.add(round(float(low[low > 0].min()), 1))
+    assert len(levels) > 1
 
 
 def test_a_spherical_mask_is_one_inside_and_zero_outside():

@@ -24,7 +24,7 @@ EVERYWHERE = np.ones(GRID.shape, bool)
 
 def solvent(shells):
     one = np.ones(GRID.shape, np.float32)
-    return SolventNoise(np.ones(len(F)), one, EVERYWHERE, EVERYWHERE, shells, False)
+    return SolventNoise(np.ones(len(F)), one, EVERYWHERE, EVERYWHERE, shells, shells, False)
 
 
 def curves(crossed, depth):
