@@ -40,8 +40,14 @@ class Staging:
         self.folder = folder
         self.outdir = outdir
 
-    def commit(self, names: Iterable[str]) -> None:
+    def commit(self, names: Iterable[str], stale: Iterable[str] = ()) -> None:
         """Move finished files to the output folder, in the order given.
+
+        Parameters
+        ----------
+        names : iterable of str
+        stale : iterable of str
+            Files of the output folder to be removed when all others are in place.
 
         Raises
         ------
@@ -52,6 +58,9 @@ class Staging:
             for name in names:
                 with output_errors(self.outdir):
                     (self.folder / name).replace(self.outdir / name)
+            for name in stale:
+                with suppress(OSError):  # the new files are there, which is what counts
+                    (self.outdir / name).unlink()
 
 
 @contextmanager

@@ -96,6 +96,14 @@ def gamma(field: str, flags: str, text: str) -> Option:
     return Option(field, tuple(flags.split()), float, text, "G", optional_value=True)
 
 
+# What the commands that run a job share.
+FORCE = switch(
+    "force",
+    "--force",
+    "Replace the outputs of an earlier run, also those that this run does not make. Without it "
+    "nothing is overwritten. Inputs never are.",
+)
+
 # The end of every command's options.
 COMMON = (
     number(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from occupy_core.cli.command import COMMON, Option, file, files, number, switch, word
+from occupy_core.cli.command import COMMON, FORCE, Option, file, files, number, switch, word
 
 SECTIONS: dict[str, tuple[Option, ...]] = {
     "Input": (
@@ -154,11 +154,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "These masks are 1 up to this distance from the atoms, default 3.0.",
         ),
         number("mask_soft", "--mask-soft", "Å", "Width of their soft edge, default 6.0."),
-        switch(
-            "force",
-            "--force",
-            "Replace outputs that exist. Without it nothing is overwritten. Inputs never are.",
-        ),
+        FORCE,
     ),
     "Pictures": (
         switch(

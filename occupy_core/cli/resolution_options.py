@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from occupy_core.cli.command import COMMON, Option, file, number, switch
+from occupy_core.cli.command import COMMON, FORCE, Option, file, number, switch
 
 _HALVES = (
     file(
@@ -42,11 +42,6 @@ _OUTDIR = Option(
     "Folder for everything that is written, default the current one. It is made if missing. The "
     "outputs appear in it together when all are complete.",
     "DIR",
-)
-_FORCE = switch(
-    "force",
-    "--force",
-    "Replace outputs that exist. Without it nothing is overwritten. Inputs never are.",
 )
 
 SECTIONS: dict[str, tuple[Option, ...]] = {
@@ -100,7 +95,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "Base name X of the outputs, default the name of the input. As in resolution_X.mrc.",
             "NAME",
         ),
-        _FORCE,
+        FORCE,
     ),
     "Pictures": (
         switch(
@@ -152,7 +147,7 @@ BENCH_SECTIONS: dict[str, tuple[Option, ...]] = {
             "Base name X of the outputs, default the name of half map 1. As in bench_X.csv.",
             "NAME",
         ),
-        _FORCE,
+        FORCE,
     ),
     "Running": COMMON,
 }

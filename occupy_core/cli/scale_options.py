@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from occupy_core.cli.command import COMMON, Option, file, gamma, number, switch
+from occupy_core.cli.command import COMMON, FORCE, Option, file, gamma, number, switch
 
 SECTIONS: dict[str, tuple[Option, ...]] = {
     "Input": (
@@ -284,11 +284,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         switch(
             "save_all_maps", "--save-all-maps", "Write the low-passed map too, as lowpass_X.mrc."
         ),
-        switch(
-            "force",
-            "--force",
-            "Replace outputs that exist. Without it nothing is overwritten. Inputs never are.",
-        ),
+        FORCE,
     ),
     "Pictures": (
         switch(

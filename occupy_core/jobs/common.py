@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from occupy_core.errors import MapFormatError, OccupyWarning, ParameterError
+import numpy as np
+
+from occupy_core.errors import EstimationError, MapFormatError, OccupyWarning, ParameterError
 from occupy_core.maps.filters import kernels_loading
-from occupy_core.maps.grid import DensityMap
-from occupy_core.maps.mrc import write_map
+from occupy_core.maps.grid import DensityMap, require_same_grid
+from occupy_core.maps.mrc import read_map, require_varying, write_map
 from occupy_core.maps.threads import threads
 from occupy_core.parameters import from_dict, to_dict
 from occupy_core.progress import Progress
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 # How a job is run, not what it computes: not part of the record.
 NOT_RECORDED = ("outdir", "threads", "force")
+_LONGEST_NAME = 235  # bytes; file systems take 255, and unfinished files have an ending more
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,10 @@ class Job(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain values."""
+
+    @classmethod
+    def load(cls, path: Path) -> Any:
+        """Read a job of this kind from the record of an earlier run."""
 
 
 AnyJob = TypeVar("AnyJob", bound=Job)
@@ -135,7 +142,14 @@ def absolute(path: Path) -> Path:
     """Return a path that a record can hold, to be used from any folder.
 
     Links stay as they are, and the ending by which Scipion marks volumes is no part of the name.
+
+    Raises
+    ------
+    ParameterError
+        When no file can have that name.
     """
+    if "\0" in str(path):
+        raise ParameterError(f"{str(path)!r} is no name of a file; check the path.")
     return Path(os.path.abspath(str(path).removesuffix(":mrc")))  # noqa: PTH100
 
 
@@ -146,6 +160,30 @@ def half_map_problems(half1: Path | None, half2: Path | None) -> list[str]:
     if half1 is not None and half1 == half2:
         return [f"Both half maps are {half1}; give the two halves."]
     return []
+
+
+def read_half_maps(
+    half1: Path, half2: Path, voxel_size: float | None
+) -> tuple[DensityMap, DensityMap]:
+    """Read two half maps.
+
+    Raises
+    ------
+    MapFormatError, GridMismatchError
+        When one cannot be used, or they lie on different grids.
+    EstimationError
+        When one is constant, or both hold the same density.
+    """
+    first, second = (read_map(path, voxel_size=voxel_size) for path in (half1, half2))
+    require_varying(first)
+    require_varying(second)
+    require_same_grid(first, second, "half map 2")
+    if np.array_equal(first.data, second.data):
+        raise EstimationError(
+            f"The half maps {half1} and {half2} hold the same density; give the two halves of a "
+            "reconstruction."
+        )
+    return first, second
 
 
 def run_problems(voxel_size: float | None, threads: int | None, name: str | None) -> list[str]:
@@ -168,7 +206,9 @@ def staged_job(job: Job, names: dict[str, str]) -> Iterator[tuple[Path, list[str
     """Check a job, and let its outputs appear together when all are complete.
 
     Yields the folder to write into and the list that collects the sentences of warnings. A run
-    that fails or is interrupted leaves the output folder as it was.
+    that fails or is interrupted leaves the output folder as it was. What an earlier run under the
+    same name wrote and this one does not is removed at the end: it would pass for a result of
+    this one.
 
     Parameters
     ----------
@@ -185,6 +225,12 @@ def staged_job(job: Job, names: dict[str, str]) -> Iterator[tuple[Path, list[str
         When an output exists (unless forced) or cannot be written.
     """
     problems = job.problems()
+    longest = max(names.values(), key=lambda name: len(os.fsencode(name)))
+    if len(os.fsencode(longest)) > _LONGEST_NAME:
+        problems.append(
+            f"The name of the output {longest} has {len(os.fsencode(longest))} bytes but may have "
+            f"{_LONGEST_NAME}; give a shorter base name with -o."
+        )
     if problems:
         raise ParameterError(*problems)
     inputs = list(job.inputs.values())
@@ -198,7 +244,27 @@ def staged_job(job: Job, names: dict[str, str]) -> Iterator[tuple[Path, list[str
         yield staging.folder, recorded
         # Once more, for another run may have written meanwhile.
         refuse_outputs(job.outdir, names.values(), inputs, force=job.force)
-        staging.commit(names.values())
+        staging.commit(names.values(), _stale_files(job, names))
+
+
+def _stale_files(job: Job, names: Mapping[str, str]) -> list[str]:
+    """Return the files of an earlier run that the run which replaces its record does not write."""
+    record = job.outdir / names["result"]
+    try:
+        type(job).load(record)  # of another kind of job, the record is not to be trusted here
+        files = read_record(record).get("files")
+    except ParameterError:  # there is none, or something else has its name
+        return []
+    if not isinstance(files, dict):
+        return []
+    left = {name for name in files.values() if isinstance(name, str) and Path(name).name == name}
+    inputs = [path for path in job.inputs.values() if path.exists()]
+    return [
+        name
+        for name in sorted(left - set(names.values()))
+        if (job.outdir / name).is_file()
+        and not any((job.outdir / name).samefile(path) for path in inputs)
+    ]
 
 
 class StagedRun(Generic[AnyJob]):

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from occupy_core.errors import EstimationError, ParameterError
-from occupy_core.jobs.common import JobResult, StagedRun, staged_job
+from occupy_core.jobs.common import JobResult, StagedRun, read_half_maps, staged_job
 from occupy_core.jobs.resolution_job import ResolutionJob, output_names
-from occupy_core.maps.grid import Array, DensityMap, require_same_grid
-from occupy_core.maps.mrc import read_map, require_varying, write_map
+from occupy_core.maps.grid import Array, DensityMap
+from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.parameters import to_dict
 from occupy_core.progress import Progress, part, report
 from occupy_core.provenance import Checksums, versions
@@ -26,6 +26,7 @@ from occupy_core.report.resolution_chimerax import (
 from occupy_core.report.resolution_plots import color_limits
 from occupy_core.resolution.agreement import agreement
 from occupy_core.resolution.estimate import estimate_resolution
+from occupy_core.resolution.halfmaps import on_scale_of
 from occupy_core.resolution.result import ResolutionResult
 from occupy_core.staging import output_errors
 
@@ -71,34 +72,10 @@ def run_resolution(job: ResolutionJob, progress: Progress | None = None) -> JobR
     return JobResult(files, record, tuple(record["warnings"]))
 
 
-def read_half_maps(
-    half1: Path, half2: Path, voxel_size: float | None
-) -> tuple[DensityMap, DensityMap]:
-    """Read two half maps.
-
-    Raises
-    ------
-    MapFormatError, GridMismatchError
-        When one cannot be used, or they lie on different grids.
-    EstimationError
-        When one is constant, or both hold the same density.
-    """
-    first, second = (read_map(path, voxel_size=voxel_size) for path in (half1, half2))
-    require_varying(first)
-    require_varying(second)
-    require_same_grid(first, second, "half map 2")
-    if np.array_equal(first.data, second.data):
-        raise EstimationError(
-            f"The half maps {half1} and {half2} hold the same density; give the two halves of a "
-            "reconstruction."
-        )
-    return first, second
-
-
 def mean_map(halves: tuple[DensityMap, DensityMap]) -> DensityMap:
-    """Return the mean of two half maps, named as the first."""
+    """Return the mean of two half maps on the scale of the first, named as that."""
     first, second = halves
-    return first.with_data(np.float32(0.5) * (first.data + second.data))
+    return first.with_data(np.float32(0.5) * (first.data + on_scale_of(first, second).data))
 
 
 def require_edge(density: DensityMap) -> None:

@@ -17,10 +17,11 @@ from occupy_core.jobs.common import (
     JobBase,
     JobResult,
     half_map_problems,
+    read_half_maps,
     run_problems,
     staged_job,
 )
-from occupy_core.jobs.resolution import mean_map, read_half_maps, require_edge
+from occupy_core.jobs.resolution import mean_map, require_edge
 from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import map_name, read_map
 from occupy_core.progress import Progress, part, report

@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from occupy_core.errors import MapFormatError, ParameterError
-from occupy_core.jobs.common import JobResult, StagedRun, staged_job
+import numpy as np
+
+from occupy_core.errors import EstimationError, MapFormatError, ParameterError
+from occupy_core.jobs.common import JobResult, StagedRun, read_half_maps, staged_job
 from occupy_core.jobs.scale_job import ScaleJob, output_key, output_names
 from occupy_core.maps.filters import histogram
 from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import read_map, write_map
-from occupy_core.occupancy.calibrated import Calibration
+from occupy_core.occupancy.calibration import Calibration
 from occupy_core.occupancy.full_scale import Tiles
 from occupy_core.occupancy.lowpass import occupy_lowpass
 from occupy_core.occupancy.modify import ModifiedMap, iter_modified, modification_curves
@@ -31,6 +33,7 @@ from occupy_core.staging import output_errors
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _MODIFIED = 0.1, 0.6, 0.95
 _HISTOGRAM_BINS = 50
+_OFFSET = 0.1  # of the density above the solvent; beyond it, what is multiplied is the offset
 _HIGHEST_OUTLINE = 0.9  # a scale ends at 1, where there is nothing to outline
 
 
@@ -125,7 +128,7 @@ class _Run(StagedRun[ScaleJob]):
         self._written()
         if job.plot:
             self._draw(density, estimate)
-        recorded += estimate.warnings
+        recorded += [*estimate.warnings, *_offset_warnings(job, estimate)]
         record: dict[str, Any] = {
             "job": self._recorded_job(),
             "inputs": self._recorded_inputs(checksums),
@@ -152,10 +155,18 @@ class _Run(StagedRun[ScaleJob]):
     def _read_optional(self, what: str) -> DensityMap | None:
         return self._read(what) if what in self._job.inputs else None
 
-    def _half_maps(self) -> tuple[DensityMap, DensityMap] | None:
-        if self._job.half1 is None:
+    def _half_maps(self, density: DensityMap) -> tuple[DensityMap, DensityMap] | None:
+        job = self._job
+        if job.half1 is None or job.half2 is None:
             return None
-        return self._read("half1"), self._read("half2")
+        pair = read_half_maps(job.half1, job.half2, job.voxel_size)
+        for path, half in zip((job.half1, job.half2), pair, strict=True):
+            if np.array_equal(half.data, density.data):
+                raise EstimationError(
+                    f"The half map {path} holds the density of {job.map}; give the two halves from "
+                    "which that was made."
+                )
+        return pair
 
     def _estimate(self, density: DensityMap) -> _Estimate:
         definition = self._read_optional("solvent_def")
@@ -166,7 +177,7 @@ class _Run(StagedRun[ScaleJob]):
             self._job.scale,
             solvent_definition=definition,
             target_mask=self._read_optional("target_mask"),
-            half_maps=self._half_maps() if self._job.scale.method == "calibrated" else None,
+            half_maps=self._half_maps(density) if self._job.scale.method == "calibrated" else None,
             progress=part(self._progress, _READ, self._after_estimate()),
         )
         limits = {
@@ -256,7 +267,7 @@ class _Run(StagedRun[ScaleJob]):
             estimate.confidence,
             estimate.solvent,
             job.modify,
-            half_maps=self._half_maps(),
+            half_maps=self._half_maps(density),
             progress=part(self._progress, _ESTIMATED, _MODIFIED),
         ):
             key, label = output_key(modified.kind, modified.pivot), _label(modified)
@@ -328,6 +339,20 @@ class _Run(StagedRun[ScaleJob]):
         """Wait until all maps but the last `leave` are written."""
         while len(self._writing) > leave:
             self._writing.pop(0).result()
+
+
+def _offset_warnings(job: ScaleJob, estimate: _Estimate) -> list[str]:
+    """Return a sentence when a map is multiplied though its solvent is not near zero."""
+    solvent = estimate.solvent
+    limit = _OFFSET * (solvent.hi - solvent.mean)
+    told = job.scale.method == "occupy" and job.scale_map is None  # there the scale errs too
+    if told or not job.modify.active or abs(solvent.mean) <= limit:
+        return []
+    return [
+        f"The solvent of {job.map} lies at {solvent.mean:.3g}, but a modification multiplies the "
+        f"map and takes it to be near zero (limit {limit:.3g}); subtract the solvent level from "
+        "the map."
+    ]
 
 
 def _maps_shown(job: ScaleJob) -> list[str]:

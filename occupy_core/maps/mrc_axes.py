@@ -14,6 +14,7 @@ from occupy_core.errors import MapFormatError, OccupyWarning
 from occupy_core.maps.grid import Array, Grid
 from occupy_core.maps.threads import for_slabs
 
+_SMALLEST_VOXEL, _LARGEST_VOXEL = 0.01, 1000.0  # Å; what is beyond was not meant
 _PLANES_AT_ONCE = 8
 
 
@@ -36,10 +37,13 @@ def in_standard_order(
     values = _transposed(data, [2 - i for i in reversed(columns)])
     nz, ny, nx = values.shape
     _refuse_skew_cell(header, file)
-    if voxel_size is None:
-        edges = _voxel_edges(header, (nx, ny, nz), file)
-    else:
-        edges = (float(voxel_size),) * 3
+    edges = _voxel_edges(header, (nx, ny, nz)) if voxel_size is None else (float(voxel_size),) * 3
+    if not all(_SMALLEST_VOXEL <= e <= _LARGEST_VOXEL for e in edges):
+        raise MapFormatError(
+            f"The voxel size of {file} is {edges[0]:g} x {edges[1]:g} x {edges[2]:g} Å but must be "
+            f"positive, from {_SMALLEST_VOXEL:g} to {_LARGEST_VOXEL:g}; correct the header or give "
+            "--voxel-size."
+        )
     origin = [float(v) for v in header["origin"]]
     if not all(map(math.isfinite, origin)):
         _warn(f"The origin of {file} is {origin}, which is no position; it is read as 0, 0, 0.")
@@ -67,9 +71,7 @@ def _transposed(data: NDArray[Any], order: list[int]) -> Array:
     return values
 
 
-def _voxel_edges(
-    header: Any, sizes: tuple[int, int, int], file: Path
-) -> tuple[float, float, float]:
+def _voxel_edges(header: Any, sizes: tuple[int, int, int]) -> tuple[float, float, float]:
     """Edges of a voxel (x, y, z) in Å from the cell and its sampling."""
     edges = []
     for axis, n in zip("xyz", sizes, strict=True):
@@ -80,11 +82,6 @@ def _voxel_edges(
         short = float(f"{edge:.7g}")
         edges.append(short if np.float32(short * sampling) == cell else edge)
     x, y, z = edges
-    if not all(math.isfinite(e) and e > 0 for e in edges):
-        raise MapFormatError(
-            f"The voxel size of {file} is {x:g} x {y:g} x {z:g} Å but must be positive; "
-            "correct the header or give --voxel-size."
-        )
     return x, y, z
 
 

@@ -17,6 +17,8 @@ import scipy.fft
 
 from occupy_core.errors import ParameterError
 
+_MOST = 1024  # threads; more are not more than a slip of the hand
+
 _limit: ContextVar[int | None] = ContextVar("occupy_core_threads", default=None)
 
 
@@ -53,7 +55,7 @@ def threads(n: int | None = None) -> Iterator[int]:
     """
     if n is not None and n < 1:
         raise ParameterError(f"The number of threads is {n} but must be at least 1.")
-    count = available_cores() if n is None else n
+    count = available_cores() if n is None else min(n, _MOST)
     token = _limit.set(count)
     try:
         with scipy.fft.set_workers(count):

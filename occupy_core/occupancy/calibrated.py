@@ -24,14 +24,18 @@ from occupy_core.errors import EstimationError
 from occupy_core.maps.filters import gaussian_filter, map_linearly, maximum_filter
 from occupy_core.maps.fourier import coloured_noise
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
+from occupy_core.occupancy.calibration import AGREE, Calibration, remarks
 from occupy_core.occupancy.cells import Cells, Float64Array
 from occupy_core.occupancy.full_scale import kernel_footprint, mean_at_full_scale
 from occupy_core.occupancy.noise import (
     CUBE,
     Noise,
     Solvent,
+    blurred_cells,
+    coarse_cells,
     cubes_of,
     find_solvent,
+    least_correlation,
     noise_of_halves,
     noise_of_solvent,
 )
@@ -40,7 +44,6 @@ from occupy_core.occupancy.sharpness import Sharpness
 
 SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 _BLUR = {"res": 8.0, "occ": 6.0}  # low-pass over the deviation of the Gaussian
-_COARSE = 4.0  # the same, for the map in which content is found
 _DENSE = 0.9  # quantile of content that stands for the inside of the molecule
 _INSIDE = 0.45  # of that density: half of what is usual inside, which is the surface
 _NEIGHBOURS = 1.0  # low-passes; deviation of the Gaussian over which levels are averaged
@@ -48,40 +51,7 @@ _BANDWIDTH = 0.05  # of the logarithm of the level
 _SHARED = 1 / 3  # of the most frequent level: as frequent must the full one be
 _BELONGS = 0.15  # of the logarithm: what is this near the full level is full
 _TABLE = 2048
-_LEAST_FULL = 0.1
 _SEED = 3186
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """How local maxima were turned into occupancies.
-
-    Parameters
-    ----------
-    occupancy : tuple of float
-        Shares of full density that were tried.
-    density : tuple of float
-        Median local maximum at each, above the solvent level, grey units.
-    sigma : tuple of float
-        Standard deviation of a local maximum at each, from noise, grey units.
-    solvent_mean, noise_sigma : float
-        Level of the solvent and deviation of the noise of the smoothed map, grey units.
-    noise_origin : str
-        "solvent", "half maps" or "unknown".
-    spread : float
-        Deviation of the local maxima of full density, as a scale.
-    full_fraction : float
-        Part of the content that is taken as full.
-    """
-
-    occupancy: tuple[float, ...]
-    density: tuple[float, ...]
-    sigma: tuple[float, ...]
-    solvent_mean: float
-    noise_sigma: float
-    noise_origin: str
-    spread: float
-    full_fraction: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,12 +119,10 @@ def calibrated_scale(
     EstimationError
         When the map has no content above its solvent.
     """
-    grid, cells = work.grid, Cells.of(work.grid)
-    footprint = kernel_footprint(grid, numbers.kernel_size, numbers.kernel_radius)
-    blur = numbers.lowpass / _BLUR[numbers.mode]
-    deviations = [blur / v for v in grid.voxel_size_zyx]
+    cells, deviations = Cells.of(work.grid), _deviations(work.grid, numbers)
+    footprint = kernel_footprint(work.grid, numbers.kernel_size, numbers.kernel_radius)
     smooth = gaussian_filter(work.data, deviations)
-    coarse = _blurred(cells.means(work.data), cells, numbers.lowpass / _COARSE)
+    coarse = coarse_cells(work, cells, numbers.lowpass)
     # A power of two near the grey range: dividing by it is exact, and then squares do not overflow.
     unit = 2.0 ** math.floor(math.log2(max(float(np.ptp(smooth)), 1e-37)))
     smooth *= np.float32(1 / unit)
@@ -166,10 +134,8 @@ def calibrated_scale(
         sharp = Sharpness(work.data, 1 / unit, deviations, footprint, cells, solvent)
         cells.multiply(maxima, sharp.gain(smooth, inside, numbers.lowpass), solvent.mean)
     content = _find_content(maxima, inside, cells, solvent, numbers)
-    noise = None
-    if halves is not None:
-        pair = halves[0].data, halves[1].data
-        noise = noise_of_halves(work.data, pair, deviations, cells, content.full)
+    noise, correlation = _noise_below(work, halves, numbers, content.full)
+    if noise is not None:
         noise = replace(noise, sigma=noise.sigma / unit)
     elif solvent.known:
         noise = noise_of_solvent(smooth, cells, solvent)
@@ -178,8 +144,7 @@ def calibrated_scale(
     else:
         curve, errors = _ladder(smooth, cells, content, noise, footprint)
     if numbers.s0:  # full density from the maximum, as asked for
-        level = numbers.tau * (float(smooth.max()) - solvent.mean)
-        curve = curve[0] + (curve - curve[0]) * ((level - curve[0]) / (curve[-1] - curve[0]))
+        curve = _stretched(curve, numbers.tau * (float(smooth.max()) - solvent.mean))
     lo, hi = solvent.mean + float(curve[0]), solvent.mean + float(curve[-1])
     occupancy, error = _tables(curve, errors)
     scale = map_linearly(maxima, lo, hi, occupancy)
@@ -203,8 +168,42 @@ def calibrated_scale(
         unit * hi,
         dense / full,
         calibration,
-        tuple(_warnings(work.name, calibration, hidden)),
+        tuple(remarks(original, calibration, hidden=hidden, correlation=correlation)),
     )
+
+
+def _deviations(grid: Grid, numbers: ResolvedScale) -> list[float]:
+    """Return the deviations (z, y, x) in voxels of the Gaussian that smooths the map."""
+    blur = numbers.lowpass / _BLUR[numbers.mode]
+    return [blur / v for v in grid.voxel_size_zyx]
+
+
+def _noise_below(
+    work: DensityMap,
+    halves: tuple[DensityMap, DensityMap] | None,
+    numbers: ResolvedScale,
+    content: Mask,
+) -> tuple[Noise | None, float]:
+    """Return the noise under the content, None when these are not the halves of this map.
+
+    And the least correlation of two of the three maps there, by which that is told.
+    """
+    if halves is None:
+        return None, 1.0
+    cells, pair = Cells.of(work.grid), (halves[0].data, halves[1].data)
+    correlation = least_correlation((work.data, *pair), numbers.lowpass, cells, content)
+    if correlation < AGREE:
+        return None, correlation
+    deviations = _deviations(work.grid, numbers)
+    return noise_of_halves(work.data, pair, deviations, cells, content), correlation
+
+
+def _stretched(curve: Float64Array, level: float) -> Float64Array:
+    """Return a curve with the same start and another end."""
+    stretched: Float64Array = curve[0] + (curve - curve[0]) * (
+        (level - curve[0]) / (curve[-1] - curve[0])
+    )
+    return stretched
 
 
 def _find_inside(coarse: Array, solvent: Solvent) -> tuple[Mask, bool]:
@@ -222,7 +221,10 @@ def _find_content(
     """Find what of a map is full, and the median of its local maxima."""
     levels = cells.means(maxima) - np.float32(solvent.mean)
     weights, far = inside.astype(np.float32), _NEIGHBOURS * numbers.lowpass
-    local = _blurred(weights * levels, cells, far)[inside] / _blurred(weights, cells, far)[inside]
+    local = (
+        blurred_cells(weights * levels, cells, far)[inside]
+        / blurred_cells(weights, cells, far)[inside]
+    )
     if not local.max() > 0:
         raise EstimationError(
             "The fullest region is not denser than the solvent, but density must be positive; "
@@ -242,11 +244,6 @@ def _find_content(
         (upper - lower) / 2,
         float(np.count_nonzero(full) / np.count_nonzero(inside)),
     )
-
-
-def _blurred(means: Array, cells: Cells, deviation: float) -> Array:
-    """Return cells smoothed by a Gaussian of so many Å."""
-    return gaussian_filter(means, [deviation / edge for edge in cells.spacing])
 
 
 def _highest_shared_level(logarithms: Float64Array) -> float:
@@ -294,8 +291,7 @@ def _ladder(
     errors = np.append(errors, errors[-1])
     # The cubes are a sample: full density is the median over all of the map that is full.
     if curve[-1] > curve[0]:
-        stretch = max(content.level - curve[0], 1e-3 * content.level) / (curve[-1] - curve[0])
-        curve = curve[0] + (curve - curve[0]) * stretch
+        curve = _stretched(curve, curve[0] + max(content.level - curve[0], 1e-3 * content.level))
     least = 1e-3 * abs(curve[-1]) * np.arange(len(curve))
     return np.maximum.accumulate(curve - least) + least, errors
 
@@ -353,26 +349,3 @@ def _quantile(counts: NDArray[np.int64], q: float, limits: tuple[float, float]) 
     below = np.concatenate([[0], np.cumsum(counts)])
     place = float(np.interp(q * below[-1], below, np.arange(len(below))))
     return limits[0] + place * (limits[1] - limits[0]) / len(counts)
-
-
-def _warnings(name: str, made: Calibration, hidden: bool) -> list[str]:
-    """Return sentences about what the curve cannot correct."""
-    found = []
-    if made.noise_origin == "unknown":
-        found.append(
-            f"{name} shows no solvent to take its noise from and no half maps are given, so the "
-            "scale is not corrected for noise and its standard error is an upper limit; give the "
-            "half maps or the map before masking."
-        )
-    elif hidden:
-        found.append(
-            f"The noise of {name} hides the surface of its content, so the scale is too low and "
-            "low occupancies cannot be told apart; give a larger low-pass with --mode occ."
-        )
-    if made.full_fraction < _LEAST_FULL:
-        found.append(
-            f"Only {made.full_fraction:.0%} of the content of {name} has the density that is taken "
-            f"as full (at least {_LEAST_FULL:.0%} are expected), so all occupancies may be off by "
-            "one factor; compare them with each other only."
-        )
-    return found

@@ -39,8 +39,9 @@ class Cells:
 
     @classmethod
     def of(cls, grid: Grid) -> Cells:
-        """Return cells of about 2.5 Å."""
-        return cls(grid, max(1, round(_EDGE / grid.mean_voxel_size)))
+        """Return cells of about 2.5 Å, at most as large as the box."""
+        edge = round(_EDGE / grid.mean_voxel_size)
+        return cls(grid, min(max(1, edge), max(grid.shape)))
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -17,6 +17,7 @@ Float64Array = NDArray[np.float64]
 
 _CONTENT_CONSTANT = 0.01  # 1/grey unit, added to the histogram when confidence is computed
 _LIMIT_CONSTANT = 0.001  # the same for the two limits that are only reported
+_USUAL_PEAK = 40.0  # 1/grey unit; that of most of the solvent, with a deviation of 0.01
 _PEAK_OF_CONSTANTS = 0.1  # 1/grey unit; the constants are meant for peaks at least this high
 
 
@@ -99,17 +100,25 @@ def fit_main_peak(edges: Float64Array, density: Float64Array) -> Gaussian:
     return Gaussian(amplitude * height, float(edges[mode]) + mean * width, sigma * width)
 
 
-def constants_unit(density: Float64Array) -> float:
-    """Return the unit (at most 1) of OccuPy's constants for a histogram of the solvent.
+def constants_unit(density: Float64Array, *, as_occupy: bool = True) -> float:
+    """Return the unit of OccuPy's constants for a histogram of the solvent.
 
-    They are densities, 1/grey unit, and would drown the histogram of a map of large grey values;
-    so they follow its peak down.
+    They are densities, 1/grey unit, so they would mean something else for a map of other grey
+    values.
+
+    Parameters
+    ----------
+    density : ndarray of float64, shape (levels,)
+    as_occupy : bool
+        Take 1, OccuPy's, and less only where the constants would drown the histogram. Otherwise it
+        is a part of the peak: what 1 is for a solvent with a deviation of 0.01.
     """
-    return min(1.0, float(density.max()) / _PEAK_OF_CONSTANTS)
+    height = float(density.max())
+    return min(1.0, height / _PEAK_OF_CONSTANTS) if as_occupy else height / _USUAL_PEAK
 
 
 def solvent_limits(
-    edges: Float64Array, density: Float64Array, peak: Gaussian
+    edges: Float64Array, density: Float64Array, peak: Gaussian, unit: float
 ) -> tuple[float, float]:
     """Return the grey values where the solvent ends and where content makes 1 % of the histogram.
 
@@ -119,8 +128,9 @@ def solvent_limits(
     density : ndarray of float64, shape (levels,)
     peak : Gaussian
         The solvent in this histogram.
+    unit : float
+        Unit of the constants, see `constants_unit`.
     """
-    unit = constants_unit(density)
     constant = _LIMIT_CONSTANT * unit
     model = peak(np.linspace(edges[0], edges[-1], len(density)))
     reached = np.flatnonzero(model >= _LIMIT_CONSTANT**3 * unit)

@@ -11,7 +11,8 @@ from occupy_core.maps.filters import linear_interpolate, maximum_filter
 from occupy_core.maps.fourier import resample
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 from occupy_core.maps.threads import for_slabs
-from occupy_core.occupancy.calibrated import Calibration, calibrated_scale
+from occupy_core.occupancy.calibrated import calibrated_scale
+from occupy_core.occupancy.calibration import Calibration
 from occupy_core.occupancy.full_scale import (
     Tiles,
     find_full_scale,

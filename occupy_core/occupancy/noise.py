@@ -12,12 +12,14 @@ from occupy_core.maps.fourier import radial_power
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 from occupy_core.occupancy.cells import Cells, Float64Array
 from occupy_core.occupancy.histograms import Gaussian, density_histogram, fit_main_peak
-from occupy_core.occupancy.solvent import inscribed_ellipsoid, masked_value, useful_levels
+from occupy_core.occupancy.solvent import inscribed_ellipsoid, masked_value, nearest, useful_levels
 
 CUBE = 32  # voxels; edge of the cubes in which a map is sampled
 _LEVELS = 1000
+_OTHER_SCALE = 0.05  # what half maps of one grey scale differ by at most
 _MUCH = 0.5  # of the content
 _DARK = 0.1  # of the densest content
+_COARSE = 4.0  # low-pass over the deviation of the Gaussian, for the map in which content is found
 _CONTENT = 4.0  # standard deviations of the solvent above its mean
 _MARGIN = 6.0  # Å; solvent keeps away from content and from where the map was masked
 _SOLVENT_VOXELS = 2000  # fewer do not tell the level of the noise
@@ -62,6 +64,8 @@ class Solvent:
         there, or the main peak.
     threshold : float
         What is above it in the coarse map is content.
+    blank : ndarray of bool, shape of the cells, or None
+        Cells that were masked away or padded; None where there are none.
     """
 
     cells: Mask
@@ -69,6 +73,7 @@ class Solvent:
     mean: float
     sigma: float
     threshold: float
+    blank: Mask | None
 
 
 def find_solvent(
@@ -104,11 +109,7 @@ def find_solvent(
         peak = fit_main_peak(*density_histogram(coarse, levels, limits, searched))
     threshold = peak.mean + _CONTENT * peak.sigma
     content = coarse > threshold
-    reach = [max(1.0, _MARGIN / edge) for edge in cells.spacing]
-    z, y, x = (2 * int(r) + 1 for r in reach)
-    kernel = ball_kernel((z, y, x), (reach[0], reach[1], reach[2]))
-    near = maximum_filter((content | blank).astype(np.float32), kernel)
-    found = (near < 0.5) & sphere
+    found = sphere & ~_near(content | blank, cells)
     n_cells = np.count_nonzero(found)
     known = n_cells * cells.edge**3 >= _SOLVENT_VOXELS
     if blank.any():
@@ -119,15 +120,64 @@ def find_solvent(
             dark = abs(float(coarse[found].mean()) - level) < _DARK * (limits[1] - level)
             known = np.bool_(dark and n_cells >= _MUCH * np.count_nonzero(content))
         if not known:
-            return Solvent(found, False, level, 0.0, level)
+            return Solvent(found, False, level, 0.0, level, blank)
+    masked = blank if blank.any() else None
     if not known:
-        return Solvent(found, False, peak.mean, peak.sigma, threshold)
+        return Solvent(found, False, peak.mean, peak.sigma, threshold, masked)
     limits = float(smooth.min()), float(smooth.max())
     counts = cells.histogram(smooth, found, limits)
     middles = limits[0] + (np.arange(len(counts)) + 0.5) * ((limits[1] - limits[0]) / len(counts))
     mean = float(np.average(middles, weights=counts))
     variance = float(np.average((middles - mean) ** 2, weights=counts))
-    return Solvent(found, True, mean, variance**0.5, threshold)
+    return Solvent(found, True, mean, variance**0.5, threshold, masked)
+
+
+def _near(chosen: Mask, cells: Cells) -> Mask:
+    """Return the cells near chosen ones."""
+    reach = [max(1.0, _MARGIN / edge) for edge in cells.spacing]
+    z, y, x = (2 * int(r) + 1 for r in reach)
+    kernel = ball_kernel((z, y, x), (reach[0], reach[1], reach[2]))
+    near: Mask = maximum_filter(chosen.astype(np.float32), kernel) > 0.5
+    return near
+
+
+def coarse_cells(work: DensityMap, cells: Cells, lowpass: float) -> Array:
+    """Return the map in cells, smoothed to a part of the low-pass (Å): content stands out there."""
+    return blurred_cells(cells.means(work.data), cells, lowpass / _COARSE)
+
+
+def blurred_cells(means: Array, cells: Cells, deviation: float) -> Array:
+    """Return cells smoothed by a Gaussian of so many Å."""
+    return gaussian_filter(means, [deviation / edge for edge in cells.spacing])
+
+
+def voxels_left_out(work: DensityMap, original: DensityMap, lowpass: float) -> Mask | None:
+    """Return the voxels around the solvent of a map that a mask or padding has made blank.
+
+    A sphere, as reconstruction programs put around the particle, leaves enough solvent inside.
+
+    Parameters
+    ----------
+    work : DensityMap
+        The map on the grid that is processed.
+    original : DensityMap
+        The map before any filter.
+    lowpass : float
+        Low-pass of the estimate, Å.
+
+    Returns
+    -------
+    ndarray of bool, shape (z, y, x), or None
+        On the grid of `work`; None when nothing was masked, or the solvent too.
+    """
+    if masked_value(original.data) is None:
+        return None
+    cells = Cells.of(work.grid)
+    solvent = find_solvent(work.data, coarse_cells(work, cells, lowpass), cells, original, None)
+    if solvent.blank is None or not solvent.known:
+        return None
+    found: Mask = cells.spread(_near(solvent.blank, cells), (0, 0, 0), max(work.grid.shape))
+    return found
 
 
 def noise_of_solvent(smooth: Array, cells: Cells, solvent: Solvent) -> Noise:
@@ -142,7 +192,8 @@ def noise_of_halves(
     """Return the noise of a smoothed map under its content, from the difference of its half maps.
 
     The map may have been filtered after the halves were averaged: the noise of the average gets
-    the ratio of the power of the map to that of the average, shell by shell.
+    the ratio of the power of the map to that of the average, shell by shell. Half maps of another
+    grey scale than each other are brought to that of the first.
 
     Parameters
     ----------
@@ -156,6 +207,9 @@ def noise_of_halves(
     """
     unit = np.float32(1 / max(float(np.ptp(halves[0])), 1e-37))  # squares must not overflow
     first, second = halves
+    low, high = (float(np.std(half[::2, ::2], dtype=np.float64)) for half in (second, first))
+    if abs(high - low) > _OTHER_SCALE * high:  # else their difference would hold the signal
+        second = second * np.float32(high / low)
     frequency, of_map = _mean_power(lambda c: unit * data[c], cells, content)
     _, of_sum = _mean_power(lambda c: unit * (first[c] + second[c]), cells, content)
     _, of_noise = _mean_power(
@@ -164,6 +218,33 @@ def noise_of_halves(
     power = of_noise * of_map / np.maximum(of_sum, 1e-9 * of_sum.max() + 1e-300)
     sigma = _deviation(frequency, power, cells.grid)
     return Noise(sigma / float(unit), frequency, power, "half maps")
+
+
+def least_correlation(
+    maps: tuple[Array, ...], lowpass: float, cells: Cells, content: Mask
+) -> float:
+    """Return the smallest correlation of any two maps in content, 0 when one is constant there.
+
+    Parameters
+    ----------
+    maps : tuple of ndarray of float32, shape (z, y, x)
+    lowpass : float
+        They are smoothed to a part of it (Å), to what all of them resolve.
+    cells : Cells
+    content : ndarray of bool, shape of the cells
+    """
+    blur = [lowpass / _COARSE / edge for edge in cells.grid.voxel_size_zyx]
+    values: list[list[Array]] = [[] for _ in maps]
+    for corner, inside in cubes_of(cells, content):
+        cube = tuple(slice(c, c + n) for c, n in zip(corner, inside.shape, strict=True))
+        for found, data in zip(values, maps, strict=True):
+            found.append(gaussian_filter(data[cube], blur)[inside])
+    columns = np.array([np.concatenate(found) for found in values], np.float64)
+    columns -= columns.mean(axis=1, keepdims=True)
+    columns /= np.maximum(np.abs(columns).max(axis=1, keepdims=True), 1e-300)
+    norms = np.maximum(np.sqrt((columns**2).sum(axis=1, keepdims=True)), 1e-300)
+    columns /= norms
+    return float((columns @ columns.T).min())
 
 
 def cubes_of(cells: Cells, chosen: Mask) -> list[tuple[Corner, Mask]]:
@@ -231,8 +312,6 @@ def _blank_cells(original: DensityMap, cells: Cells) -> Mask:
     value = masked_value(original.data)
     if value is None:
         return np.zeros(cells.shape, np.bool_)
-    shape = cells.grid.shape
-    places = [np.arange(n) * m // n for n, m in zip(shape, original.data.shape, strict=True)]
-    empty = (original.data[np.ix_(*places)] == value).astype(np.float32)
+    empty = (nearest(original.data, cells.grid.shape) == value).astype(np.float32)
     blank: Mask = cells.means(empty) > 0.5
     return blank

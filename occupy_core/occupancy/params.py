@@ -23,6 +23,7 @@ MODIFICATIONS: tuple[Kind, ...] = ("amplified", "attenuated", "sigmoid")
 _DEFAULT_LOWPASS = 8.0  # Å
 _LARGEST_DEFAULT_KERNEL = 9  # voxels
 _TILE_SIZE = 12  # voxels
+_LEAST, _MOST = 1e-3, 1e6  # of lengths, Å or voxels, so that single precision holds their ratios
 # Low-pass over kernel radius. A wide kernel carries full density into its neighbours; that a narrow
 # one sees fewer of the peaks of density does not matter where it is calibrated.
 _KERNELS_ACROSS = {"occupy": 2.0, "calibrated": 3.0}
@@ -96,8 +97,9 @@ class ScaleParams:
             ("low-pass", self.lowpass),
             ("kernel radius", self.kernel_radius),
         ):
-            if value is not None and not (math.isfinite(value) and value > 0):
-                found.append(f"The {name} is {value} but must be a positive number.")
+            if value is not None and not _LEAST <= value <= _MOST:
+                limits = "" if value <= 0 else f", from {_LEAST:g} to {_MOST:g}"
+                found.append(f"The {name} is {value} but must be a positive number{limits}.")
         if self.kernel_size is not None and (self.kernel_size < 3 or self.kernel_size % 2 == 0):
             found.append(
                 f"The kernel size is {self.kernel_size} voxels but must be an odd number of at "

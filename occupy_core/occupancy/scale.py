@@ -8,14 +8,15 @@ density of the fullest region of the map. "calibrated" reads such maxima as occu
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from occupy_core.errors import ParameterError
 from occupy_core.maps.fourier import resample
-from occupy_core.maps.grid import DensityMap, require_same_grid
-from occupy_core.occupancy.calibrated import Calibration
+from occupy_core.maps.grid import DensityMap, Mask, require_same_grid
+from occupy_core.occupancy.calibration import Calibration
 from occupy_core.occupancy.full_scale import Tiles
 from occupy_core.occupancy.local import (
     LocalScale,
@@ -26,6 +27,8 @@ from occupy_core.occupancy.local import (
     relative_scale,
 )
 from occupy_core.occupancy.lowpass import occupy_lowpass
+from occupy_core.occupancy.noise import voxels_left_out
+from occupy_core.occupancy.outliers import without_outliers
 from occupy_core.occupancy.params import METHODS, MODES, ResolvedScale, ScaleParams
 from occupy_core.occupancy.solvent import SolventModel, finite_range, fit_solvent
 from occupy_core.progress import Progress, report
@@ -132,9 +135,8 @@ def estimate_scale(
         When the map is constant or nowhere positive, or a mask is empty.
     """
     numbers = params.resolve(density.grid)
-    _check(density, numbers, solvent_definition, target_mask)
-    for i, half in enumerate(half_maps or (), start=1):
-        require_same_grid(density, half, f"half map {i}")
+    _check(density, numbers, solvent_definition, target_mask, half_maps)
+    density, cut_off = _as_estimated(density, numbers)
     report(progress, 0.0, "low-pass")
     work, lowpassed = processing_maps(density, numbers)
     report(progress, 0.2, "local scale")
@@ -145,6 +147,7 @@ def estimate_scale(
             local = replace(local, target_occupancy=occupancy)
     else:
         local = relative_scale(lowpassed if numbers.mode == "occ" else work, numbers, target_mask)
+    left_out = _left_out(work, density, numbers)
     del work
 
     report(progress, 0.7, "solvent model")
@@ -153,7 +156,8 @@ def estimate_scale(
         whole = on_grid(local.scale, density.grid)
         made_definition = scale_above(whole, numbers.solvent_def_scale, density.name)
         del whole
-    solvent = _fit(lowpassed, density, solvent_definition or made_definition, numbers)
+    definition = solvent_definition or made_definition
+    solvent = _fit(lowpassed, density, definition, left_out, numbers)
     confidence = lowpassed.with_data(solvent.confidence(lowpassed.data))
     del lowpassed
     limit = local.as_scale(solvent.value_at_half_confidence)
@@ -175,8 +179,9 @@ def estimate_scale(
         params=numbers,
         warnings=(
             *_parameter_warnings(params, numbers),
+            *cut_off,
             *solvent.warnings,
-            *local.warnings,
+            *(() if solvent.dark else local.warnings),
             *_level_warnings(density.name, solvent, local, nlrc=numbers.nlrc),
         ),
     )
@@ -207,11 +212,21 @@ def estimate_confidence(
         As in `estimate_scale`.
     """
     numbers = replace(params, solvent_def_scale=None).resolve(density.grid)
-    _check(density, numbers, solvent_definition, None)
-    _, lowpassed = processing_maps(density, numbers)
-    solvent = _fit(lowpassed, density, solvent_definition, numbers)
+    _check(density, numbers, solvent_definition)
+    density, _ = _as_estimated(density, numbers)
+    work, lowpassed = processing_maps(density, numbers)
+    left_out = _left_out(work, density, numbers)
+    del work
+    solvent = _fit(lowpassed, density, solvent_definition, left_out, numbers)
     confidence = lowpassed.with_data(solvent.confidence(lowpassed.data))
     return solvent, on_grid(confidence, density.grid)
+
+
+def _as_estimated(
+    density: DensityMap, numbers: ResolvedScale
+) -> tuple[DensityMap, tuple[str, ...]]:
+    """Return the map without outliers and what to say about them; OccuPy keeps them."""
+    return (density, ()) if numbers.method == "occupy" else without_outliers(density)
 
 
 def processing_maps(density: DensityMap, numbers: ResolvedScale) -> tuple[DensityMap, DensityMap]:
@@ -229,10 +244,18 @@ def scale_above(scale: DensityMap, level: float, name: str) -> DensityMap:
     )
 
 
+def _left_out(work: DensityMap, density: DensityMap, numbers: ResolvedScale) -> Mask | None:
+    """Return where nothing is looked for; in OccuPy's model a mask is solvent."""
+    if numbers.method == "occupy":
+        return None
+    return voxels_left_out(work, density, numbers.lowpass)
+
+
 def _fit(
     lowpassed: DensityMap,
     density: DensityMap,
     definition: DensityMap | None,
+    left_out: Mask | None,
     numbers: ResolvedScale,
 ) -> SolventModel:
     """Fit the solvent model with the definition on the grid of the low-passed map."""
@@ -240,7 +263,9 @@ def _fit(
         lowpassed,
         definition=None if definition is None else on_grid(definition, lowpassed.grid),
         unfiltered=density,
+        left_out=left_out if definition is None else None,
         hedge_confidence=numbers.hedge_confidence,
+        as_occupy=numbers.method == "occupy",
     )
 
 
@@ -248,9 +273,10 @@ def _check(
     density: DensityMap,
     numbers: ResolvedScale,
     solvent_definition: DensityMap | None,
-    target_mask: DensityMap | None,
+    target_mask: DensityMap | None = None,
+    half_maps: tuple[DensityMap, DensityMap] | None = None,
 ) -> None:
-    """Raise unless the map varies, the masks lie on its grid and the solvent is defined once."""
+    """Raise unless the map varies, the others lie on its grid and the solvent is defined once."""
     if solvent_definition is not None and numbers.solvent_def_scale is not None:
         raise ParameterError(
             f"A solvent definition ({solvent_definition.name}) and a scale that defines solvent "
@@ -259,6 +285,8 @@ def _check(
     for mask, what in ((solvent_definition, "solvent definition"), (target_mask, "target mask")):
         if mask is not None:
             require_same_grid(density, mask, what)
+    for i, half in enumerate(half_maps or (), start=1):
+        require_same_grid(density, half, f"half map {i}")
     finite_range(density)
 
 
@@ -275,13 +303,16 @@ def _parameter_warnings(params: ScaleParams, numbers: ResolvedScale) -> list[str
             )
             if value is not None
         ]
-    remedy = f"give a kernel of {_SMALL_KERNEL} or a low-pass of {2 * numbers.lowpass:.0f} Å"
-    if numbers.kernel_size < _SMALL_KERNEL:
+    lowpass = _SMALL_KERNEL * max(numbers.processing_voxel_size)
+    remedy = f"give a kernel of {_SMALL_KERNEL} or a low-pass of {math.ceil(lowpass)} Å"
+    chosen = params.kernel_size is not None or params.kernel_radius is not None
+    counts = chosen or numbers.method == "occupy"  # hardly, for the calibrated scale
+    if counts and numbers.kernel_size < _SMALL_KERNEL:
         found.append(
             f"The kernel is only {numbers.kernel_size} voxels (recommended at least "
             f"{_SMALL_KERNEL}), which may give a bad solvent model; {remedy}."
         )
-    if numbers.kernel_radius < numbers.kernel_size / 4:
+    if counts and numbers.kernel_radius < numbers.kernel_size / 4:
         found.append(
             f"The kernel radius is only {numbers.kernel_radius:.2f} voxels (recommended at least "
             f"{numbers.kernel_size / 4:.2f}), which may give a bad solvent model; {remedy}."

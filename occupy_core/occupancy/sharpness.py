@@ -23,6 +23,7 @@ from occupy_core.occupancy.noise import Solvent, cubes_of
 _TRIED = 50.0  # Å²; B-factor by which parts of the map are blurred
 _STEEPEST = 0.2
 _FAINT = 0.3  # of the noise: detail of this power counts half
+_MOST = 1.4  # a factor beyond is noise: 200 Å² of B-factor make less
 _REST = 0.02  # of the usual power: where there is less, sharpness is the usual one
 
 
@@ -97,7 +98,8 @@ class Sharpness:
         ratio = (detail / usual_detail + _REST) / (total / usual + _REST)
         unseen = _FAINT * noises[0] * gaussian_filter(weights, widths)
         told = detail / (detail + unseen + 1e-6 * usual_detail)
-        return np.asarray(ratio ** (-exponent * told), np.float32)
+        gain = np.clip(ratio ** (-exponent * told), 1 / _MOST, _MOST)
+        return np.asarray(gain, np.float32)
 
     def _exponent(self, inside: Mask) -> float:
         """Return by which power of the ratio local maxima fall when content is blurred."""

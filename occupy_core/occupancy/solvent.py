@@ -63,6 +63,8 @@ class SolventModel:
         Smallest value with a confidence over one half.
     suspect : bool
         Whether the model is probably bad; `warnings` say why.
+    dark : bool
+        Whether content is darker than solvent, so that nothing can be said but that.
     region : str
         Where the histogram was taken.
     warnings : tuple of str
@@ -81,6 +83,7 @@ class SolventModel:
     content_at_one_percent: float
     value_at_half_confidence: float
     suspect: bool
+    dark: bool
     region: str
     warnings: tuple[str, ...] = ()
 
@@ -137,7 +140,9 @@ def fit_solvent(
     *,
     definition: DensityMap | None = None,
     unfiltered: DensityMap | None = None,
+    left_out: Mask | None = None,
     hedge_confidence: float | None = None,
+    as_occupy: bool = True,
     levels: int = _LEVELS,
 ) -> SolventModel:
     """Fit the solvent model to a low-passed map.
@@ -150,10 +155,14 @@ def fit_solvent(
         Mask of solvent or of content, on the same grid; the side with the smaller variance inside
         the inscribed sphere is the solvent. Without it the whole sphere is used.
     unfiltered : DensityMap, optional
-        The map before the low-pass: where it has one and the same value in many voxels, its
-        solvent was masked away, and the model warns.
+        The map before the low-pass: where it has one and the same value in many of the voxels
+        where solvent is looked for, its solvent was masked away, and the model warns.
+    left_out : ndarray of bool, shape (z, y, x), optional
+        Voxels that count nowhere, such as those outside of a mask that leaves much solvent.
     hedge_confidence : float, optional
         Power (>= 1) of the confidence; larger is more careful.
+    as_occupy : bool
+        Whether constants are those of OccuPy, per grey unit; otherwise they follow the grey values.
     levels : int
         Bins of the histograms; regions of less than 10 voxels a bin get fewer.
 
@@ -171,23 +180,29 @@ def fit_solvent(
     data = lowpassed.data
     limits = finite_range(lowpassed)
     region, where = solvent_region(lowpassed, definition)
+    if left_out is not None:
+        region &= ~left_out
     n_voxels = int(np.count_nonzero(region))
     levels = min(levels, useful_levels(limits, n_voxels))
     edges, density = _solvent_histogram(data, region, levels, limits)
+    masked = 0.0 if unfiltered is None else _masked_fraction(unfiltered.data, region)
     del region
     peak = fit_main_peak(edges, density)
-    edge, one_percent = solvent_limits(edges, density, peak)
+    unit = constants_unit(density, as_occupy=as_occupy)
+    edge, one_percent = solvent_limits(edges, density, peak, unit)
 
-    whole_edges, whole = density_histogram(data, levels, limits, None)
-    table = confidence_table(whole, peak(whole_edges[:-1]), constants_unit(density))
+    counted = None if left_out is None else ~left_out
+    whole_edges, whole = density_histogram(data, levels, limits, counted)
+    table = confidence_table(whole, peak(whole_edges[:-1]), unit)
     table **= hedge_confidence or 1.0
     first_content = levels - int(np.count_nonzero(table > _HALF))
+    skewed = skewness(whole_edges, whole)
     warnings, suspect = _judge(
         lowpassed.name,
         n_voxels=n_voxels,
         solvent_range=first_content / levels,
-        masked=0.0 if unfiltered is None else _masked_fraction(unfiltered.data),
-        skewed=skewness(whole_edges, whole),
+        masked=masked,
+        skewed=skewed,
     )
     return SolventModel(
         *peak,
@@ -200,6 +215,7 @@ def fit_solvent(
         content_at_one_percent=one_percent,
         value_at_half_confidence=float(whole_edges[first_content]),
         suspect=suspect,
+        dark=skewed < _NEGATIVE_SKEWNESS,
         region=where,
         warnings=warnings,
     )
@@ -228,6 +244,12 @@ def _judge(
     name: str, *, n_voxels: int, solvent_range: float, masked: float, skewed: float
 ) -> tuple[tuple[str, ...], bool]:
     """Return warnings about a solvent model, and whether it is probably bad."""
+    if skewed < _NEGATIVE_SKEWNESS:
+        sentence = (
+            f"The content of {name} seems to be darker than its solvent (skewness {skewed:.1f}, "
+            f"limit {_NEGATIVE_SKEWNESS}), but density must be positive; multiply the map by -1."
+        )
+        return (sentence,), True
     warnings = []
     if n_voxels < _FEW_VOXELS:
         warnings.append(
@@ -243,14 +265,9 @@ def _judge(
         )
     if masked > _MASKED_FRACTION:
         warnings.append(
-            f"{masked:.0%} of the voxels of {name} have exactly one value (limit "
-            f"{_MASKED_FRACTION:.0%}), so its solvent was masked away and the confidence only "
-            "tells the mask from its outside; use the map before masking."
-        )
-    if skewed < _NEGATIVE_SKEWNESS:
-        warnings.append(
-            f"The content of {name} seems to be darker than its solvent (skewness {skewed:.1f}, "
-            f"limit {_NEGATIVE_SKEWNESS}), but density must be positive; multiply the map by -1."
+            f"{masked:.0%} of the voxels where {name} may have solvent have exactly one value "
+            f"(limit {_MASKED_FRACTION:.0%}), so its solvent was masked away and the confidence "
+            "only tells the mask from its outside; use the map before masking."
         )
     return tuple(warnings), solvent_range > _SUSPECT_RANGE or masked > _MASKED_FRACTION
 
@@ -322,8 +339,23 @@ def masked_value(data: Array) -> float | None:
     return float(data.flat[0]) if _masked_fraction(data) > _MASKED_FRACTION else None
 
 
-def _masked_fraction(data: Array) -> float:
-    """Return the fraction of voxels that have exactly the value of the first voxel."""
+def _masked_fraction(data: Array, region: Mask | None = None) -> float:
+    """Return the fraction of voxels that have exactly the value of the first voxel.
+
+    The region may be given on another grid of the same box.
+    """
     if np.ptp(data[0, 0]) > 0:  # what is masked away includes the edge of the box
         return 0.0
-    return float(np.count_nonzero(data == data.flat[0]) / data.size)
+    if region is None:
+        return float(np.count_nonzero(data == data.flat[0]) / data.size)
+    inside = nearest(data, region.shape)[region]
+    return float(np.count_nonzero(inside == data.flat[0]) / inside.size)
+
+
+def nearest(data: Array, shape: tuple[int, ...]) -> Array:
+    """Return the voxels of a map that lie nearest below those of another grid of the box."""
+    if data.shape == shape:
+        return data
+    index = (np.arange(n) * m // n for n, m in zip(shape, data.shape, strict=True))
+    found: Array = data[np.ix_(*index)]
+    return found

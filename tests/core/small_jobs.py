@@ -8,10 +8,17 @@ from pathlib import Path
 from occupy_core.cli import main
 from occupy_core.maps import Grid, write_map
 from occupy_core.maps.synthetic import two_bodies
+from occupy_core.occupancy.params import ModifyParams, ScaleParams
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (30, 32, 40)
 GRID = Grid(SHAPE, (2.0, 2.0, 2.0), origin=(10.0, -20.0, 5.5), nstart=(3, -7, 11))
+EVERYTHING = {
+    "scale": ScaleParams(mode="occ"),
+    "modify": ModifyParams(amplify=4, attenuate=3, sigmoid=4, pivot=0.3, subtraction_mask=True),
+    "chimerax_silent": True,
+    "save_all_maps": True,
+}
 
 
 def write_small_map(path, *, seed=0, grid=GRID):

@@ -243,6 +243,7 @@ def constant_but_one(value):
         (lambda e: e, {"threshold": -1e9}, ParameterError, "threshold above the solvent"),
         (lambda e: e, {"posp": 0.0}, ParameterError, "posp is 0 but must be"),
         (lambda e: e, {"threshold_rule": "best"}, ParameterError, "one of density, scale,"),
+        (lambda e: e, {"smoothing": 1e9}, ParameterError, "smoothing is 1e.09 Å but must be at"),
         (lambda e: e, {"min_volume": -1.0, "seed": -2}, ParameterError, "min_volume .* seed is"),
     ],
 )

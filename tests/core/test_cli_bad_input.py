@@ -178,7 +178,7 @@ TABLE = {
     ),
     constant: ("bad has the value 2.5 everywhere, so it has no solvent; give a map that varies."),
     no_voxel_size: (
-        "The voxel size of {bad} is 0 x 0 x 0 Å but must be positive; "
+        "The voxel size of {bad} is 0 x 0 x 0 Å but must be positive, from 0.01 to 1000; "
         "correct the header or give --voxel-size."
     ),
     mask_on_another_grid: (

@@ -279,3 +279,12 @@ def test_a_sample_is_drawn_where_it_is_asked_for():
     whole, sampled = sketch(known), sketch(known, subsample=3)
     assert sampled.n_sampled == -(-whole.n_screened // 3)
     assert errors(known, sampled).max() == 0
+
+
+def test_a_dozen_volumes_show_large_blocks():
+    known = ellipsoids(
+        28, 14, n_blocks=3, seed=3, noise=0.1, agreeing=None, exclusive=False, size=(0.13, 0.15)
+    )
+    communities = sketch(known)
+    assert len(communities) >= 2
+    assert communities.correction == "bh"

@@ -122,6 +122,9 @@ def test_confidence_separates_solvent_from_content():
 def test_constants_follow_low_peaks_only():
     assert constants_unit(np.array([0.0, 5.0])) == 1
     assert constants_unit(np.array([0.0, 0.02])) == pytest.approx(0.2)
+    for height in (0.02, 40.0, 4e5):
+        unit = constants_unit(np.array([0.0, height]), as_occupy=False)
+        assert unit == pytest.approx(height / 40)
 
 
 @pytest.mark.parametrize("scale", [1.0, 30.0, 3e5])
@@ -142,14 +145,14 @@ def test_confidence_does_not_depend_on_the_grey_unit_of_large_values(scale):
 def test_limits_stand_above_the_solvent_in_order():
     edges, density = histogram_of(sample())
     peak = fit_main_peak(edges, density)
-    edge, one_percent = solvent_limits(edges, density, peak)
+    edge, one_percent = solvent_limits(edges, density, peak, constants_unit(density))
     assert peak.mean < one_percent < edge < edges[-1]
     assert peak(np.array([edge])) == pytest.approx(1e-9, rel=0.5)
 
 
 def test_limits_of_a_histogram_that_is_all_content_are_its_ends():
     edges = np.linspace(0, 1, 11)
-    edge, one_percent = solvent_limits(edges, np.ones(10), Gaussian(1e-12, 0.5, 0.1))
+    edge, one_percent = solvent_limits(edges, np.ones(10), Gaussian(1e-12, 0.5, 0.1), 1.0)
     assert (edge, one_percent) == (1, 0)
 
 

@@ -15,6 +15,9 @@ from occupy_core.jobs.scale_job import ScaleJob, output_names
 from occupy_core.maps import Grid, write_map
 from occupy_core.occupancy.params import ModifyParams, ScaleParams
 
+# matplotlib 3.8 calls what newer versions of pyparsing deprecate
+pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
+
 
 @pytest.fixture
 def small(tmp_path):
@@ -38,6 +41,10 @@ def small(tmp_path):
         ({"min_vis_scale": -0.1}, "lowest visible scale is -0.1"),
         ({"threads": 0}, "number of threads is 0"),
         ({"name": "a/b"}, "base name of the outputs is 'a/b'"),
+        (
+            {"name": "é" * 120},
+            "has 256 bytes but may have 235; give a shorter",
+        ),
         ({"scale": ScaleParams(kernel_size=4)}, "kernel size is 4"),
         ({"modify": ModifyParams(0.5)}, "gamma"),
     ],
@@ -74,6 +81,58 @@ def test_existing_outputs_stay_unless_forced(small, tmp_path):
     after = contents(tmp_path / "out")
     assert after.keys() == before.keys()
     assert after["scale_res_x.mrc"] != before["scale_res_x.mrc"]
+
+
+def test_a_forced_run_leaves_nothing_of_the_one_before(small, tmp_path):
+    outdir = tmp_path / "out"
+    modify = ModifyParams(amplify=2, attenuate=3)
+    run_scale(ScaleJob(small, outdir, modify=modify, plot=True, save_all_maps=True))
+    run_scale(ScaleJob(small, outdir, name="other"))
+    (outdir / "notes.txt").write_text("mine")
+    job = ScaleJob(small, outdir, modify=ModifyParams(amplify=4), force=True)
+    run_scale(job)
+    others = output_names(replace(job, name="other", modify=ModifyParams()))
+    kept = {*output_names(job).values(), *others.values(), "notes.txt"}
+    assert set(contents(outdir)) == kept
+
+
+def test_a_forced_run_keeps_what_it_reads(small, tmp_path):
+    first = run_scale(ScaleJob(small, tmp_path / "out", scale=ScaleParams(mode="occ")))
+    scale = first.files["scale"]
+    job = ScaleJob(small, tmp_path / "out", scale_map=scale, force=True)
+    assert "scale" not in run_scale(job).files
+    assert scale.exists()
+    assert not first.files["scale_sigma"].exists()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "no record",
+        '{"files": ["mine.mrc"]}',
+        '{"job": {"map": "x"}, "files": ["mine.mrc"]}',
+        '{"job": {"maps": ["x"]}, "files": {"table": "mine.mrc"}}',  # of another kind of job
+        '{"job": {"map": "x"}, "files": {"scale": "../x.mrc", "confidence": 3, "log": "folder"}}',
+    ],
+)
+def test_a_forced_run_removes_only_what_a_run_of_its_kind_wrote(small, tmp_path, record):
+    outdir = tmp_path / "out"
+    (outdir / "folder").mkdir(parents=True)
+    (outdir / "mine.mrc").write_text("mine")
+    (outdir / "result_x.json").write_text(record)
+    run_scale(ScaleJob(small, outdir, force=True))
+    assert small.exists()
+    assert {"folder", "mine.mrc"} < set(contents(outdir))
+
+
+def test_a_run_that_fails_removes_nothing_of_the_one_before(small, tmp_path, monkeypatch):
+    job = ScaleJob(small, tmp_path / "out", modify=ModifyParams(amplify=2))
+    run_scale(job)
+    before = contents(tmp_path / "out")
+    monkeypatch.setattr(jobs, "write_chimerax", lambda *_args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run_scale(replace(job, modify=ModifyParams(), force=True))
+    assert contents(tmp_path / "out") == before
 
 
 def test_an_output_that_appears_meanwhile_is_kept(small, tmp_path, monkeypatch):

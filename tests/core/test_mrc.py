@@ -159,6 +159,8 @@ BAD = {
     "-inf": (lambda made: made(with_value(-np.inf)), "1 values that are not numbers"),
     "no voxel size": (lambda made: made(cella=(0, 0, 0)), "give --voxel-size"),
     "negative voxel size": (lambda made: made(cella=(7, -6, 4)), "1 x -1 x 1 Å"),
+    "tiny voxel size": (lambda made: made(cella=(7, 6e-9, 4)), "from 0.01 to 1000; correct the"),
+    "huge voxel size": (lambda made: made(cella=(7, 6e30, 4)), "from 0.01 to 1000; correct the"),
     "NaN voxel size": (lambda made: made(cella=(7, np.nan, 4)), "must be positive"),
     "skew cell": (lambda made: made(cellb=(90, 90, 120)), "angles 90, 90, 120"),
     "unknown mode": (lambda made: made(mode=7), "is not an MRC map"),

@@ -16,6 +16,8 @@ SCALE_PROBLEMS = [
     ({"mode": "raw"}, "The mode is 'raw' but must be one of res, occ."),
     ({"resolution": 0.0}, "The resolution is 0.0 but must be a positive number."),
     ({"lowpass": -8.0}, "The low-pass is -8.0 but"),
+    ({"lowpass": 5e-324}, "The low-pass is 5e-324 but .* number, from 0.001 to 1e.06."),
+    ({"kernel_radius": 1e300}, "The kernel radius is 1e.300 but .* from 0.001 to 1e.06."),
     ({"lowpass": float("nan")}, "The low-pass is nan but"),
     ({"lowpass": 97.0}, "The low-pass is 97 Å but must not be larger .* the box, 96.0 Å."),
     ({"resolution": 200.0}, "The resolution is 200 Å but must not be larger"),

@@ -29,6 +29,22 @@ def test_committed_files_stand_in_the_output_folder_and_nothing_else_does(tmp_pa
     assert contents(tmp_path) == {"a": b"a", "b": b"b"}
 
 
+def test_stale_files_go_when_the_others_are_in_place(tmp_path):
+    for name in ("a", "stale", "mine"):
+        (tmp_path / name).write_text("old")
+    with staged_outputs(tmp_path) as staging:
+        put(staging, "a")
+        staging.commit(["a"], ["stale", "gone already"])
+    assert contents(tmp_path) == {"a": b"a", "mine": b"old"}
+
+
+def test_stale_files_stay_when_the_others_cannot_be_put_in_place(tmp_path):
+    (tmp_path / "stale").write_text("old")
+    with pytest.raises(OutputError), staged_outputs(tmp_path) as staging:
+        staging.commit(["never written"], ["stale"])
+    assert contents(tmp_path) == {"stale": b"old"}
+
+
 def test_missing_folders_are_made(tmp_path):
     outdir = tmp_path / "new" / "deep"
     with staged_outputs(outdir) as staging:

@@ -80,6 +80,11 @@ def test_fewer_than_one_thread_is_refused(n):
         pass
 
 
+def test_senselessly_many_threads_are_not_started():
+    with threads(10**30) as n:
+        assert n == thread_count() == scipy.fft.get_workers() == 1024
+
+
 @pytest.mark.parametrize(("total", "thickness"), [(0, 4), (1, 4), (8, 4), (9, 4), (3, 100)])
 @pytest.mark.parametrize("n", [1, 3])
 def test_slabs_cover_everything_once(total, thickness, n):
