@@ -1,5 +1,5 @@
 # Each target makes the environment that it needs.
-.PHONY: demo test test-latest test-slow lint install-check benchmark clean
+.PHONY: demo test test-latest lint install-check benchmark figures clean
 
 demo:            ## the main job on the bundled sample map, in a headless Scipion project
 	scripts/make_venv.sh .venv constraints/scipion.txt scipion
@@ -26,5 +26,11 @@ benchmark:       ## speed and memory beside OccuPy 0.1.13
 	scripts/make_venv.sh .venv-latest constraints/latest.txt test
 	.venv-latest/bin/python -m benchmarks.scale
 
-clean:
+figures:         ## the figures of the documentation; needs Xvfb, openbox, xdotool and imagemagick
+	scripts/make_venv.sh .venv-test constraints/scipion.txt scipion,test scipion-em-relion
+	mkdir -p build/screens
+	OCCUPY_SCREENSHOTS=build/screens .venv-test/bin/python -m pytest tests/gui
+	.venv-test/bin/python docs/make_figures.py build/screens
+
+clean:           ## remove the environments and what was built
 	rm -rf .venv .venv-test .venv-latest build *.egg-info

@@ -1,8 +1,14 @@
-"""Make the figure of the README from the bundled sample map: python docs/make_figures.py."""
+"""Make the figures of the documentation: python docs/make_figures.py [SCREENSHOTS].
 
+That of the README is made from the bundled sample map; the others are screenshots, from the folder
+in which tests/gui has left them.
+"""
+
+import sys
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from occupy_core.maps.mrc import read_map
 from occupy_core.occupancy.modify import ModifyParams, iter_modified
@@ -12,9 +18,26 @@ from occupy_core.report.plots import new_figure, save_figure
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parent / "examples" / "emd_11007_120.map.gz"
+SCREENS = (
+    "project_modify_map",
+    "window_form_local_scale",
+    "window_wizard_local_scale",
+    "window_form_modify_map",
+    "window_viewer_modify_map",
+    "window_modify_map_showModifiedSlices",
+    "window_modify_map_showModification",
+    "window_local_scale_showSolvent",
+    "window_form_region_occupancy",
+    "window_region_occupancy_showBars",
+    "window_form_structural_blocks",
+    "window_structural_blocks_showSlices",
+    "window_structural_blocks_showHeatmap",
+    "window_local_resolution_showSlices",
+    "window_local_resolution_showHistogram",
+)
 
 
-def main() -> None:
+def draw_modified() -> None:
     """Draw one slice of the map, its scale, and the map modified by it."""
     density = read_map(SAMPLE)
     result = estimate_scale(density, ScaleParams(mode="occ"))
@@ -44,5 +67,15 @@ def main() -> None:
     save_figure(figure, HERE / "figures" / "emd_11007.png")
 
 
+def copy_screenshots(folder: Path) -> None:
+    """Copy the screenshots that are shown, with fewer colours: much smaller, and none is missed."""
+    for name in SCREENS:
+        picture = Image.open(folder / f"{name}.png").convert("RGB").quantize(128)
+        target = HERE / "figures" / f"scipion_{name.removeprefix('window_')}.png"
+        picture.save(target, optimize=True)
+
+
 if __name__ == "__main__":
-    main()
+    draw_modified()
+    if len(sys.argv) > 1:
+        copy_screenshots(Path(sys.argv[1]))

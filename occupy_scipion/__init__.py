@@ -22,6 +22,7 @@ _references = [FORSBERG_2023]
 
 class Plugin(pwem.Plugin):
     _supportedVersions = [__version__]
+    _url = ""  # or the help of a form would lead to pwem
     # No binaries: without _homeVar and _pathVars the installation is always valid.
 
     @classmethod

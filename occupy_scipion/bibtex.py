@@ -7,8 +7,7 @@ volume = {14},
 pages = {5802},
 year = {2023},
 author = {Forsberg, Björn O. and Shah, Pranav N. M. and Burt, Alister},
-doi = {10.1038/s41467-023-41478-1},
-url = {https://doi.org/10.1038/s41467-023-41478-1}
+doi = {https://doi.org/10.1038/s41467-023-41478-1}
 }
 
 @article{Cardone2013,
@@ -18,8 +17,7 @@ volume = {184},
 pages = {226-236},
 year = {2013},
 author = {Cardone, Giovanni and Heymann, J. Bernard and Steven, Alasdair C.},
-doi = {10.1016/j.jsb.2013.08.002},
-url = {https://doi.org/10.1016/j.jsb.2013.08.002}
+doi = {https://doi.org/10.1016/j.jsb.2013.08.002}
 }
 
 @article{Vilas2018,
@@ -29,8 +27,7 @@ volume = {26},
 pages = {337-344},
 year = {2018},
 author = {Vilas, José Luis and Gómez-Blanco, Josué and Conesa, Pablo and Melero, Roberto and de la Rosa-Trevín, José Miguel and Otón, Joaquín and Cuenca, Jesús and Marabini, Roberto and Carazo, José María and Vargas, Javier and Sorzano, Carlos Oscar S.},
-doi = {10.1016/j.str.2017.12.018},
-url = {https://doi.org/10.1016/j.str.2017.12.018}
+doi = {https://doi.org/10.1016/j.str.2017.12.018}
 }
 
 @article{FrankAlAli1975,
@@ -40,8 +37,7 @@ volume = {256},
 pages = {376-379},
 year = {1975},
 author = {Frank, Joachim and Al-Ali, Latif},
-doi = {10.1038/256376a0},
-url = {https://doi.org/10.1038/256376a0}
+doi = {https://doi.org/10.1038/256376a0}
 }
 
 @article{Fisher1935,
@@ -51,8 +47,17 @@ volume = {98},
 pages = {39-82},
 year = {1935},
 author = {Fisher, Ronald A.},
-doi = {10.2307/2342435},
-url = {https://doi.org/10.2307/2342435}
+doi = {https://doi.org/10.2307/2342435}
+}
+
+@article{Kinman2023,
+title = {Uncovering structural ensembles from single-particle cryo-EM data using cryoDRGN},
+journal = {Nature Protocols},
+volume = {18},
+pages = {319-339},
+year = {2023},
+author = {Kinman, Laurel F. and Powell, Barrett M. and Zhong, Ellen D. and Berger, Bonnie and Davis, Joseph H.},
+doi = {https://doi.org/10.1038/s41596-022-00763-x}
 }
 
 @article{Chazal2013,
@@ -62,8 +67,7 @@ volume = {60},
 pages = {41},
 year = {2013},
 author = {Chazal, Frédéric and Guibas, Leonidas J. and Oudot, Steve Y. and Skraba, Primoz},
-doi = {10.1145/2535927},
-url = {https://doi.org/10.1145/2535927}
+doi = {https://doi.org/10.1145/2535927}
 }
 
 @article{Wojdyr2022,
@@ -73,8 +77,7 @@ volume = {7},
 pages = {4200},
 year = {2022},
 author = {Wojdyr, Marcin},
-doi = {10.21105/joss.04200},
-url = {https://doi.org/10.21105/joss.04200}
+doi = {https://doi.org/10.21105/joss.04200}
 }
 
 @article{BenjaminiHochberg1995,
@@ -84,7 +87,6 @@ volume = {57},
 pages = {289-300},
 year = {1995},
 author = {Benjamini, Yoav and Hochberg, Yosef},
-doi = {10.1111/j.2517-6161.1995.tb02031.x},
-url = {https://doi.org/10.1111/j.2517-6161.1995.tb02031.x}
+doi = {https://doi.org/10.1111/j.2517-6161.1995.tb02031.x}
 }
 """  # noqa: E501

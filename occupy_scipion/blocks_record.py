@@ -4,8 +4,8 @@
 import numpy as np
 
 from occupy_core.jobs.blocks_tables import choose
-from occupy_scipion.constants import CHAZAL_2013, FISHER_1935
-from occupy_scipion.record import Record
+from occupy_scipion.constants import BENJAMINI_1995, CHAZAL_2013, FISHER_1935, KINMAN_2023
+from occupy_scipion.record import Record, counted
 
 _MOST_NAMES = 5
 _RELATIONS = {
@@ -16,7 +16,10 @@ _RELATIONS = {
     "apart": "{first} and {second} are there together less often than by chance",
     "exclusive": "{first} and {second} exclude each other",
 }
-_CORRECTIONS = {"bonferroni": "Bonferroni's correction", "bh": "the false discovery rate"}
+_CORRECTIONS = {
+    "bonferroni": "Bonferroni's correction",
+    "bh": f"the false discovery rate [{BENJAMINI_1995}]",
+}
 
 
 class BlocksRecord(Record):
@@ -85,7 +88,7 @@ class BlocksRecord(Record):
             )
         if not self.blocks:
             return [*lines, "No block was found."]
-        lines.append(f"{len(self.blocks)} blocks:")
+        lines.append(f"{counted(len(self.blocks), 'block')}:")
         lines += [
             f"{block['name']}: {block['voxels']} voxels, {block['volume'] / 1000:.3g} nm³, there "
             f"in {block['present_in']} volumes, mean occupancy {block['mean_occupancy']:.2f}"
@@ -112,8 +115,8 @@ class BlocksRecord(Record):
         ]
         if self.blocks:
             sentences.append(
-                f"{len(self.blocks)} blocks were found, and their occupancies in each volume were "
-                "fitted together."
+                f"This gave {counted(len(self.blocks), 'block')}; occupancies were fitted together "
+                f"in each volume and followed through the volumes [{KINMAN_2023}]."
             )
         return sentences
 

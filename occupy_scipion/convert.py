@@ -15,6 +15,7 @@ import mrcfile
 import numpy as np
 import pyworkflow.protocol.params as params
 from pwem.emlib.image import ImageHandler
+from pwem.objects import Volume
 
 from occupy_core.errors import MapFormatError
 from occupy_core.maps.grid import DensityMap, Grid
@@ -23,6 +24,7 @@ from occupy_core.maps.mrc import map_name, read_map, write_map
 SETS_OF_VOLUMES = ("SetOfVolumes", "SetOfVolumesFlex", "SetOfClasses3D", "SetOfClassesFlex")
 # By name: the Flex sets are no subclasses of the plain ones.
 
+_VOLUME_STACK = 401  # space groups from here on say so, in MRC2014
 _PLACE_TOLERANCE = 1e-3  # voxels: less than any program rounds to
 _DRIFT_TOLERANCE = 0.25  # voxels over the box, as in occupy_core.require_same_grid
 
@@ -47,7 +49,9 @@ def iterVolumes(obj):
         return
     for item in obj:
         isClass = hasattr(item, "getRepresentative")
-        volume = (item.getRepresentative() if isClass else item).clone()
+        representative = item.getRepresentative() if isClass else item
+        # A class may lack one, e.g. of a subset; volumeProblem says so.
+        volume = Volume() if representative is None else representative.clone()
         volume.setObjId(item.getObjId())
         volume.setObjLabel(item.getObjLabel())
         _complete(volume, item.getSamplingRate() or obj.getSamplingRate())
@@ -57,18 +61,32 @@ def iterVolumes(obj):
 
 def _complete(volume, samplingRate):
     volume.setSamplingRate(samplingRate)
-    if samplingRate and volume.getDim():  # volumeProblem says what is missing
+    if samplingRate and _box(volume):  # volumeProblem says what is missing
         # Cloned: one Transform in two outputs breaks their storage.
         volume.setOrigin(volume.getOrigin(force=True).clone())
     return volume
 
 
+def _box(volume):
+    """Number of voxels (x, y, z) of a volume, or None when its file cannot be read."""
+    try:
+        return volume.getDim()
+    except Exception:  # whatever Scipion's readers of the many formats raise
+        return None
+
+
 def volumeProblem(volume):
     """Sentences about a volume, as `iterVolumes` yields it, that cannot be used."""
-    if not volume.getDim():
-        return [f"The file {volume.getFileName()} of the input is not there; make it again."]
+    file = volume.getFileName()
+    if not file:
+        name = volume.getObjLabel() or volume.getObjId()
+        return [f"The class {name} of the input has no volume; take a subset without it."]
+    if not os.path.exists(ImageHandler.removeFileType(file)):
+        return [f"The file {file} of the input is not there; make it again."]
+    if not _box(volume):
+        return [f"The file {file} of the input cannot be read as a map; make it again."]
     if not volume.getSamplingRate():
-        return [f"The volume {volume.getFileName()} has no sampling rate; import it with one."]
+        return [f"The volume {file} has no sampling rate; import it with one."]
     return []
 
 
@@ -103,8 +121,8 @@ class VolumeSource:
     def of(cls, volume, withHalfMaps=False):
         """Return the source of a volume as `iterVolumes` yields it."""
         halves = tuple(volume.getHalfMaps(asList=True)) if withHalfMaps else ()
-        if missingHalfMaps(volume):
-            halves = ()  # the form has warned
+        if len(halves) != 2 or missingHalfMaps(volume):
+            halves = ()  # the form has warned of missing ones
         file = volume.getFileName()
         return cls(
             file=file,
@@ -115,10 +133,10 @@ class VolumeSource:
             state=tuple(fileState(name) for name in (file, *halves)),
         )
 
-    @property
-    def name(self):
-        """Name for the outputs."""
-        return _mapName(self.file, self.index)
+
+def volumeName(volume):
+    """What a volume is called: its label, or the name of its file, which need not be there."""
+    return volume.getObjLabel() or _mapName(volume.getFileName() or "", volume.getIndex() or 0)
 
 
 def _mapName(file, index):
@@ -184,10 +202,10 @@ def gridProblems(volumes):
 
 
 def distinctNames(volumes):
-    """A name for each volume, of which no two are the same: its label, or that of its file."""
+    """A name for each volume, of which no two are the same."""
     names = []
     for volume in volumes:
-        name = volume.getObjLabel() or VolumeSource.of(volume).name
+        name = volumeName(volume)
         names.append(name if name not in names else f"{name} ({len(names) + 1})")
     return names
 
@@ -238,7 +256,7 @@ def locatedMap(file, source, folder, index=0, name=None):
 def readVolume(volume):
     """The map of a volume as `iterVolumes` yields it, at its place."""
     data = _readAnything(volume.getFileName(), volume.getIndex() or 0)
-    return DensityMap(data, gridOf(volume), VolumeSource.of(volume).name)
+    return DensityMap(data, gridOf(volume), volumeName(volume))
 
 
 def _header(file):
@@ -288,7 +306,7 @@ def _readAnything(file, index):
         try:
             return read_map(file, voxel_size=1.0).data
         except MapFormatError:
-            if _isMrc(file) and not _isMarkedAsStack(file):
+            if _isMrc(file) and not _isMarkedAsStack(file, index):
                 raise
     if _isMrc(file) and not file.endswith(":mrc"):
         file += ":mrc"  # a volume, whatever its header says: Scipion knows
@@ -299,10 +317,16 @@ def _readAnything(file, index):
     return np.asarray(data, dtype=np.float32).reshape(data.shape[-3:])
 
 
-def _isMarkedAsStack(file):
-    """Whether the header of a volume says that it is a stack of images."""
+def _isMarkedAsStack(file, index):
+    """Whether the header of a volume says that it is a stack of images, or of volumes.
+
+    Scipion knows better than the former; of the latter it must say which one is meant.
+    """
     header = _header(file)
-    return header is not None and _numbers(header, "ispg", "mz") == (0, 1)
+    if header is None:
+        return False
+    spaceGroup, depth = _numbers(header, "ispg", "mz")
+    return (spaceGroup, depth) == (0, 1) or (index == 1 and spaceGroup >= _VOLUME_STACK)
 
 
 def _isMrc(file):
@@ -331,10 +355,14 @@ def formValue(protocol, name):
 
 
 def paramsFromForm(protocol, cls, **others):
-    """Make a parameter dataclass from the form; `others` are fields that the form has not."""
+    """Make a parameter dataclass from the form; `others` are fields that the form has not.
+
+    A field that is empty, but must not be (which Scipion tells), has its default.
+    """
     values = {
         field.name: formValue(protocol, formName(field.name))
         for field in dataclasses.fields(cls)
         if protocol.getParam(formName(field.name)) is not None
     }
-    return cls(**{**values, **others})
+    given = {name: value for name, value in values.items() if value is not None}
+    return cls(**{**given, **others})

@@ -4,6 +4,7 @@
 import glob
 import json
 import os
+import re
 
 
 class Record:
@@ -39,7 +40,7 @@ class Record:
     @property
     def warnings(self):
         """Sentences that the user must read."""
-        return self.values["warnings"]
+        return [formWords(text) for text in self.values["warnings"]]
 
     @property
     def program(self):
@@ -49,6 +50,16 @@ class Record:
     def allFiles(self):
         """Names of all files written: a step returns them, so that none can be lost unnoticed."""
         return list(self.files.values())
+
+
+def formWords(text):
+    """A sentence of the command line for someone at a form: its options without their hyphens."""
+    return re.sub(r"--([a-z][a-z0-9-]*)", lambda option: option[1].replace("-", " "), text)
+
+
+def counted(number, noun):
+    """A number of things, which may be one."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _inProject(file):

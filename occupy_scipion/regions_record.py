@@ -3,7 +3,7 @@
 
 from occupy_core.regions.table import RegionTable, listed
 from occupy_scipion.constants import BENJAMINI_1995, WOJDYR_2022
-from occupy_scipion.record import Record
+from occupy_scipion.record import Record, counted
 
 _MOST_LINES = 30
 _MOST_MAPS = 8
@@ -87,8 +87,8 @@ class RegionsRecord(Record):
         else:
             how = "from the mean density above the solvent within their masks"
         sentences = [
-            f"The occupancies of {len(table.regions)} regions in {maps} were measured with "
-            f"{self.program} {how}, relative to {reference}; errors are one standard error."
+            f"The occupancies of {counted(len(table.regions), 'region')} in {maps} were measured "
+            f"with {self.program} {how}, relative to {reference}; errors are one standard error."
         ]
         if self.values["differences"]:
             sentences.append(
@@ -103,7 +103,8 @@ class RegionsRecord(Record):
 def _value(row):
     if row["occupancy"] is None:
         return "not measured"
-    return f"{row['occupancy']:.2f} +- {row['sigma']:.2f}"
+    occupancy = round(row["occupancy"], 2) + 0.0  # no -0.00
+    return f"{occupancy:.2f} +- {row['sigma']:.2f}"
 
 
 def _isSignificant(difference):

@@ -16,9 +16,9 @@ _SOURCES = {  # source: (in the summary, in the methods)
         f"solvent, as the Fourier shell correlation that half maps would have [{FRANK_1975}]",
     ),
     "learned": (
-        "from the map alone by the learned model, for its solvent noise is gone",
+        "from the map alone by the learned model, for its solvent noise is gone or was filtered",
         "from the map alone by a regression trained on simulated maps, as the noise of its solvent "
-        "had been removed",
+        "had been removed or filtered",
     ),
 }
 
@@ -65,13 +65,15 @@ class ResolutionRecord(Record):
         ]
         if values["censored_fraction"] > 0:
             lines.append(
-                f"{values['censored_fraction']:.0%} of the molecule are resolved to the limit of "
-                f"the map ({values['limit']:.2f} Å) or better; how much better cannot be known."
+                f"{100 * values['censored_fraction']:.0f} % of the molecule is resolved to the "
+                f"limit of the map ({values['limit']:.2f} Å) or better; values finer than that "
+                "are a guess."
             )
         single = values["single_map"]
         if single is not None and single["log_rmse"] is not None:
             lines.append(
-                f"The estimate from the map alone differs by {single['log_rmse']:.0%} (rms)."
+                "The estimate from the map alone differs from that by "
+                f"{100 * single['log_rmse']:.0f} % (rms)."
             )
         return lines
 

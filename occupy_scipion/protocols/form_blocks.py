@@ -30,9 +30,10 @@ def defineThresholdParams(form):
         default=THRESHOLD_RULES.index(BLOCKS.threshold_rule),
         expertLevel=params.LEVEL_ADVANCED,
         label="Rule of the threshold",
-        help="How the threshold of each volume is found: *density*, a fraction of its density "
-        "where it is full; *scale*, a fraction of its full scale; *solvent*, where the "
-        "confidence that it is no solvent is one half; *otsu*, the method of Otsu.",
+        help="How the threshold of each volume is found: *density*, half way from its solvent to "
+        "its densest part; *scale*, half of the full scale of the low-passed volume; *solvent*, "
+        "where the confidence that it is no solvent is one half; *otsu*, two classes of its "
+        "histogram.",
     )
     group.addParam(
         "thresholds",

@@ -21,9 +21,10 @@ from occupy_scipion.convert import (
     locatedMap,
     volumeProblem,
 )
-from occupy_scipion.record import Record
+from occupy_scipion.record import Record, formWords
 
 _ERROR = "occupy-core: error: "
+_MOST_WARNINGS = 8  # in the summary
 _ORIGIN_TOLERANCE = 0.25  # voxels, as between the grids of maps in occupy_core
 
 
@@ -53,8 +54,7 @@ class OccupyProtBase(ProtAnalysis3D):
         """
         super().makePathsAndClean()
         steps = self.loadSteps()
-        ready = all(pointer.get() is not None for _, pointer in self.iterInputAttributes())
-        if not (steps and ready):
+        if not (steps and self._inputsAreReady()):
             return
         if steps[-1].argsStr.get() != json.dumps([self._outputArguments()]):
             for _, output in list(self.iterOutputAttributes()):
@@ -111,7 +111,7 @@ class OccupyProtBase(ProtAnalysis3D):
         except OSError:
             return ""
         ended = itertools.takewhile(lambda line: line.startswith(_ERROR), reversed(lines))
-        return " ".join(line.removeprefix(_ERROR) for line in reversed(list(ended)))
+        return " ".join(formWords(line.removeprefix(_ERROR)) for line in reversed(list(ended)))
 
     def _located(self, role, file, source, folder, index=0, *, name=None):
         """Name of a file with a true header, for one of the inputs of a job."""
@@ -149,6 +149,17 @@ class OccupyProtBase(ProtAnalysis3D):
         return self._newVolume(source, file, VolumeMask)
 
     # --------------------------- INFO functions --------------------------------------------------
+    def _warnings(self):
+        return self._inputWarnings() if self._inputsAreReady() else []
+
+    def _inputWarnings(self):
+        """Sentences about inputs that can be used, but perhaps should not."""
+        raise NotImplementedError
+
+    def _inputsAreReady(self):
+        """Whether no input is yet to be made, as those of a scheduled run are."""
+        return all(pointer.get() is not None for _, pointer in self.iterInputAttributes())
+
     @staticmethod
     def _inputProblems(*inputs):
         """Sentences about inputs of which one is no volume, or holds none, or one not usable."""
@@ -185,9 +196,14 @@ class OccupyProtBase(ProtAnalysis3D):
         label = self.getParam(name).label.get()
         if not isinstance(other, Volume):
             return [f"The {label.lower()} is a {other.getClassName()}, but must be a volume."]
-        return gridProblem(volume, next(iterVolumes(other)), label.lower())
+        other = next(iterVolumes(other))
+        return volumeProblem(other) or gridProblem(volume, other, label.lower())
 
     @staticmethod
     def _warningLines(records):
-        """The warnings of the runs, each once."""
-        return list(dict.fromkeys(f"*Warning*: {text}" for r in records for text in r.warnings))
+        """The warnings of the runs, each once, and not hundreds of them."""
+        lines = list(dict.fromkeys(f"*Warning*: {text}" for r in records for text in r.warnings))
+        if len(lines) > _MOST_WARNINGS:
+            more = len(lines) - _MOST_WARNINGS
+            lines[_MOST_WARNINGS:] = [f"... and {more} more warnings: see *Analyze results*."]
+        return lines

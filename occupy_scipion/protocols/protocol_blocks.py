@@ -11,7 +11,7 @@ from occupy_core.blocks.rules import rule_names
 from occupy_core.errors import ParameterError
 from occupy_core.jobs.blocks_job import BlocksJob, output_names
 from occupy_scipion.blocks_record import BlocksRecord
-from occupy_scipion.constants import CHAZAL_2013, FISHER_1935
+from occupy_scipion.constants import BENJAMINI_1995, CHAZAL_2013, FISHER_1935, KINMAN_2023
 from occupy_scipion.convert import (
     SETS_OF_VOLUMES,
     VolumeSource,
@@ -28,12 +28,13 @@ from occupy_scipion.protocols.form_blocks import (
     defineSearchParams,
     defineThresholdParams,
 )
+from occupy_scipion.protocols.parts import OneResult
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
 
-_FOLDER, _SKETCH = "blocks", "sketch"
+_SKETCH = "sketch"
 
 
-class OccupyProtBlocks(OccupyProtBase):
+class OccupyProtBlocks(OneResult, OccupyProtBase):
     """Finds structural blocks in an ensemble of volumes: the parts of a complex that come and go
     together, and how much of each is in which volume.
 
@@ -42,6 +43,9 @@ class OccupyProtBlocks(OccupyProtBase):
     """
 
     _label = "structural blocks"
+    _resultFolder = "blocks"
+    _recordClass = BlocksRecord
+    _result = "The blocks are"
     _possibleOutputs = {
         "blockMasks": SetOfVolumeMasks,
         "outputVolumes": SetOfVolumes,
@@ -120,7 +124,7 @@ class OccupyProtBlocks(OccupyProtBase):
 
     def expandStep(self, maps, values, state):
         """Make masks and tables, from that state."""
-        folders = {"outdir": self._getExtraPath(_FOLDER), "resume": self._getExtraPath(_SKETCH)}
+        folders = {"outdir": self.getResultFolder(), "resume": self._getExtraPath(_SKETCH)}
         job = self._newJob(maps, values, **folders)
         return self._runOccupy("blocks", job, output_names(job)["result"])
 
@@ -192,7 +196,7 @@ class OccupyProtBlocks(OccupyProtBase):
     # --------------------------- INFO functions --------------------------------------------------
     def _validate(self):
         given = [pointer.get() for pointer in self.inputVolumes]
-        if not given:
+        if not given or any(obj is None for obj in given):
             return []  # the form says it already
         errors = self._inputProblems(*given)
         if errors:
@@ -226,21 +230,14 @@ class OccupyProtBlocks(OccupyProtBase):
             errors += error.problems
         return errors
 
-    def _warnings(self):
+    def _inputWarnings(self):
         return self._originWarning(self._volumes())
 
-    def _summary(self):
-        record = self._record()
-        if record is None:
-            return ["The blocks are not ready yet."]
-        return [*record.lines(), *self._chosen(record)[1], *self._warningLines([record])]
-
-    def _methods(self):
-        record = self._record()
-        return [] if record is None else record.methodSentences()
+    def _summaryLines(self, record):
+        return [*record.lines(), *self._chosen(record)[1]]
 
     def _citations(self):
-        return [FISHER_1935, CHAZAL_2013]
+        return [FISHER_1935, CHAZAL_2013, KINMAN_2023, BENJAMINI_1995]
 
     # --------------------------- UTILS functions -------------------------------------------------
     def _volumes(self):
@@ -256,10 +253,3 @@ class OccupyProtBlocks(OccupyProtBase):
         except ParameterError as error:
             return [], [f"*Warning*: {problem} There is no subset." for problem in error.problems]
         return chosen, [f"Subset _{rule}_: {len(chosen)} of {len(record.rows)} volumes."]
-
-    def _record(self):
-        return BlocksRecord.of(self.getResultFolder())
-
-    def getResultFolder(self):
-        """The folder of the result: for the viewer."""
-        return self._getExtraPath(_FOLDER)

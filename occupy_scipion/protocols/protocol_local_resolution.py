@@ -11,19 +11,16 @@ from occupy_scipion.constants import CARDONE_2013, FRANK_1975, VILAS_2018
 from occupy_scipion.convert import (
     VolumeSource,
     gridOf,
-    iterVolumes,
-    missingHalfMaps,
     paramsFromForm,
-    volumeProblem,
 )
+from occupy_scipion.protocols.parts import OneResult, OneVolume
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
 from occupy_scipion.resolution_record import ResolutionRecord
 
 RESOLUTION = ResolutionParams()
-_FOLDER = "resolution"
 
 
-class OccupyProtLocalResolution(OccupyProtBase):
+class OccupyProtLocalResolution(OneVolume, OneResult, OccupyProtBase):
     """Estimates the local resolution of a cryo-EM map, its molecular mask and its global
     resolution.
 
@@ -33,6 +30,9 @@ class OccupyProtLocalResolution(OccupyProtBase):
     """
 
     _label = "local resolution"
+    _resultFolder = "resolution"
+    _recordClass = ResolutionRecord
+    _result = "The local resolution is"
     _possibleOutputs = {
         "resolution_Volume": Volume,
         "resolution05_Volume": Volume,
@@ -44,14 +44,10 @@ class OccupyProtLocalResolution(OccupyProtBase):
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineParams(self, form):
         form.addSection(label="Input")
-        form.addParam(
-            "inputVolume",
-            params.PointerParam,
-            pointerClass="Volume",
-            important=True,
-            label="Volume",
-            help="A map. Best as it was reconstructed; a sharpened or masked one works too, and "
-            "the summary says how the map was seen. If it has half maps, the local resolution is "
+        self._defineInputVolume(
+            form,
+            "A map. Best as it was reconstructed; a sharpened or masked one works too, and the "
+            "summary says how the map was seen. If it has half maps, the local resolution is "
             "their local FSC.",
         )
         form.addParam(
@@ -115,7 +111,7 @@ class OccupyProtLocalResolution(OccupyProtBase):
 
     # --------------------------- STEPS functions -------------------------------------------------
     def resolutionStep(self, source, given, resolution):
-        folder, source = self._getExtraPath(_FOLDER), VolumeSource(**source)
+        folder, source = self.getResultFolder(), VolumeSource(**source)
         halves = [
             self._located(f"half{i}", half, source, folder)
             for i, half in enumerate(source.halfMaps, start=1)
@@ -159,35 +155,19 @@ class OccupyProtLocalResolution(OccupyProtBase):
 
     # --------------------------- INFO functions --------------------------------------------------
     def _validate(self):
-        obj = self.inputVolume.get()
-        if obj is None:
+        if self.inputVolume.get() is None:
             return []  # the form says it already
-        if not isinstance(obj, Volume):
-            return [f"The input is a {obj.getClassName()}, but must be a volume."]
+        errors = self._volumeProblems()
+        if errors:
+            return errors
         volume = self._inputVolume()
-        return volumeProblem(volume) or [
+        return [
             *paramsFromForm(self, ResolutionParams).problems(gridOf(volume)),
             *self._checkMask("inputMask", volume),
         ]
 
-    def _warnings(self):
-        missing = missingHalfMaps(self.inputVolume.get())
-        if not missing:
-            return []
-        return [
-            f"The half maps of the input are not there any more ({', '.join(missing)}); the "
-            "resolution will be estimated from the map alone."
-        ]
-
-    def _summary(self):
-        record = self._record()
-        if record is None:
-            return ["The local resolution is not ready yet."]
-        return [*record.lines(), *self._warningLines([record])]
-
-    def _methods(self):
-        record = self._record()
-        return [] if record is None else record.methodSentences()
+    def _inputWarnings(self):
+        return self._missingHalfMaps("the resolution will be estimated from the map alone")
 
     def _citations(self):
         record = self._record()
@@ -195,14 +175,3 @@ class OccupyProtLocalResolution(OccupyProtBase):
             return [CARDONE_2013, FRANK_1975, VILAS_2018]
         text = " ".join(record.methodSentences())
         return [key for key in (CARDONE_2013, FRANK_1975, VILAS_2018) if f"[{key}]" in text]
-
-    # --------------------------- UTILS functions -------------------------------------------------
-    def _inputVolume(self):
-        return next(iterVolumes(self.inputVolume.get()))
-
-    def _record(self):
-        return ResolutionRecord.of(self.getResultFolder())
-
-    def getResultFolder(self):
-        """The folder of the result: for the viewer."""
-        return self._getExtraPath(_FOLDER)

@@ -11,6 +11,7 @@ from occupy_core.occupancy import ScaleParams
 from occupy_scipion.convert import (
     SETS_OF_VOLUMES,
     VolumeSource,
+    distinctNames,
     gridOf,
     isSetOfVolumes,
     iterVolumes,
@@ -168,14 +169,18 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
         errors = self._inputProblems(obj)
         if errors:
             return errors
-        volume = next(iterVolumes(obj))
-        return [
-            *paramsFromForm(self, ScaleParams).problems(gridOf(volume)),
-            *self._checkMask("solventDefinition", volume),
-            *self._checkMask("targetMask", volume),
-        ]
+        scale = paramsFromForm(self, ScaleParams)
+        for volume in iterVolumes(obj):  # each may have another box; the first problem is enough
+            errors = [
+                *scale.problems(gridOf(volume)),
+                *self._checkMask("solventDefinition", volume),
+                *self._checkMask("targetMask", volume),
+            ]
+            if errors:
+                return errors
+        return []
 
-    def _warnings(self):
+    def _inputWarnings(self):
         return self._sharpeningWarning(self.inputVolumes)
 
     def _summary(self):
@@ -216,8 +221,10 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
 
     def getResultFolders(self):
         """The folders that hold a result, with the name of their volume: for the viewer."""
+        items = list(self._iterInput())
+        names = distinctNames([volume for _, volume in items])
         return {
-            folder: volume.getObjLabel() or VolumeSource.of(volume).name
-            for folder, volume in self._iterInput()
+            folder: name
+            for (folder, _), name in zip(items, names, strict=True)
             if os.path.isdir(folder)
         }

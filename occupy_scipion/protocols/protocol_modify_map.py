@@ -10,11 +10,9 @@ from occupy_core.occupancy import ModifyParams, ScaleParams
 from occupy_scipion.convert import (
     VolumeSource,
     gridOf,
-    iterVolumes,
-    missingHalfMaps,
     paramsFromForm,
-    volumeProblem,
 )
+from occupy_scipion.protocols.parts import OneVolume
 from occupy_scipion.protocols.protocol_scale_base import OccupyProtScaleBase
 from occupy_scipion.scale_record import ScaleRecord
 
@@ -33,7 +31,7 @@ OUTPUTS = {
 """Names of the outputs by what was done to the map."""
 
 
-class OccupyProtModifyMap(OccupyProtScaleBase):
+class OccupyProtModifyMap(OneVolume, OccupyProtScaleBase):
     """Modifies a map by its local scale: partial occupancy is amplified, attenuated or separated by
     a sigmoid, and the solvent is kept as it is or suppressed.
 
@@ -50,13 +48,9 @@ class OccupyProtModifyMap(OccupyProtScaleBase):
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineParams(self, form):
         form.addSection(label="Input")
-        form.addParam(
-            "inputVolume",
-            params.PointerParam,
-            pointerClass="Volume",
-            important=True,
-            label="Volume",
-            help="A map as it comes from a reconstruction: not sharpened, and not masked. Its half "
+        self._defineInputVolume(
+            form,
+            "A map as it comes from a reconstruction: not sharpened, and not masked. Its half "
             "maps, if it has them, are modified too.",
         )
         form.addParam(
@@ -250,15 +244,12 @@ class OccupyProtModifyMap(OccupyProtScaleBase):
 
     # --------------------------- INFO functions --------------------------------------------------
     def _validate(self):
-        obj = self.inputVolume.get()
-        if obj is None:
+        if self.inputVolume.get() is None:
             return []  # the form says it already
-        if not isinstance(obj, Volume):
-            return [f"The input is a {obj.getClassName()}, but must be a volume."]
-        volume = self._inputVolume()
-        errors = volumeProblem(volume)
+        errors = self._volumeProblems()
         if errors:
             return errors
+        volume = self._inputVolume()
         grid, modify = gridOf(volume), self._modifyParams()
         modify = replace(modify, subtraction_mask=False)  # the form has a choice, see _maskProblems
         errors = modify.problems(grid) + paramsFromForm(self, ScaleParams).problems(grid)
@@ -283,15 +274,11 @@ class OccupyProtModifyMap(OccupyProtScaleBase):
             "one above 1."
         ]
 
-    def _warnings(self):
-        warnings = self._sharpeningWarning(self.inputVolume)
-        missing = missingHalfMaps(self.inputVolume.get())
-        if missing:
-            warnings.append(
-                f"The half maps of the input are not there any more ({', '.join(missing)}); the "
-                "modified maps will have none."
-            )
-        return warnings
+    def _inputWarnings(self):
+        return [
+            *self._sharpeningWarning(self.inputVolume),
+            *self._missingHalfMaps("the modified maps will have none"),
+        ]
 
     def _summary(self):
         record = self._record(MODIFIED_FOLDER)
@@ -309,9 +296,6 @@ class OccupyProtModifyMap(OccupyProtScaleBase):
         return [self._scaleRecord().methodSentence("the map"), record.modificationSentence()]
 
     # --------------------------- UTILS functions -------------------------------------------------
-    def _inputVolume(self):
-        return next(iterVolumes(self.inputVolume.get()))
-
     def _modifyParams(self):
         """Parameters of the modification; what has no effect stands at its default.
 

@@ -27,14 +27,14 @@ from occupy_scipion.convert import (
 )
 from occupy_scipion.objects import RegionOccupancy, SetOfRegionOccupancies, SetOfVolumeMasks
 from occupy_scipion.protocols.form_regions import MODEL, OF_MASKS, OF_MODEL, defineModelParams
+from occupy_scipion.protocols.parts import OneResult
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
 from occupy_scipion.regions_record import RegionsRecord
 
 REGIONS = RegionParams()
-_FOLDER = "regions"
 
 
-class OccupyProtRegionOccupancy(OccupyProtBase):
+class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
     """Measures the occupancy of chains, residue windows, ligands or masked regions in one or more
     maps, each with its error bar.
 
@@ -44,6 +44,9 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
     """
 
     _label = "region occupancy"
+    _resultFolder = "regions"
+    _recordClass = RegionsRecord
+    _result = "The occupancies are"
     _possibleOutputs = {
         "regionOccupancies": SetOfRegionOccupancies,
         "regionMasks": SetOfVolumeMasks,
@@ -172,7 +175,7 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
 
     # --------------------------- STEPS functions -------------------------------------------------
     def regionsStep(self, maps, regions, values):
-        folder = self._getExtraPath(_FOLDER)
+        folder = self.getResultFolder()
         sources = [VolumeSource(**source) for source in maps["sources"]]
         located = [
             self._located(f"map_{i}", source.file, source, folder, source.index)
@@ -297,18 +300,8 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
             errors += gridProblem(volume, mask, f"mask {name}")
         return errors
 
-    def _warnings(self):
+    def _inputWarnings(self):
         return self._originWarning(self._volumes())
-
-    def _summary(self):
-        record = self._record()
-        if record is None:
-            return ["The occupancies are not ready yet."]
-        return [*record.lines(), *self._warningLines([record])]
-
-    def _methods(self):
-        record = self._record()
-        return [] if record is None else record.methodSentences()
 
     def _citations(self):
         return [WOJDYR_2022, BENJAMINI_1995] if self._isFromModel() else [BENJAMINI_1995]
@@ -329,9 +322,6 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
     def _masks(self):
         return [mask for pointer in self.inputMasks for mask in iterVolumes(pointer.get())]
 
-    def _record(self):
-        return RegionsRecord.of(self.getResultFolder())
-
     def getRegionNames(self):
         """Names of the regions that the form gives, for the wizard; nothing without an input.
 
@@ -348,7 +338,3 @@ class OccupyProtRegionOccupancy(OccupyProtBase):
         fit = paramsFromForm(self, ChainParams)
         divided = {"by": fit.by, "window": fit.window, "ligands": fit.ligands}
         return list(read_model(model.getFileName(), **divided, assembly=fit.assembly).names)
-
-    def getResultFolder(self):
-        """The folder of the result: for the viewer."""
-        return self._getExtraPath(_FOLDER)

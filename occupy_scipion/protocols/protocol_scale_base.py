@@ -51,17 +51,19 @@ class OccupyProtScaleBase(OccupyProtBase):
             expertLevel=params.LEVEL_ADVANCED,
             help="The scale of a voxel is the largest density in a ball around it. A larger ball "
             "is more certain and less local.\n*Edge*: voxels, odd; empty: what fits into the "
-            "low-pass, 3 to 9.\n*Radius*: voxels; empty: half of the low-pass.",
+            "low-pass, 3 to 9.\n*Radius*: voxels; empty: a third of the low-pass (with the method "
+            "_occupy_, half of it).",
         )
         line.addParam("kernelSize", params.IntParam, allowsNull=True, label="edge (voxels)")
         line.addParam("kernelRadius", params.FloatParam, allowsNull=True, label="radius (voxels)")
         line = form.addLine(
             "Full density",
             expertLevel=params.LEVEL_ADVANCED,
-            help="Full density, scale 1, is the largest quantile *tau* of the density in small "
-            "tiles.\n*Tau*: empty: from the voxels in the kernel; a lower value makes everything "
-            "fuller.\n*Tile*: voxels along an edge; empty: 12. Take smaller tiles when large "
-            "regions are over-full, larger ones when single atoms (metals) set the scale.",
+            help="Only with the method _occupy_. Full density, scale 1, is the largest quantile "
+            "*tau* of the density in small tiles.\n*Tau*: empty: from the voxels in the kernel; a "
+            "lower value makes everything fuller.\n*Tile*: voxels along an edge; empty: 12. Take "
+            "smaller tiles when large regions are over-full, larger ones when single atoms "
+            "(metals) set the scale.",
         )
         line.addParam("tau", params.FloatParam, allowsNull=True, label="tau")
         line.addParam("tileSize", params.IntParam, allowsNull=True, label="tile (voxels)")
@@ -75,8 +77,9 @@ class OccupyProtScaleBase(OccupyProtBase):
             default=SCALE.s0,
             expertLevel=params.LEVEL_ADVANCED,
             label="Full density from the maximum?",
-            help="Take tau times the maximum of the map as full density, instead of searching for "
-            "the fullest tile: for maps in which no region as large as a tile is full.",
+            help="Take tau times the maximum of the map as full density, instead of the level that "
+            "much of the map shares (with the method _occupy_: that of the fullest tile). Simple, "
+            "but led by single heavy atoms and outliers.",
         )
         form.addParam(
             "maxBox",

@@ -14,6 +14,7 @@ from pwem.protocols import ProtImportMask, ProtImportVolumes
 from pyworkflow.tests import BaseTest, setupTestProject
 
 from occupy_scipion.protocols import (
+    OccupyProtBlocks,
     OccupyProtLocalResolution,
     OccupyProtLocalScale,
     OccupyProtModifyMap,
@@ -68,13 +69,13 @@ class TestOccupy(BaseTest):
     def fileName(cls, name):
         return os.path.join(cls.proj.getTmpPath(), name + ".mrc")
 
-    def run_(self, cls, inputs, masks=(), **values):
+    def run_(self, cls, inputs, several=(), **values):
         protocol = self.newProtocol(cls, **values)
         for name, (producer, output) in inputs.items():
             getattr(protocol, name).set(producer)
             getattr(protocol, name).setExtended(output)
-        for producer in masks:
-            protocol.inputMasks.append(Pointer(producer, extended="outputMask"))
+        for name, producer, output in several:
+            getattr(protocol, name).append(Pointer(producer, extended=output))
         self.launchProtocol(protocol)
         with open(protocol.getStderrLog()) as log:  # "finished" alone is not enough
             self.assertNotIn("Traceback", log.read())
@@ -120,13 +121,38 @@ class TestOccupy(BaseTest):
         measured = self.run_(
             OccupyProtRegionOccupancy,
             {"inputVolumes": (self.map, "outputVolume")},
-            masks=(self.full, self.half),
+            several=[("inputMasks", mask, "outputMask") for mask in (self.full, self.half)],
             regionsFrom=1,
             reference="full",
         )
         values = [row.occupancy.get() for row in measured.regionOccupancies]
         self.assertAlmostEqual(1.0, values[0], delta=0.01)
         self.assertAlmostEqual(0.5, values[1], delta=0.1)
+
+    def test_ensemble(self):
+        with mrcfile.open(self.fileName("half")) as mask:
+            block = mask.data
+        with mrcfile.open(self.fileName("full")) as mask:
+            core = mask.data
+        rng = np.random.default_rng(2)
+        folder = os.path.join(self.proj.getTmpPath(), "ensemble")
+        os.makedirs(folder)
+        for i in range(40):  # the block is in every other volume
+            data = core + (i % 2) * block + rng.normal(0, 0.05, core.shape)
+            with mrcfile.new(os.path.join(folder, f"volume_{i}.mrc")) as mrc:
+                mrc.set_data(data.astype(np.float32))
+                mrc.voxel_size = VOXEL
+        values = {"filesPath": folder + os.sep, "filesPattern": "*.mrc", "samplingRate": VOXEL}
+        ensemble = self.launchProtocol(self.newProtocol(ProtImportVolumes, **values))
+        found = self.run_(
+            OccupyProtBlocks,
+            {},
+            several=[("inputVolumes", ensemble, "outputVolumes")],
+            where="B1 > 0.5",
+        )
+        self.assertEqual(1, found.blockMasks.getSize())
+        self.assertEqual(40, found.outputVolumes.getSize())
+        self.assertEqual(20, found.subsetVolumes.getSize())
 
     def test_validate(self):
         protocol = self.newProtocol(OccupyProtLocalScale, kernelSize=4)

@@ -13,7 +13,7 @@ from occupy_core.report.colors import resolution_colormap, resolution_levels, sc
 
 AXES = ("x", "y", "z")
 MIN_SCALE = 0.2  # as in the ChimeraX script: colours start here
-_PANEL = 3.3  # inches
+_PANEL, _WIDEST = 3.3, 13.5  # inches, of a panel and of all: a screen of 1400 pixels
 _ACROSS_AND_UP = {"z": ("x", "y"), "y": ("x", "z"), "x": ("y", "z")}
 
 
@@ -65,8 +65,10 @@ class Panel:
 SCALE = Colors(scale_colormap(), MIN_SCALE, 1.0, extend="min")
 """Of a scale or a confidence, from 0 to 1."""
 
-ERROR = Colors(colormaps["viridis"], 0.0, 0.3, extend="max")
-"""Of the standard error of a scale."""
+
+def errorColors(largest):
+    """Colours of a standard error from 0 to its largest value."""
+    return Colors(colormaps["viridis"], 0.0, largest, extend="max")
 
 
 def resolutionColors(finest, coarsest):
@@ -84,7 +86,8 @@ def labelColors(names, colors):
 
 def figureSize(panels):
     """Size in inches of a figure with so many panels."""
-    return _PANEL * panels + 0.6, _PANEL + 0.8
+    panel = min(_PANEL, _WIDEST / panels)
+    return panel * panels + 0.6, panel + 0.8
 
 
 class SliceBrowser:

@@ -9,7 +9,11 @@ from pwem.viewers import Chimera, ChimeraView, EmPlotter, EmProtocolViewer
 from pwem.viewers.mdviewer.viewer import MDView
 from pyworkflow.viewer import DESKTOP_TKINTER
 
+from occupy_core import OccupyError
+from occupy_scipion.record import formWords
 from occupy_scipion.viewers.slices import AXES, SliceBrowser, figureSize
+
+_SCREEN = (14.0, 8.5)  # inches: a figure of hundreds of chains must fit, too
 
 
 class OccupyViewerBase(EmProtocolViewer):
@@ -35,13 +39,16 @@ class OccupyViewerBase(EmProtocolViewer):
         raise NotImplementedError
 
     def _guarded(self, show):
-        """A handler that takes the record, or says that there is none."""
+        """A handler that takes the record, or says that it, or a file to be shown, is not there."""
 
         def handler(paramName=None):
             record = self._getRecord()
             if record is None:
                 return [self.errorMessage("The result is not ready.", "No result")]
-            return show(record)
+            try:
+                return show(record)
+            except OccupyError as error:  # such as an input that was removed since
+                return [self.errorMessage(formWords(str(error)), "Cannot be shown")]
 
         return handler
 
@@ -84,6 +91,7 @@ class OccupyViewerBase(EmProtocolViewer):
 
     @staticmethod
     def _newPlotter(name, what, size, layout=None):
+        size = [min(given, most) for given, most in zip(size, _SCREEN, strict=True)]
         plotter = EmPlotter(figsize=size, windowTitle=f"{name}: {what}")
         plotter.tightLayoutOn = False  # the figures are laid out already
         if layout is not None:
@@ -103,7 +111,11 @@ class OurColumnsView(MDView):
 
 def parameterLines(record):
     """The parameters that a run has used, and its versions, as text."""
+    given = {
+        key: "not given" if value is None else value
+        for key, value in record.values["parameters"].items()
+    }
     lines = []
-    for title, values in (("Parameters", "parameters"), ("Versions", "versions")):
-        lines += [title, *(f"  {key} = {value}" for key, value in record.values[values].items())]
+    for title, values in (("Parameters", given), ("Versions", record.values["versions"])):
+        lines += [title, *(f"  {key} = {value}" for key, value in values.items()), ""]
     return lines

@@ -7,7 +7,7 @@ from occupy_core.occupancy import ModifyParams, modification_curves
 from occupy_core.report.plots import draw_modification, draw_scale_histogram, draw_solvent_model
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
 from occupy_scipion.scale_record import TITLES, ScaleRecord
-from occupy_scipion.viewers.slices import ERROR, MIN_SCALE, SCALE, Panel
+from occupy_scipion.viewers.slices import MIN_SCALE, SCALE, Panel, errorColors
 from occupy_scipion.viewers.viewer_base import OccupyViewerBase
 
 _BINS = 50
@@ -70,7 +70,10 @@ class OccupyViewer(OccupyViewerBase):
         ]
         if "scale_sigma" in record.files:
             error = read_map(record.files["scale_sigma"])
-            panels.insert(1, Panel("Standard error", error, ERROR))
+            # It is often nearly the same everywhere, which shall look so.
+            largest = max(2 * float(np.median(error.data)), float(np.percentile(error.data, 99)))
+            colors = errorColors(largest or 1.0)
+            panels.insert(1, Panel("Standard error", error, colors))
         return self._browseWith(record, *panels)
 
     def _showModifiedSlices(self, record):
@@ -108,7 +111,13 @@ class OccupyViewer(OccupyViewerBase):
     def _showModification(self, record):
         modify = ModifyParams(**record.values["job"]["modify"])
         plotter = self._newPlotter(record.name, "modification", (5.5, 5.5), "constrained")
-        draw_modification(plotter.figure, *modification_curves(modify))
+        scale, curves = modification_curves(modify)
+        named = {
+            f"{TITLES[made.kind].lower()}, power {made.gamma:g}": curves[made.kind]
+            for made in modify.kinds()
+            if made.kind in curves
+        }
+        draw_modification(plotter.figure, scale, named)
         return [plotter]
 
     def _showParameters(self, record):

@@ -52,5 +52,5 @@ class OccupyRegionsViewer(OccupyViewerBase):
     def _showParameters(self, record):
         files = [f"  {key}: {file}" for key, file in record.files.items()]
         return self._showText(
-            record, [*record.lines(), "", *parameterLines(record), "", "Files", *files]
+            record, [*record.lines(), "", *parameterLines(record), "Files", *files]
         )

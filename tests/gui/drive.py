@@ -165,11 +165,12 @@ class Driver:
         close(self.root)
 
     def shoot(self, name: str) -> None:
-        """Save a picture of the screen."""
+        """Save a picture of the screen, and one of the window in front."""
         self.root.update()
-        subprocess.run(
-            ["import", "-window", "root", str(self.folder / f"{name}.png")], check=True, timeout=30
-        )
+        found = subprocess.run(["xdotool", "getactivewindow"], capture_output=True, check=True)
+        for window, prefix in (("root", ""), (found.stdout.decode().strip(), "window_")):
+            file = self.folder / f"{prefix}{name}.png"
+            subprocess.run(["import", "-window", window, str(file)], check=True, timeout=30)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-PROGRAMS = ("Xvfb", "openbox", "import")
+PROGRAMS = ("Xvfb", "openbox", "import", "xdotool")
 SCREEN = (1500, 950)
 SHOWN = {
     "local_scale": ("Slices", "Solvent", "Histogram", "Parameters", "Chimera"),
@@ -55,7 +55,9 @@ def display():
     """Name of a display with a window manager."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
-        pytest.skip(f"no screen: {', '.join(missing)} not installed (xvfb, openbox, imagemagick)")
+        pytest.skip(
+            f"no screen: {', '.join(missing)} not installed (xvfb, openbox, imagemagick, xdotool)"
+        )
     reader, writer = os.pipe()
     width, height = SCREEN
     server = subprocess.Popen(

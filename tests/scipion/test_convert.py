@@ -136,6 +136,19 @@ def test_a_volume_marked_as_a_stack_is_a_volume_all_the_same(tmp_path, data):
     assert_true_map(located(volume(file), tmp_path / "copies"), data)
 
 
+@pytest.mark.parametrize("index", [1, 2])
+def test_a_volume_of_an_mrc_stack_is_taken_out(tmp_path, data, index):
+    file = tmp_path / "stack.mrcs"
+    with mrcfile.new(file) as mrc:
+        mrc.set_data(np.stack([data, 3 * data]))  # MRC2014 marks it as a stack of volumes
+    made = volume(file)
+    made.setLocation(index, str(file))
+    source = VolumeSource.of(next(iterVolumes(made)))
+    found = read_map(locatedMap(source.file, source, str(tmp_path / "in"), source.index))
+    np.testing.assert_array_equal(found.data, (1, 3)[index - 1] * data)
+    assert found.grid.position((0, 0, 0)) == pytest.approx(ORIGIN)
+
+
 def test_a_volume_of_a_stack_is_taken_out(tmp_path, data):
     file = str(tmp_path / "stack.stk")
     handler = ImageHandler()

@@ -73,8 +73,10 @@ def test_a_protocol_needs_no_other_program(protocol):
     assert protocol.validateInstallation() == []
 
 
-def test_the_references_are_known(protocol):
-    assert protocol.citations() != []
+def test_the_references_are_known_and_open_in_a_browser(protocol):
+    links = re.findall(r"\[\[(.*?)\]", " ".join(protocol.citations()))
+    assert links != []
+    assert all(link.startswith("https://doi.org/10.") for link in links)
     assert not any("not found" in line for line in protocol.citations())
 
 

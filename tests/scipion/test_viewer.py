@@ -49,6 +49,11 @@ def test_the_error_of_a_scale_stands_beside_it(runner, scaled_set):
     plotter = shown(viewer_of(runner, scaled_set), "showSlices")
     titles = [axes.get_title() for axes in plotter.figure.axes if axes.get_title()]
     assert titles == ["Input", "Local scale", "Standard error", "Confidence"]
+    error = plotter.figure.axes[2].images[0]
+    low, high = error.get_clim()
+    assert low == 0
+    # What is nearly the same everywhere is shown neither as nothing nor as the most.
+    assert 0.3 < np.median(np.asarray(error.get_array())) / high < 0.7
 
 
 def test_slices_of_the_modified_maps(runner, modified):
@@ -91,6 +96,7 @@ def test_slices_keep_the_shape_of_the_box():
         ("showSolvent", "solvent model"),
         ("showHistogram", "local scale"),
         ("showModification", "local scale of the input"),
+        ("showModification", "amplified, power 4"),
     ],
 )
 def test_plots(runner, modified, name, text):
