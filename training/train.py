@@ -2,8 +2,8 @@
 
     python -m training.train --models FOLDER --store FOLDER [--processes 2]
 
-Needs scikit-learn and gemmi. Maps that are not in the store are simulated first (about 40 minutes
-on two cores); learning took 35 more on a busy machine. The same models, seeds and versions give
+Needs scikit-learn and gemmi. Maps that are not in the store are simulated first (about 30 minutes
+on two cores); learning took 16 more on a busy machine. The same models, seeds and versions give
 the same file. The card beside it says what was used and how well the held-out complexes do.
 """
 

@@ -48,7 +48,7 @@ class ResolutionParams:
                     f"{_LARGEST_WINDOW:g} Å; leave it out to have it derived from the map."
                 )
         window = WINDOW if self.window is None else self.window
-        if grid is not None and min(grid.box) < _WINDOWS * window:
+        if not found and grid is not None and min(grid.box) < _WINDOWS * window:
             found.append(
                 f"The box is {min(grid.box):.3g} Å along its shortest edge but a window of "
                 f"{window:g} Å needs {_WINDOWS * window:g} Å; look whether the voxel size is "
