@@ -340,13 +340,12 @@ def show(title: str, table: Table) -> None:
     print(f"\n## {title}")
     for name, rows in table.items():
         keys = list(dict.fromkeys(k for row in rows for k in row))
-        middle = np.nanmedian if "global" in name else np.nanmean
+        middle = np.median if "global" in name else np.mean
         cells = []
         for key in keys:
-            values = [row[key] for row in rows if key in row]
-            cells.append(
-                f"{key} {middle(values):.3f} ({np.nanmin(values):.3f} to {np.nanmax(values):.3f})"
-            )
+            values = [row[key] for row in rows if not np.isnan(row.get(key, np.nan))]
+            if values:  # coverage has none where all voxels are censored
+                cells.append(f"{key} {middle(values):.3f} ({min(values):.3f} to {max(values):.3f})")
         print(f"| {name} | {len(rows)} | " + " | ".join(cells) + " |", flush=True)
 
 
