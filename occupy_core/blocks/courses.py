@@ -284,8 +284,7 @@ def _weights(seeds: _Seeds, group: Integers, profile: Mask) -> Courses:
     """Return how much of a group is in each volume: its profile where that explains its course."""
     course = seeds.course(group)
     within = np.mean([course[there].var() for there in (profile, ~profile) if there.any()])
-    noise = seeds.components(group)[1]
-    if separability(course) > _TWO_VALUES or within <= _PARTIAL * noise:
+    if separability(course) > _TWO_VALUES or within <= _PARTIAL * seeds.components(group)[1]:
         return profile.astype(np.float64)
     low, high = np.quantile(course, _FULL)
     return np.asarray(np.clip((course - low) / max(float(high - low), 1e-12), 0.0, 1.0))

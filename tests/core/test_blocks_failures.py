@@ -6,7 +6,7 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import pytest
-from small_blocks import KNOWN, search, write_volumes
+from small_blocks import KNOWN
 from small_jobs import contents
 
 from occupy_core import (
@@ -23,16 +23,6 @@ from occupy_core.maps.ensemble import volumes_in
 
 # matplotlib 3.8 calls what newer versions of pyparsing deprecate
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def volumes(tmp_path_factory):
-    return write_volumes(tmp_path_factory.mktemp("ensemble"))
-
-
-@pytest.fixture(scope="module")
-def done(volumes, tmp_path_factory):
-    return search(volumes, tmp_path_factory.mktemp("done"))
 
 
 @pytest.mark.parametrize(
@@ -56,17 +46,17 @@ def done(volumes, tmp_path_factory):
         ({"occupied": Path("none.npz")}, "none.npz does not exist"),
     ],
 )
-def test_parameters_outside_their_limits_leave_nothing(volumes, tmp_path, options, sentence):
+def test_parameters_outside_their_limits_leave_nothing(ensemble_files, tmp_path, options, sentence):
     with pytest.raises((ParameterError, EstimationError, MapFormatError), match=sentence):
-        run_blocks(BlocksJob(volumes, tmp_path / "out", **options))
+        run_blocks(BlocksJob(ensemble_files, tmp_path / "out", **options))
     assert contents(tmp_path) == {}
 
 
-def spoil(volumes, folder, change):
+def spoil(ensemble_files, folder, change):
     """Copy the volumes, and let `change` spoil the data of the fifth."""
     folder.mkdir()
     copies = []
-    for path in volumes[:20]:
+    for path in ensemble_files[:20]:
         copies.append(folder / path.name)
         copies[-1].write_bytes(path.read_bytes())
     with mrcfile.open(copies[4], "r+") as mrc:
@@ -89,8 +79,10 @@ def with_nan(data):
         (lambda data: data[1:].copy(), GridMismatchError, "vol_5 has 19 x 22 x 25"),
     ],
 )
-def test_a_bad_volume_half_way_leaves_earlier_outputs(volumes, tmp_path, change, error, sentence):
-    bad = spoil(volumes, tmp_path / "v", change)
+def test_a_bad_volume_half_way_leaves_earlier_outputs(
+    ensemble_files, tmp_path, change, error, sentence
+):
+    bad = spoil(ensemble_files, tmp_path / "v", change)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "blocks.json").write_text("{}")
     with pytest.raises(error, match=sentence):
@@ -98,8 +90,8 @@ def test_a_bad_volume_half_way_leaves_earlier_outputs(volumes, tmp_path, change,
     assert contents(tmp_path / "out") == {"blocks.json": b"{}"}
 
 
-def test_a_volume_that_vanishes_half_way_leaves_nothing(volumes, tmp_path):
-    copies = spoil(volumes, tmp_path / "v", lambda data: data)
+def test_a_volume_that_vanishes_half_way_leaves_nothing(ensemble_files, tmp_path):
+    copies = spoil(ensemble_files, tmp_path / "v", lambda data: data)
 
     def remove(_fraction, text):
         if text == "thresholds":
@@ -128,34 +120,34 @@ def test_ensembles_that_cannot_be_searched_are_told(tmp_path, count, make, error
     assert not (tmp_path / "out").exists()
 
 
-def test_outputs_that_exist_are_replaced_only_when_forced(done, volumes, tmp_path):
-    job = BlocksJob(volumes, tmp_path, plot=False)
+def test_outputs_that_exist_are_replaced_only_when_forced(searched, ensemble_files, tmp_path):
+    job = BlocksJob(ensemble_files, tmp_path, plot=False)
     run_blocks(job)
     before = contents(tmp_path)
     with pytest.raises(OutputError, match="exists already"):
         run_blocks(job)
     assert contents(tmp_path) == before
     # Fewer blocks: masks of the earlier run must not stay as if they were of this one.
-    state = {s: done.files[f"state_{s}"] for s in ("occupied", "communities")}
+    state = {s: searched.files[f"state_{s}"] for s in ("occupied", "communities")}
     other = replace(job, **state, force=True, blocks=BlocksParams(min_volume=1e9))
     result = run_blocks(other)
     assert set(contents(tmp_path)) == set(result.result["files"].values())
 
 
-def test_an_unknown_block_in_the_rule_loses_no_work(done, volumes, tmp_path):
-    state = {s: done.files[f"state_{s}"] for s in ("occupied", "communities")}
-    result = run_blocks(BlocksJob(volumes, tmp_path, **state, where="B9 > 0.5", plot=False))
+def test_an_unknown_block_in_the_rule_loses_no_work(searched, ensemble_files, tmp_path):
+    state = {s: searched.files[f"state_{s}"] for s in ("occupied", "communities")}
+    result = run_blocks(BlocksJob(ensemble_files, tmp_path, **state, where="B9 > 0.5", plot=False))
     assert result.result["subset"] is None
     assert any("names 'B9', but the blocks are B1, B2, B3" in text for text in result.warnings)
     assert "subset" not in result.files
     assert result.files["block_003"].exists()
 
 
-def test_a_table_that_vanishes_is_told(volumes, done, tmp_path):
+def test_a_table_that_vanishes_is_told(ensemble_files, searched, tmp_path):
     table = tmp_path / "t.csv"
-    table.write_bytes(done.files["thresholds"].read_bytes())
-    state = {s: done.files[f"state_{s}"] for s in ("occupied", "communities")}
-    job = BlocksJob(volumes, tmp_path / "out", **state, thresholds=table)
+    table.write_bytes(searched.files["thresholds"].read_bytes())
+    state = {s: searched.files[f"state_{s}"] for s in ("occupied", "communities")}
+    job = BlocksJob(ensemble_files, tmp_path / "out", **state, thresholds=table)
     table.unlink()
     with pytest.raises(MapFormatError, match=r"t\.csv cannot be read"):
         run_blocks(job)

@@ -19,11 +19,6 @@ from occupy_core.occupancy.params import ModifyParams, ScaleParams
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
 
 
-@pytest.fixture
-def small(tmp_path):
-    return write_small_map(tmp_path / "x.mrc")
-
-
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -154,19 +149,11 @@ def test_an_input_in_the_output_folder_is_never_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("number", range(1, 5))
-def test_a_write_that_fails_leaves_the_old_outputs(small, tmp_path, monkeypatch, number):
+def test_a_write_that_fails_leaves_the_old_outputs(small, tmp_path, full_disk, number):
     job = ScaleJob(small, tmp_path / "out", modify=ModifyParams(amplify=2, attenuate=2))
     run_scale(job)
     before = contents(tmp_path / "out")
-    written = []
-
-    def failing(path, *args, **kwargs):
-        written.append(path)
-        if len(written) == number:
-            raise OutputError(f"The map {path} cannot be written: No space left on device.")
-        return write_map(path, *args, **kwargs)
-
-    monkeypatch.setattr(jobs, "write_map", failing)
+    written = full_disk(jobs, number)
     with pytest.raises(OutputError, match="No space left"):
         run_scale(replace(job, force=True, scale=ScaleParams(lowpass=10.0)))
     assert len(written) in (number, number + 1)  # one more may have been waiting

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_jobs import EVERYTHING, ROOT, contents, write_small_map
+from small_jobs import EVERYTHING, ROOT, contents
 
 from occupy_core import ParameterError
 from occupy_core.jobs.scale import run_scale
@@ -15,16 +15,6 @@ from occupy_core.occupancy.params import ModifyParams, ScaleParams
 
 # matplotlib 3.8 calls what newer versions of pyparsing deprecate
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
-
-
-@pytest.fixture
-def small(tmp_path):
-    return write_small_map(tmp_path / "x.mrc")
-
-
-@pytest.fixture
-def halves(tmp_path):
-    return {f"half{i}": write_small_map(tmp_path / f"h{i}.mrc", seed=i) for i in (1, 2)}
 
 
 def no_paths(folder):

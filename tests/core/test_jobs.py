@@ -20,16 +20,6 @@ from occupy_core.provenance import sha256
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
 
 
-@pytest.fixture
-def small(tmp_path):
-    return write_small_map(tmp_path / "x.mrc")
-
-
-@pytest.fixture
-def halves(tmp_path):
-    return {f"half{i}": write_small_map(tmp_path / f"h{i}.mrc", seed=i) for i in (1, 2)}
-
-
 # ---- names ------------------------------------------------------------------------------------
 
 

@@ -78,19 +78,11 @@ def test_an_input_in_the_output_folder_is_never_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_a_write_that_fails_leaves_the_old_outputs(maps, tmp_path, monkeypatch, number):
+def test_a_write_that_fails_leaves_the_old_outputs(maps, tmp_path, full_disk, number):
     job = ResolutionJob(maps["map"], tmp_path / "out", chimerax=False)
     run_resolution(job)
     before = contents(tmp_path / "out")
-    written = []
-
-    def failing(path, *args, **kwargs):
-        written.append(path)
-        if len(written) == number:
-            raise OutputError(f"The map {path} cannot be written: No space left on device.")
-        return write_map(path, *args, **kwargs)
-
-    monkeypatch.setattr(jobs, "write_map", failing)
+    written = full_disk(jobs, number)
     with pytest.raises(OutputError, match="No space left"):
         run_resolution(replace(job, force=True, resolution=ResolutionParams(window=8.0)))
     assert len(written) == number
