@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 HERE = Path(__file__).parent
 
@@ -31,9 +31,10 @@ setup(
     ],
     keywords="scipion cryoem occupancy local-scale local-resolution heterogeneity scipion-3.0",
     python_requires=">=3.10",
-    packages=find_packages(include=["occupy_core*", "occupy_scipion*"]),
+    # Namespace packages too: a folder without __init__.py must not be left out of the wheel.
+    packages=find_namespace_packages(include=["occupy_core*", "occupy_scipion*"]),
     package_data={
-        "occupy_core": ["py.typed", "resolution/data/*"],
+        "occupy_core": ["py.typed", "resolution/learned/data/*"],
         "occupy_scipion": ["protocols.conf", "logo.png", "templates/*"],
     },
     install_requires=[
@@ -49,7 +50,7 @@ setup(
         "test": ["pytest>=8", "hypothesis>=6", "scikit-learn>=1.4", "ruff>=0.14", "mypy>=1.11"],
     },
     entry_points={
-        "console_scripts": ["occupy-core = occupy_core.cli.main:console"],
+        "console_scripts": ["occupy-core = occupy_core.commands.main:console"],
         # The name, not the value, is what Scipion imports.
         "pyworkflow.plugin": ["occupy_scipion = occupy_scipion"],
     },

@@ -9,7 +9,7 @@ from types import ModuleType
 
 
 def _load() -> ModuleType:
-    path = Path(__file__).parents[1] / "tests" / "core" / "ensembles.py"
+    path = Path(__file__).parents[1] / "tests" / "support" / "ensembles.py"
     spec = importlib.util.spec_from_file_location("known_ensembles", path)
     assert spec is not None
     assert spec.loader is not None

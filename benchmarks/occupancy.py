@@ -42,9 +42,9 @@ from benchmarks.simulate_occupancy import (
 )
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.mrc import read_map, write_map
-from occupy_core.regions.atoms import AtomicModel, AtomicRegion, model_of
-from occupy_core.regions.chains import ChainParams, chain_masks, chain_occupancy
-from occupy_core.regions.masks import RegionParams, region_occupancy
+from occupy_core.regions.by_masks.estimate import RegionParams, region_occupancy
+from occupy_core.regions.by_model.atoms import AtomicModel, AtomicRegion, model_of
+from occupy_core.regions.by_model.estimate import ChainParams, chain_masks, chain_occupancy
 from occupy_core.regions.table import RegionTable
 
 OCCUPANCIES = (0.1, 0.25, 0.5, 0.75, 1.0)

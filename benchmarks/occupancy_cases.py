@@ -16,9 +16,9 @@ from scipy.stats import spearmanr
 
 from benchmarks.measure import run_process
 from benchmarks.simulate_occupancy import place
+from occupy_core.commands.regions.job import RegionsJob
+from occupy_core.commands.regions.run import run_regions
 from occupy_core.errors import OccupyWarning
-from occupy_core.jobs.regions import run_regions
-from occupy_core.jobs.regions_job import RegionsJob
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.mrc import write_map
 

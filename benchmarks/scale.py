@@ -24,7 +24,7 @@ from occupy_core.maps import DensityMap, Grid
 from occupy_core.maps.fourier import resample
 from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.maps.threads import threads
-from occupy_core.occupancy.scale import ScaleParams, estimate_scale
+from occupy_core.scale.estimate import ScaleParams, estimate_scale
 
 SAMPLE = Path(__file__).parents[1] / "examples" / "emd_11007_120.map.gz"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from occupy_core.commands.shared.colors import scale_colormap
+from occupy_core.commands.shared.plots import new_figure, save_figure
 from occupy_core.maps.mrc import read_map
-from occupy_core.occupancy.modify import ModifyParams, iter_modified
-from occupy_core.occupancy.scale import ScaleParams, estimate_scale
-from occupy_core.report.colors import scale_colormap
-from occupy_core.report.plots import new_figure, save_figure
+from occupy_core.scale.estimate import ScaleParams, estimate_scale
+from occupy_core.scale.modify import ModifyParams, iter_modified
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parent / "examples" / "emd_11007_120.map.gz"

@@ -1,6 +1,6 @@
 """``python -m occupy_core``."""
 
-from occupy_core.cli.main import console
+from occupy_core.commands.main import console
 
 if __name__ == "__main__":
     console()

@@ -25,14 +25,14 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from occupy_core.maps import Array, DensityMap
 from occupy_core.maps.filters import linear_interpolate
-from occupy_core.resolution.analysis import Analysis, analyse_map, onto
-from occupy_core.resolution.features import (
+from occupy_core.resolution.learned.features import (
     is_altered,
     mask_features,
     near_surface,
     resolution_features,
 )
-from occupy_core.resolution.learned import CARD_FILE, LEAST_HALF, MODEL_FILE, Trees
+from occupy_core.resolution.learned.trees import CARD_FILE, LEAST_HALF, MODEL_FILE, Trees
+from occupy_core.resolution.measure.analysis import Analysis, analyse_map, onto
 from training.labels import Simulated
 from training.molecules import TRAIN
 from training.processing import (

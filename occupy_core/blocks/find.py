@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from occupy_core.blocks.binarize import OccupiedVoxels, binarize
-from occupy_core.blocks.communities import Communities, sketch_communities
-from occupy_core.blocks.expand import Block, ExpandedBlocks, expand_communities
+from occupy_core.blocks.contour.binarize import OccupiedVoxels, binarize
+from occupy_core.blocks.expand.masks import Block, ExpandedBlocks, expand_communities
 from occupy_core.blocks.params import BlocksParams
-from occupy_core.blocks.patterns import CLEAR
-from occupy_core.blocks.rules import apply_rule
-from occupy_core.blocks.tracking import Tracking, track
+from occupy_core.blocks.sketch.communities import Communities, sketch_communities
+from occupy_core.blocks.sketch.patterns import CLEAR
+from occupy_core.blocks.track.rules import apply_rule
+from occupy_core.blocks.track.tracking import Tracking, track
 from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import DensityMap
 from occupy_core.progress import Progress, part, report

@@ -41,7 +41,7 @@ class BlocksParams:
         Grey value above which a voxel of any volume is on; None: one for each volume by
         `threshold_rule`.
     threshold_rule : {"density", "scale", "solvent", "otsu"}
-        Automatic threshold of each volume, see `occupy_core.blocks.thresholds`.
+        Automatic threshold of each volume, see `occupy_core.blocks.contour.thresholds`.
     smoothing : float or None
         Sigma (Å) of a Gaussian that the volumes are smoothed by before they are contoured; None:
         one voxel where an automatic threshold does not stand out of the noise, else none. The masks

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from occupy_core.maps.compiled import fixed, kernels
+from occupy_core.maps._numba import fixed, kernels
 from occupy_core.maps.grid import Array
 from occupy_core.maps.threads import for_slabs
 

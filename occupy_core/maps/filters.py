@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occupy_core.maps.compiled import fixed, kernels
+from occupy_core.maps._numba import fixed, kernels
 from occupy_core.maps.grid import Array, Mask
 from occupy_core.maps.threads import for_slabs
 

@@ -12,32 +12,32 @@ from occupy_core.errors import OccupyWarning, ParameterError
 from occupy_core.maps import Array, DensityMap, Mask, require_same_grid
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.progress import Progress, part, report
-from occupy_core.resolution.analysis import Analysis, analyse_map, onto
-from occupy_core.resolution.bands import window_for
-from occupy_core.resolution.features import resolution_features
-from occupy_core.resolution.global_resolution import (
+from occupy_core.resolution.learned.features import resolution_features
+from occupy_core.resolution.learned.mask import refine_mask
+from occupy_core.resolution.learned.trees import LEAST_HALF, load_models
+from occupy_core.resolution.measure.analysis import Analysis, analyse_map, onto
+from occupy_core.resolution.measure.bands import window_for
+from occupy_core.resolution.read.crossing import COARSEST, first_crossing, fsc_from_energy
+from occupy_core.resolution.read.global_resolution import (
     LOCAL_QUANTILE,
     GlobalResolution,
     core_of,
     from_energies,
 )
-from occupy_core.resolution.halfmaps import half_map_energies, local_fsc
-from occupy_core.resolution.learned import LEAST_HALF, load_models
-from occupy_core.resolution.local_filter import filter_locally
-from occupy_core.resolution.mask_refinement import refine_mask
-from occupy_core.resolution.monogenic import disagreement, monogenic_resolution
-from occupy_core.resolution.result import (
-    LocalResolution,
-    ResolutionParams,
-    ResolutionResult,
-)
-from occupy_core.resolution.ssnr import COARSEST, first_crossing, fsc_from_energy
-from occupy_core.resolution.uncertainty import (
+from occupy_core.resolution.read.halfmaps import half_map_energies, local_fsc
+from occupy_core.resolution.read.monogenic import disagreement, monogenic_resolution
+from occupy_core.resolution.read.uncertainty import (
     clearly_crossed,
     deviation_from_fsc,
     deviation_from_ssnr,
     noise_error,
 )
+from occupy_core.resolution.result import (
+    LocalResolution,
+    ResolutionParams,
+    ResolutionResult,
+)
+from occupy_core.resolution.use.local_filter import filter_locally
 
 _DISAGREES = 0.25  # log ratio of two estimates beyond which the user is told
 _MANY = 0.25  # of the molecule

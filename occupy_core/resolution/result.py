@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from occupy_core.maps import Array, DensityMap, Grid, Mask
-from occupy_core.resolution.bands import WINDOW
-from occupy_core.resolution.global_resolution import GlobalResolution
-from occupy_core.resolution.state import MapState
+from occupy_core.resolution.measure.bands import WINDOW
+from occupy_core.resolution.measure.prior_processing import MapState
+from occupy_core.resolution.read.global_resolution import GlobalResolution
 
 _SMALLEST_WINDOW, _LARGEST_WINDOW = 2.0, 50.0  # Å
 _WINDOWS = 4  # standard deviations of a window that an edge of the box must hold

@@ -6,7 +6,7 @@ from dataclasses import fields
 import pyworkflow.protocol.params as params
 
 from occupy_core.blocks.params import CORRECTIONS, THRESHOLD_RULES, BlocksParams
-from occupy_core.jobs.blocks_job import BlocksJob
+from occupy_core.commands.blocks.job import BlocksJob
 
 BLOCKS = BlocksParams()
 JOB = {field.name: field.default for field in fields(BlocksJob)}

@@ -5,8 +5,8 @@ from dataclasses import fields
 
 import pyworkflow.protocol.params as params
 
-from occupy_core.jobs.regions_job import RegionsJob
-from occupy_core.regions.chains import ChainParams
+from occupy_core.commands.regions.job import RegionsJob
+from occupy_core.regions.by_model.estimate import ChainParams
 
 CHAINS = ChainParams()
 JOB = {field.name: field.default for field in fields(RegionsJob)}

@@ -7,9 +7,9 @@ from pwem.objects import SetOfVolumes
 from pyworkflow.object import Boolean, Float, Integer, String
 
 from occupy_core.blocks.params import EXPAND_FIELDS, LEAST_VOLUMES, BlocksParams
-from occupy_core.blocks.rules import rule_names
+from occupy_core.blocks.track.rules import rule_names
+from occupy_core.commands.blocks.job import BlocksJob, output_names
 from occupy_core.errors import ParameterError
-from occupy_core.jobs.blocks_job import BlocksJob, output_names
 from occupy_scipion.blocks_record import BlocksRecord
 from occupy_scipion.constants import BENJAMINI_1995, CHAZAL_2013, FISHER_1935, KINMAN_2023
 from occupy_scipion.convert import (

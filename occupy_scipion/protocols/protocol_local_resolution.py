@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pyworkflow.protocol.params as params
 from pwem.objects import Float, Volume, VolumeMask
 
-from occupy_core.jobs.resolution_job import ResolutionJob, output_names
+from occupy_core.commands.resolution.job import ResolutionJob, output_names
 from occupy_core.resolution.result import ResolutionParams
 from occupy_scipion.constants import CARDONE_2013, FRANK_1975, VILAS_2018
 from occupy_scipion.convert import (

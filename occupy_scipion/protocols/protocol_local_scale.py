@@ -6,8 +6,8 @@ from dataclasses import asdict
 import pyworkflow.protocol.params as params
 from pwem.objects import Float, Integer, SetOfVolumes, Volume, VolumeMask
 
-from occupy_core.jobs.scale_job import ScaleJob
-from occupy_core.occupancy import ScaleParams
+from occupy_core.commands.scale.job import ScaleJob
+from occupy_core.scale import ScaleParams
 from occupy_scipion.convert import (
     SETS_OF_VOLUMES,
     VolumeSource,

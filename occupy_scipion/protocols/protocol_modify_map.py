@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 import pyworkflow.protocol.params as params
 from pwem.objects import Volume, VolumeMask
 
-from occupy_core.jobs.scale_job import ScaleJob
-from occupy_core.occupancy import ModifyParams, ScaleParams
+from occupy_core.commands.scale.job import ScaleJob
+from occupy_core.scale import ModifyParams, ScaleParams
 from occupy_scipion.convert import (
     VolumeSource,
     gridOf,

@@ -6,11 +6,11 @@ import pyworkflow.protocol.params as params
 from pwem.objects import AtomStruct, SetOfAtomStructs, VolumeMask
 from pyworkflow.object import String
 
+from occupy_core.commands.regions.job import RegionsJob, output_names
 from occupy_core.errors import ParameterError
-from occupy_core.jobs.regions_job import RegionsJob, output_names
-from occupy_core.regions.atoms import read_model
-from occupy_core.regions.chains import ChainParams
-from occupy_core.regions.masks import RegionParams
+from occupy_core.regions.by_masks.estimate import RegionParams
+from occupy_core.regions.by_model.atoms import read_model
+from occupy_core.regions.by_model.estimate import ChainParams
 from occupy_scipion.constants import BENJAMINI_1995, WOJDYR_2022
 from occupy_scipion.convert import (
     SETS_OF_VOLUMES,

@@ -3,8 +3,8 @@
 
 import pyworkflow.protocol.params as params
 
-from occupy_core.jobs.scale_job import output_names
-from occupy_core.occupancy import METHODS, MODES, ScaleParams
+from occupy_core.commands.scale.job import output_names
+from occupy_core.scale import METHODS, MODES, ScaleParams
 from occupy_scipion.constants import FORSBERG_2023
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
 

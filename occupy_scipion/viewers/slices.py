@@ -8,8 +8,12 @@ from matplotlib import colormaps
 from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.widgets import Slider
 
+from occupy_core.commands.shared.colors import (
+    resolution_colormap,
+    resolution_levels,
+    scale_colormap,
+)
 from occupy_core.maps.grid import DensityMap
-from occupy_core.report.colors import resolution_colormap, resolution_levels, scale_colormap
 
 AXES = ("x", "y", "z")
 MIN_SCALE = 0.2  # as in the ChimeraX script: colours start here

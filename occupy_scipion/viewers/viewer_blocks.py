@@ -2,10 +2,10 @@
 import numpy as np
 import pyworkflow.protocol.params as params
 
-from occupy_core.blocks.thresholds import smoothed
+from occupy_core.blocks.contour.thresholds import smoothed
+from occupy_core.commands.blocks.chimerax import block_colors
+from occupy_core.commands.blocks.figures import draw_block_graph, draw_heatmap, draw_thresholds
 from occupy_core.maps.mrc import read_map
-from occupy_core.report.block_chimerax import block_colors
-from occupy_core.report.block_plots import draw_block_graph, draw_heatmap, draw_thresholds
 from occupy_scipion.blocks_record import BlocksRecord
 from occupy_scipion.protocols import OccupyProtBlocks
 from occupy_scipion.viewers.slices import Panel, labelColors

@@ -2,9 +2,13 @@
 import numpy as np
 import pyworkflow.protocol.params as params
 
+from occupy_core.commands.shared.plots import (
+    draw_modification,
+    draw_scale_histogram,
+    draw_solvent_model,
+)
 from occupy_core.maps.mrc import read_map
-from occupy_core.occupancy import ModifyParams, modification_curves
-from occupy_core.report.plots import draw_modification, draw_scale_histogram, draw_solvent_model
+from occupy_core.scale import ModifyParams, modification_curves
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
 from occupy_scipion.scale_record import TITLES, ScaleRecord
 from occupy_scipion.viewers.slices import MIN_SCALE, SCALE, Panel, errorColors

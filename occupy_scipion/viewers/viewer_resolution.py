@@ -2,12 +2,12 @@
 import numpy as np
 import pyworkflow.protocol.params as params
 
-from occupy_core.jobs.resolution import color_limits
-from occupy_core.maps.mrc import read_map
-from occupy_core.report.resolution_plots import (
+from occupy_core.commands.resolution.figures import (
     draw_local_against_global,
     draw_resolution_histogram,
 )
+from occupy_core.commands.resolution.run import color_limits
+from occupy_core.maps.mrc import read_map
 from occupy_scipion.protocols import OccupyProtLocalResolution
 from occupy_scipion.resolution_record import ResolutionRecord
 from occupy_scipion.viewers.slices import Panel, resolutionColors

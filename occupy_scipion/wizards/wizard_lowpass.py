@@ -8,7 +8,7 @@ from pyworkflow.gui import dialog
 
 from occupy_core.errors import OccupyError
 from occupy_core.maps.fourier import resample
-from occupy_core.occupancy import ScaleParams, occupy_lowpass
+from occupy_core.scale import ScaleParams, occupy_lowpass
 from occupy_scipion.convert import iterVolumes, paramsFromForm, readVolume, volumeProblem
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
 

@@ -15,17 +15,19 @@ PACKAGE = ROOT / "occupy_core"
 # A module may import from its own layer and from lower ones.
 LAYERS = (
     {"errors"},
-    {"parameters", "progress", "provenance", "staging"},
+    {"progress"},
     {"maps"},
-    {"occupancy"},
+    {"solvent"},
+    {"scale"},
     {"blocks", "regions", "resolution"},
-    {"report"},
-    {"jobs"},
-    {"cli", "__main__"},
+    {"commands"},
+    {"__main__"},
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
-# What blocks and resolution may use of occupancy: the least, for they stand beside it.
-FROM_OCCUPANCY = {"occupy_core.occupancy.solvent", "occupy_core.occupancy.full_scale"}
+# What stands beside the local scale takes no more of it than this.
+FROM_SCALE = {"occupy_core.scale.full_scale"}
+# A command knows what all commands share and its own folder, no other command.
+COMMANDS = {"scale", "regions", "blocks", "resolution"}
 
 
 def parts():
@@ -64,8 +66,23 @@ def test_a_module_imports_from_its_own_layer_and_lower_ones_only(path):
         if len(names) == 1 or names[1] not in LAYER:  # the version and the errors of the package
             continue
         assert LAYER[names[1]] <= LAYER[part], f"{path} imports {module}"
-        if part in ("blocks", "resolution") and names[1] == "occupancy":
-            assert ".".join(names[:3]) in FROM_OCCUPANCY, f"{path} imports {module}"
+        if part in ("blocks", "resolution", "regions") and names[1] == "scale":
+            assert ".".join(names[:3]) in FROM_SCALE, f"{path} imports {module}"
+        if LAYER[names[1]] == LAYER[part] == LAYER["regions"]:
+            assert names[1] == part, f"{path} imports {module}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in parts() if part_of(p) == "commands"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_a_command_imports_its_own_folder_and_what_all_share(path):
+    folder = path.relative_to(PACKAGE / "commands").parts[0]
+    for module in imported_modules(path):
+        names = module.split(".")
+        if names[1:2] == ["commands"] and folder != "main.py":
+            assert names[2] in {folder, "shared"}, f"{path} imports {module}"
 
 
 def test_the_package_itself_imports_errors_only():
@@ -85,8 +102,8 @@ def modules_after(statement):
     "statement",
     [
         "import occupy_core",
-        "from occupy_core.cli import main; main(['scale', '--help'])",
-        "from occupy_core.cli import main; main(['scale', '--nonsense'])",
+        "from occupy_core.commands.main import main; main(['scale', '--help'])",
+        "from occupy_core.commands.main import main; main(['scale', '--nonsense'])",
     ],
 )
 def test_nothing_heavy_is_loaded_for_the_package_and_for_help(statement):
@@ -97,7 +114,10 @@ def test_nothing_heavy_is_loaded_for_the_package_and_for_help(statement):
 
 @pytest.mark.parametrize(
     "statement",
-    ["import occupy_core.jobs.scale", "import occupy_core.report.plots, occupy_core.jobs.emdb"],
+    [
+        "import occupy_core.commands.scale.run",
+        "import occupy_core.commands.shared.plots, occupy_core.commands.scale.emdb",
+    ],
 )
 def test_no_figure_library_and_no_scipion_is_loaded_for_a_job(statement):
     loaded = modules_after(statement)

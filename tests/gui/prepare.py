@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ensembles import ellipsoids
 from pwem.objects import Pointer
+from scipion_project import Runner, write_mrc
+from small_models import GRID, density_of, noisy, three_chains
 
 from occupy_core.maps.mrc import read_map
-from occupy_core.regions.atoms import read_model
-from tests.core.ensembles import ellipsoids
-from tests.core.small_models import GRID, density_of, noisy, three_chains
-from tests.scipion.scipion_project import Runner, write_mrc
+from occupy_core.regions.by_model.atoms import read_model
 
 ROOT = Path(__file__).parents[2]  # in the path of modules too
 STATES = {"consensus": {"B": 0.5, "C": 0.8}, "class 1": {"B": 0.0}, "class 2": {"C": 0.6}}

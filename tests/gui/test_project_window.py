@@ -104,7 +104,9 @@ def settings(folder):
         "SCIPION_NOTIFY": "False",
         "SCIPION_HOSTS": str(Path(getTemplatesPath()) / "hosts.template"),
         "SCIPION_PYTHON": sys.executable,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join(
+            [str(HERE.parent / "support"), os.environ.get("PYTHONPATH", "")]
+        ),
     }
 
 

@@ -12,13 +12,13 @@ import pytest
 pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipion])")
 
 import numpy as np
+from ensembles import ellipsoids, matched_jaccards
 from pwem.objects import Pointer, SetOfVolumes, SetOfVolumesFlex, Volume, VolumeFlex, VolumeMask
 from pwem.viewers import Chimera
 from pwem.viewers.mdviewer.viewer import MDView
 from scipion_project import header, read, shown, two_bodies, viewer_of, write_mrc
 
 from occupy_scipion.objects import SetOfVolumeMasks
-from tests.core.ensembles import ellipsoids, matched_jaccards
 
 ROOT = Path(__file__).parents[2]
 COUNT, VOXEL = 40, 4.0

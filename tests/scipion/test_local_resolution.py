@@ -11,11 +11,11 @@ pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipi
 import numpy as np
 from pwem.objects import Float, Volume, VolumeMask
 from pwem.viewers import Chimera
+from resolution_maps import two_resolutions
 from scipion_project import header, read, shown, viewer_of, write_mrc
 
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.resolution.estimate import estimate_resolution
-from tests.core.resolution_maps import two_resolutions
 
 N, VOXEL = 48, 1.8
 GRID = Grid.cubic(N, VOXEL)

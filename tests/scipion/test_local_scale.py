@@ -13,7 +13,7 @@ from pwem.objects import Pointer, VolumeMask
 from scipion_project import VOXEL, header, read, two_bodies, write_mrc
 
 from occupy_core.maps.mrc import read_map
-from occupy_core.occupancy import ScaleParams, estimate_scale
+from occupy_core.scale import ScaleParams, estimate_scale
 
 N = 24
 

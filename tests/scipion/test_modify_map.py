@@ -13,7 +13,7 @@ from pwem.objects import VolumeMask
 from scipion_project import VOXEL, header, read, two_bodies, write_mrc
 
 from occupy_core.maps.mrc import read_map
-from occupy_core.occupancy import ModifyParams, ScaleParams, estimate_scale, iter_modified
+from occupy_core.scale import ModifyParams, ScaleParams, estimate_scale, iter_modified
 
 N = 24
 POWERS = {"amplify": 4.0, "attenuate": 3.0, "sigmoid": 4.0, "pivot": 0.3}

@@ -18,10 +18,10 @@ import pyworkflow.protocol.params as params
 
 import occupy_scipion
 from occupy_core.blocks.params import BlocksParams
-from occupy_core.occupancy import ModifyParams, ScaleParams
-from occupy_core.regions.chains import ChainParams
-from occupy_core.regions.masks import RegionParams
+from occupy_core.regions.by_masks.estimate import RegionParams
+from occupy_core.regions.by_model.estimate import ChainParams
 from occupy_core.resolution.result import ResolutionParams
+from occupy_core.scale import ModifyParams, ScaleParams
 from occupy_scipion.constants import OCCUPY_PYTHON
 from occupy_scipion.convert import formName, formValue, paramsFromForm
 

@@ -17,12 +17,12 @@ from pwem.viewers import Chimera
 from pwem.viewers.mdviewer.viewer import MDView
 from pyworkflow.gui import dialog
 from scipion_project import header, read, shown, viewer_of, write_mrc
+from small_models import GRID, density_of, noisy, three_chains
 
-from occupy_core.regions.atoms import read_model
-from occupy_core.regions.chains import chain_masks
+from occupy_core.regions.by_model.atoms import read_model
+from occupy_core.regions.by_model.estimate import chain_masks
 from occupy_scipion.objects import SetOfRegionOccupancies, SetOfVolumeMasks
 from occupy_scipion.wizards import OccupyRegionsWizard
-from tests.core.small_models import GRID, density_of, noisy, three_chains
 
 N, VOXEL = GRID.shape[0], GRID.voxel_size[0]
 STATES = ({"B": 0.5}, {"B": 0.0, "C": 0.4})

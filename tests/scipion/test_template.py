@@ -45,8 +45,9 @@ def test_local_scale_is_imported_and_runs(runner):
 
 
 def test_chain_occupancy_is_imported_and_runs(runner, tmp_path):
-    from occupy_core.regions.atoms import read_model
-    from tests.core.small_models import GRID, density_of, noisy, three_chains
+    from small_models import GRID, density_of, noisy, three_chains
+
+    from occupy_core.regions.by_model.atoms import read_model
 
     model = three_chains(tmp_path / "chains.pdb")
     atoms = read_model(model)

@@ -14,7 +14,7 @@ from pyworkflow.gui import dialog
 from scipion_project import VOXEL, two_bodies, write_mrc
 
 from occupy_core.maps.grid import DensityMap, Grid
-from occupy_core.occupancy import ScaleParams, occupy_lowpass
+from occupy_core.scale import ScaleParams, occupy_lowpass
 from occupy_scipion.wizards import OccupyLowpassWizard
 from occupy_scipion.wizards.wizard_lowpass import LowpassPreview
 

@@ -1,0 +1,1 @@
+"""Step 1 of the search for blocks: which voxel is occupied in which volume."""

@@ -1,0 +1,150 @@
+"""Intermediate results as files in open formats (npz, no pickle), so that steps can be rerun."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from occupy_core.blocks.contour.binarize import OccupiedVoxels, Thresholds
+from occupy_core.blocks.sketch.communities import Communities
+from occupy_core.blocks.sketch.cooccupancy import VoxelBits
+from occupy_core.errors import MapFormatError, OutputError
+from occupy_core.maps.grid import Grid
+
+_OCCUPIED, _COMMUNITIES = "occupied voxels 3", "communities 2"
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError)
+
+
+def save_occupied(path: Path, occupied: OccupiedVoxels, made_from: str = "") -> Path:
+    """Save what `sketch_communities` starts from.
+
+    `made_from` says of what it was made, for `made_from` to tell.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written.
+    """
+    grid, thresholds = occupied.grid, occupied.thresholds
+    head = {
+        "content": _OCCUPIED,
+        "shape": grid.shape,
+        "voxel_size": grid.voxel_size,
+        "origin": grid.origin,
+        "nstart": grid.nstart,
+        "names": thresholds.names,
+        "rule": thresholds.rule,
+        "smoothing": occupied.smoothing,
+        "n_volumes": occupied.n_volumes,
+        "made_from": made_from,
+    }
+    return _save(
+        path,
+        head,
+        {
+            "thresholds": thresholds.values,
+            "solvent": thresholds.solvent,
+            "on_fraction": thresholds.on_fraction,
+            "used": thresholds.used,
+            "empty": thresholds.empty,
+            "voxels": occupied.voxels,
+            "words": occupied.bits.words,
+            "totals": occupied.bits.totals,
+            "noise": occupied.noise,
+        },
+    )
+
+
+def load_occupied(path: Path) -> OccupiedVoxels:
+    """Load what `save_occupied` saved.
+
+    Raises
+    ------
+    MapFormatError
+        When the file is missing or something else.
+    """
+    head, arrays = _load(path, _OCCUPIED)
+    grid = Grid(*(tuple(head[k]) for k in ("shape", "voxel_size", "origin", "nstart")))
+    thresholds = Thresholds(
+        tuple(head["names"]),
+        arrays["thresholds"],
+        arrays["solvent"],
+        arrays["on_fraction"],
+        arrays["used"],
+        head["rule"],
+        arrays["empty"],
+    )
+    voxels = arrays["voxels"]
+    cells = np.stack(np.unravel_index(voxels, grid.shape), axis=1).astype(np.int32)
+    bits = VoxelBits(arrays["words"], arrays["totals"], cells, head["n_volumes"])
+    return OccupiedVoxels(grid, thresholds, voxels, bits, head["smoothing"], arrays["noise"])
+
+
+def save_communities(path: Path, communities: Communities, made_from: str = "") -> Path:
+    """Save what `expand_communities` starts from, beside the occupied voxels.
+
+    `made_from` says of what they were made, for `made_from` to tell.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written.
+    """
+    fields = vars(communities)
+    arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
+    head = {name: value for name, value in fields.items() if name not in arrays}
+    return _save(path, {"content": _COMMUNITIES, "made_from": made_from, **head}, arrays)
+
+
+def load_communities(path: Path) -> Communities:
+    """Load what `save_communities` saved.
+
+    Raises
+    ------
+    MapFormatError
+        When the file is missing or something else.
+    """
+    head, arrays = _load(path, _COMMUNITIES)
+    del head["content"], head["made_from"]
+    return Communities(**head, **arrays)
+
+
+def made_from(path: Path) -> str:
+    """Return what was said when a state was saved; nothing when there is no such file."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            return str(json.loads(str(archive["head"]))["made_from"])
+    except _UNREADABLE:
+        return ""
+
+
+def _save(path: Path, head: dict[str, Any], arrays: dict[str, Any]) -> Path:
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as stream:
+            np.savez_compressed(stream, head=np.array(json.dumps(head)), **arrays)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"The state {path} cannot be written: {error.strerror}.") from error
+    return path
+
+
+def _load(path: Path, content: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+            head = json.loads(str(arrays.pop("head")))
+    except FileNotFoundError:
+        raise MapFormatError(f"The state {path} does not exist; run the step before.") from None
+    except _UNREADABLE as error:
+        raise MapFormatError(f"{path} is no saved state; run the step before again.") from error
+    if head.get("content") != content:
+        raise MapFormatError(
+            f"{path} holds '{head.get('content')}', but '{content}' is needed; give the other file."
+        )
+    return head, arrays

@@ -1,0 +1,1 @@
+"""Step 2 of the search for blocks: which voxels come and go together."""

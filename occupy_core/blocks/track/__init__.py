@@ -1,0 +1,1 @@
+"""Step 4 of the search for blocks: which block is in which volume."""

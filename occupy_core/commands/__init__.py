@@ -1,0 +1,1 @@
+"""The commands: from options or a record to a job, its run, its files and figures."""

@@ -1,0 +1,102 @@
+"""A ChimeraX script that shows the blocks of an ensemble, each in its own colour.
+
+The commands are those of the ChimeraX user guide
+(https://www.cgl.ucsf.edu/chimerax/docs/user/index.html).
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from occupy_core.commands.shared.chimerax import quoted_path, quoted_text
+
+# Eight that are told apart by the colour-blind too (Okabe & Ito 2008, without black and yellow's
+# neighbour), then steps of the golden angle around the colour circle.
+_COLORS = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#d55e00",
+    "#56b4e9",
+    "#f0e442",
+    "#7f3c8d",
+)
+_GOLDEN_ANGLE = 0.61803398875  # of a turn
+_LABEL_STEP = 0.035
+_MOST_LABELS = 26  # one below the other
+
+
+@dataclass(frozen=True)
+class BlockScene:
+    """What to show.
+
+    Parameters
+    ----------
+    density : Path
+        A volume of the ensemble: model #1, as a mesh.
+    level : float
+        Its threshold, grey units.
+    blocks : sequence of (str, Path)
+        Name and mask of each block: models #2, #3 …
+    """
+
+    density: Path
+    level: float
+    blocks: Sequence[tuple[str, Path]]
+
+
+def block_colors(n: int) -> list[str]:
+    """Return a colour for each of `n` blocks, as #rrggbb."""
+    colors = list(_COLORS[:n])
+    for i in range(len(colors), n):
+        rgb = colorsys.hsv_to_rgb(i * _GOLDEN_ANGLE % 1.0, 0.75 - 0.25 * (i % 2), 0.85)
+        colors.append("#" + "".join(f"{round(255 * value):02x}" for value in rgb))
+    return colors
+
+
+def write_block_scene(path: Path, scene: BlockScene) -> None:
+    """Write the script.
+
+    Parameters
+    ----------
+    path : Path
+        Where to, usually with the suffix .cxc.
+    scene : BlockScene
+        What to show; file names become absolute.
+
+    Raises
+    ------
+    ParameterError
+        When ChimeraX has no way to write the name of a file.
+    OSError
+        When the script cannot be written.
+    """
+    colors = block_colors(len(scene.blocks))
+    lines = [
+        "# Blocks by occupy_core; open this file in ChimeraX (File > Open).",
+        f"open {quoted_path(scene.density)}",
+        f"volume #1 style mesh region all step 1 level {scene.level:.6g} color #a7a7a760",
+    ]
+    for model, ((name, mask), color) in enumerate(zip(scene.blocks, colors, strict=True), start=2):
+        lines += [
+            f"open {quoted_path(mask)}",
+            f"rename #{model} {quoted_text(name)}",
+            f"volume #{model} style surface region all step 1 level 0.5 color {color}",
+        ]
+    for i, ((name, _), color) in enumerate(zip(scene.blocks, colors, strict=True)):
+        if i < _MOST_LABELS:
+            place = 0.94 - _LABEL_STEP * i
+            label = f"2dlabels text {quoted_text(name)} color {color} size 18"
+            lines.append(f"{label} xpos 0.03 ypos {place:.3f}")
+    lines += [
+        "set bgColor white",
+        "lighting soft",
+        "graphics silhouettes true",
+        "camera ortho",
+        "view",
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

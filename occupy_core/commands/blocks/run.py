@@ -1,0 +1,234 @@
+"""Run a search for blocks: volumes in, masks, tables, pictures and a record out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from occupy_core.blocks.contour.thresholds import smoothed
+from occupy_core.blocks.find import BlocksResult, continue_from, sketch_record
+from occupy_core.commands.blocks import figures as block_plots
+from occupy_core.commands.blocks import tables
+from occupy_core.commands.blocks.chimerax import BlockScene, write_block_scene
+from occupy_core.commands.blocks.job import BlocksJob, block_names, output_names
+from occupy_core.commands.blocks.steps import FirstSteps
+from occupy_core.commands.shared import plots
+from occupy_core.commands.shared.chimerax import quoted_path
+from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.run import JobResult, StagedRun, staged_job
+from occupy_core.commands.shared.staging import output_errors
+from occupy_core.errors import ParameterError
+from occupy_core.maps.binning import unbin
+from occupy_core.maps.ensemble import Ensemble
+from occupy_core.maps.grid import DensityMap
+from occupy_core.maps.mrc import write_map
+from occupy_core.progress import Progress, part, report
+
+# Fractions of the whole at which its parts end.
+_SKETCHED, _TRACKED = 0.65, 0.92
+_RESOLVED = ("threshold_rule", "smoothing", "correction", "min_distance")
+
+
+def run_blocks(job: BlocksJob, progress: Progress | None = None) -> JobResult:
+    """Find the blocks of an ensemble and write everything.
+
+    The outputs appear together when all are complete; a run that fails or is interrupted leaves
+    the output folder as it was. A rule that names a block that was not found is a warning, for the
+    rest must not be lost with it: the record then has no subset.
+
+    Parameters
+    ----------
+    job : BlocksJob
+        What to do.
+    progress : Progress, optional
+        Told the fraction done.
+
+    Returns
+    -------
+    JobResult
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is outside its limits.
+    MapFormatError, GridMismatchError, EstimationError
+        When a volume or the ensemble cannot be used.
+    OutputError
+        When an output exists (unless forced) or cannot be written.
+    """
+    names = output_names(job)
+    if job.chimerax and not job.sketch_only:
+        quoted_path(job.outdir / names["result"])  # a name that ChimeraX cannot read
+    with staged_job(job, names) as (folder, recorded):
+        record = _Run(job, names, folder, progress).run(recorded)
+    report(progress, 1.0, "done")
+    files = {key: job.outdir / name for key, name in names.items()}
+    return JobResult(files, record, tuple(record["warnings"]))
+
+
+class _Run(StagedRun[BlocksJob]):
+    """One run of a job, writing into a staging folder."""
+
+    def run(self, recorded: list[str]) -> dict[str, Any]:
+        """Do the work and return the record; `recorded` collects warnings meanwhile."""
+        job = self._job
+        report(self._progress, 0.0, f"opening {len(job.volumes)} volumes")
+        ensemble = Ensemble(
+            job.volumes, voxel_size=job.voxel_size, names=job.names or None, bin=job.bin
+        )
+        self._checksums = Checksums(list(job.inputs.values()))
+        steps = FirstSteps(job, ensemble, self._sha256)
+        steps.run(part(self._progress, 0.0, _SKETCHED))
+        recorded += steps.remarks
+        if job.sketch_only:
+            record = self._sketched(steps, recorded)
+        else:
+            record = self._expanded(ensemble, steps, recorded)
+        steps.save(self._folder, self._names)
+        record["inputs"] = self._recorded_inputs(self._checksums)
+        self._write_record(record)
+        return record
+
+    def _sketched(self, steps: FirstSteps, recorded: list[str]) -> dict[str, Any]:
+        found = sketch_record(steps.occupied, steps.communities)
+        return {
+            **self._described(asdict(self._job.blocks), found),
+            "communities": [int(n) for n in np.bincount(steps.communities.labels)],
+            "warnings": recorded,
+            "versions": versions(),
+        }
+
+    def _expanded(
+        self, ensemble: Ensemble, steps: FirstSteps, recorded: list[str]
+    ) -> dict[str, Any]:
+        job = self._job
+        progress = part(self._progress, _SKETCHED, _TRACKED)
+        result = continue_from(
+            ensemble, steps.occupied, steps.communities, job.blocks, progress=progress
+        )
+        report(self._progress, _TRACKED, "writing")
+        recorded += result.warnings
+        for i, key in enumerate(self._add_masks(len(result.blocks))):
+            self._write_mask(ensemble, result, i, key)
+        record = self._record(result, recorded)
+        self._write_tables(record)
+        if job.plot:
+            self._draw(ensemble, result, record)
+        if job.chimerax:
+            self._write_scene(record)
+        return record
+
+    def _sha256(self) -> dict[str, str]:
+        """The checksums of the files that are read, by the field that names them."""
+        return {
+            key: entry["sha256"] for key, entry in self._recorded_inputs(self._checksums).items()
+        }
+
+    def _recorded_job(self) -> dict[str, Any]:
+        # Which steps are taken over, and where it stops, is how it is run.
+        run = ("resume", "sketch_only")
+        return {key: value for key, value in super()._recorded_job().items() if key not in run}
+
+    # --- what is written --------------------------------------------------------------------------
+
+    def _add_masks(self, n: int) -> list[str]:
+        """Name the masks, before all other files, and return their keys."""
+        masks = block_names(self._job, n)
+        others = dict(self._names)
+        self._names.clear()  # in place: the caller moves the files by these names
+        self._names.update(masks | others)
+        return list(masks)
+
+    def _write_mask(self, ensemble: Ensemble, result: BlocksResult, index: int, key: str) -> None:
+        block = result.blocks[index]
+        grid = ensemble.full_grid
+        data = unbin(result.mask(index).data, ensemble.bin, grid.shape)
+        label = f"Block {block.name}: binary mask, {len(block.voxels)} voxels"
+        write_map(self._folder / self._names[key], DensityMap(data, grid), labels=(label,))
+
+    def _described(self, params: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+        """Return the head of a record, with the parameters as they were resolved."""
+        resolved = {key: found.pop(key) for key in _RESOLVED}
+        return {
+            "job": self._recorded_job(),
+            "inputs": {},
+            "parameters": params | resolved | {"bin": self._job.bin},
+            "files": self._names,
+            **found,
+        }
+
+    def _record(self, result: BlocksResult, recorded: list[str]) -> dict[str, Any]:
+        job = self._job
+        found = result.record()
+        record = {
+            **self._described(found.pop("params"), found),
+            "thresholds": tables.threshold_rows(result),
+            "table": tables.occupancy_rows(result, job.volumes),
+            "subset": None,
+        }
+        for entry, key in zip(record["blocks"], block_names(job, len(result.blocks)), strict=True):
+            entry["mask"] = self._names[key]
+        if job.where is not None:
+            record["subset"] = self._subset(record, recorded)
+        return record | {"warnings": recorded, "versions": versions()}
+
+    def _subset(self, record: dict[str, Any], recorded: list[str]) -> dict[str, Any] | None:
+        rule = str(self._job.where)
+        try:
+            rows = tables.choose(rule, record["table"], [b["name"] for b in record["blocks"]])
+        except ParameterError as error:
+            recorded += error.problems
+            del self._names["subset"]
+            return None
+        names = [row["volume"] for row in rows]
+        return {"where": rule, "volumes": names, "files": [row["file"] for row in rows]}
+
+    def _write_tables(self, record: dict[str, Any]) -> None:
+        blocks = [block["name"] for block in record["blocks"]]
+        columns = ["volume", "file", "state", *blocks, *(f"{block}_on" for block in blocks)]
+        self._write_table("occupancy", record["table"], columns)
+        self._write_table("thresholds", record["thresholds"], tables.THRESHOLD_COLUMNS)
+        self._write_table("relations", record["relations"], tables.RELATION_COLUMNS)
+        if record["subset"] is not None:
+            chosen = set(record["subset"]["volumes"])
+            rows = [row for row in record["table"] if row["volume"] in chosen]
+            self._write_table("subset", rows, columns)
+
+    def _draw(self, ensemble: Ensemble, result: BlocksResult, record: dict[str, Any]) -> None:
+        tracking = result.tracking
+        figure = plots.new_figure(8, 6)
+        block_plots.draw_heatmap(figure, tracking.occupancy, tracking.volumes, tracking.blocks)
+        self._save(figure, "heatmap")
+        figure = plots.new_figure(9, 6.8)
+        masks = [result.mask(i) for i in range(len(result.blocks))]
+        block_plots.draw_block_map(figure, result.occupied.frequency, masks)
+        self._save(figure, "map")
+        figure = plots.new_figure(5.5, 5.5)
+        block_plots.draw_block_graph(figure, record["blocks"], record["relations"])
+        self._save(figure, "graph")
+        figure = plots.new_figure(9, 6.3)
+        fractions = result.occupied.thresholds.on_fraction
+        shown = sorted(set(np.argsort(fractions, kind="stable")[[0, len(fractions) // 2, -1]]))
+        sigma = result.occupied.smoothing
+        previews = [smoothed(ensemble.read(int(i)), sigma) for i in shown]  # as it is contoured
+        block_plots.draw_thresholds(figure, record["thresholds"], previews)
+        self._save(figure, "thresholds_plot")
+
+    def _write_scene(self, record: dict[str, Any]) -> None:
+        job = self._job
+        named = [(b["name"], job.outdir / b["mask"]) for b in record["blocks"]]
+        heights = sorted(
+            (row["on_fraction"], i) for i, row in enumerate(record["thresholds"]) if row["used"]
+        )
+        shown = heights[-1][1]  # the volume with most in it shows where all blocks are
+        scene = BlockScene(
+            job.volumes[shown], float(record["thresholds"][shown]["threshold"]), named
+        )
+        with output_errors(job.outdir):
+            write_block_scene(self._folder / self._names["chimerax"], scene)
+
+    def _write_table(self, key: str, rows: Sequence[tables.Row], columns: Sequence[str]) -> None:
+        self._write_text(key, tables.table_text(rows, columns))

@@ -1,0 +1,282 @@
+"""The tables of a search for blocks (csv), and the subsets of volumes that come from them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from occupy_core.blocks.find import BlocksResult
+from occupy_core.blocks.track.rules import apply_rule
+from occupy_core.blocks.track.tracking import Relation
+from occupy_core.commands.shared.run import read_record
+from occupy_core.commands.shared.staging import output_errors, refuse_outputs, staged_outputs
+from occupy_core.errors import MapFormatError, OutputError, ParameterError
+from occupy_core.maps.mrc import map_name
+
+_DIGITS = 4
+THRESHOLD_COLUMNS = ("volume", "threshold", "solvent", "on_fraction", "used", "outlying", "empty")
+RELATION_COLUMNS = tuple(field.name for field in fields(Relation))
+# What the columns of a given table of thresholds may be called: as here, or as SIREN does.
+_VALUE_HEADS = ("threshold", "denormalized_predictions")
+_VOLUME_HEADS = ("volume", "", "unnamed: 0", "vol")
+
+Row = dict[str, Any]
+
+
+def read_thresholds(path: Path, names: Sequence[str]) -> tuple[dict[str, float], list[str]]:
+    """Read a table of thresholds.
+
+    Parameters
+    ----------
+    path : Path
+        Lines ``volume,threshold``, with a head or without, or with more columns (as the
+        thresholds.csv that is written, and as SIREN's predictions.csv). A volume stands there by
+        its name, its file name or its path.
+    names : sequence of str
+        Names of the volumes.
+
+    Returns
+    -------
+    thresholds : dict of str to float
+        By the names of the volumes, of those that the table has.
+    warnings : list of str
+        What the table has besides.
+
+    Raises
+    ------
+    ParameterError
+        When the file cannot be read, a threshold is no number, or a volume stands there twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text"
+        raise ParameterError(
+            f"The table of thresholds {path} cannot be read: {reason}; check the path."
+        ) from error
+    found: dict[str, float] = {}
+    unknown: list[str] = []
+    lines = [(n, row) for n, row in enumerate(csv.reader(io.StringIO(text)), start=1) if any(row)]
+    first, of_name, of_value = _columns(lines)
+    for number, row in lines[first:]:
+        value = _number(row[of_value] if of_value < len(row) else "")
+        if value is None:
+            raise ParameterError(
+                f"Line {number} of {path} is '{','.join(row)}' but must hold a volume and its "
+                "threshold, as in vol_1,0.8; correct it."
+            )
+        given = row[of_name].strip()
+        name = given if given in names else map_name(given)
+        if name not in names:
+            unknown.append(given)
+        elif found.setdefault(name, value) != value:
+            raise ParameterError(f"{path} has two thresholds for {name}; leave one of them.")
+    if not unknown:
+        return found, []
+    return found, [
+        f"{path} has thresholds for {len(unknown)} volumes that are not given, such as "
+        f"{unknown[0]}; they were not used."
+    ]
+
+
+def _columns(lines: Sequence[tuple[int, list[str]]]) -> tuple[int, int, int]:
+    """Return the number of head lines and the columns of the volume and of its threshold."""
+    if not lines or (len(lines[0][1]) > 1 and _number(lines[0][1][1]) is not None):
+        return 0, 0, 1
+    head = [cell.strip().lower() for cell in lines[0][1]]
+    of_value = next((head.index(name) for name in _VALUE_HEADS if name in head), 1)
+    return 1, next((head.index(name) for name in _VOLUME_HEADS if name in head), 0), of_value
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def threshold_rows(result: BlocksResult) -> list[Row]:
+    """Return the threshold of each volume and what became of it."""
+    t = result.occupied.thresholds
+    return [
+        {
+            "volume": name,
+            "threshold": float(f"{t.values[i]:.6g}"),
+            "solvent": float(f"{t.solvent[i]:.6g}"),
+            "on_fraction": round(float(t.on_fraction[i]), 6),
+            "used": bool(t.used[i]),
+            "outlying": bool(t.outlying[i]),
+            "empty": bool(t.empty[i]),
+        }
+        for i, name in enumerate(t.names)
+    ]
+
+
+def occupancy_rows(result: BlocksResult, files: Sequence[Path]) -> list[Row]:
+    """Return the blocks of each volume used: occupancy (B1), part of the voxels on (B1_on)."""
+    tracking = result.tracking
+    state = {name: k for k, (_, names) in enumerate(tracking.states(), 1) for name in names}
+    rows = []
+    for n, name in enumerate(tracking.volumes):
+        row: Row = {"volume": name, "file": str(files[result.occupied.indices[n]])}
+        row["state"] = state[name]
+        row |= _rounded(tracking.blocks, tracking.occupancy[n])
+        row |= _rounded([f"{block}_on" for block in tracking.blocks], tracking.on_fraction[n])
+        rows.append(row)
+    return rows
+
+
+def _rounded(names: Iterable[str], values: Iterable[float]) -> Row:
+    # + 0.0: no negative zero
+    return {
+        name: round(float(value), _DIGITS) + 0.0 for name, value in zip(names, values, strict=True)
+    }
+
+
+def table_text(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """Return rows as csv, true and false as 1 and 0."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: int(v) if isinstance(v, bool) else v for k, v in row.items()})
+    return stream.getvalue()
+
+
+# --- subsets --------------------------------------------------------------------------------------
+
+
+def choose(rule: str, rows: Sequence[Row], blocks: Sequence[str]) -> list[Row]:
+    """Return the rows of an occupancy table for which a rule holds.
+
+    Raises
+    ------
+    ParameterError
+        When the rule cannot be read or names an unknown block.
+    """
+    names = [*blocks, *(f"{block}_on" for block in blocks)]
+    columns = {name: np.array([row[name] for row in rows], np.float64) for name in names}
+    chosen = apply_rule(rule, columns)
+    return [row for row, yes in zip(rows, chosen, strict=True) if yes]
+
+
+def read_occupancies(path: Path) -> tuple[list[Row], list[str]]:
+    """Read the occupancies of an earlier job from its folder or its record.
+
+    Returns
+    -------
+    rows : list of dict
+        A volume each.
+    blocks : list of str
+        Names of the blocks.
+
+    Raises
+    ------
+    ParameterError
+        When it is no record of a search for blocks.
+    """
+    path = record_path(path)
+    record = read_record(path)
+    rows, blocks = record.get("table"), record.get("blocks")
+    if not isinstance(rows, list) or not isinstance(blocks, list):
+        raise ParameterError(f"{path} is not the record of a search for blocks; check the path.")
+    return rows, [block["name"] for block in blocks]
+
+
+def record_path(path: Path) -> Path:
+    """Return the record in a folder, or the record itself.
+
+    Raises
+    ------
+    ParameterError
+        When the folder has none, or several.
+    """
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob("blocks*.json"))
+    if len(found) != 1:
+        what = "no blocks.json" if not found else f"{len(found)} records blocks*.json"
+        raise ParameterError(
+            f"The folder {path} has {what}; give the folder or the record of a search for blocks."
+        )
+    return found[0]
+
+
+def write_subset(
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    outdir: Path,
+    *,
+    how: str | None = None,
+    force: bool = False,
+) -> list[Path]:
+    """Write a subset of volumes: subset.csv and, if asked, the volumes themselves.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        From an occupancy table.
+    columns : sequence of str
+        Of subset.csv.
+    outdir : Path
+        Made if missing.
+    how : {None, "copy", "link"}
+        Whether the volumes are copied or linked into the folder.
+    force : bool
+        Replace files that exist.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    MapFormatError
+        When a volume is not there any more.
+    OutputError
+        When an output exists (unless forced) or cannot be written.
+    """
+    sources = [Path(row["file"]) for row in rows]
+    missing = [source for source in sources if not source.exists()]
+    if how is not None and missing:
+        raise MapFormatError(
+            f"{len(missing)} of {len(sources)} volumes are not there any more, such as "
+            f"{missing[0]}; bring them back or leave out --copy and --link."
+        )
+    targets: Mapping[str, Path] = {}
+    if how is not None:
+        targets = {
+            _file_name(row["volume"], source): source
+            for row, source in zip(rows, sources, strict=True)
+        }
+        if len(targets) < len(rows):
+            raise OutputError(
+                "Two volumes would be written to one file; run without --copy and --link, and use "
+                "the list in subset.csv."
+            )
+    names = [*targets, "subset.csv"]
+    refuse_outputs(outdir, names, sources, force=force)
+    with staged_outputs(outdir) as staging, output_errors(outdir):
+        for name, source in targets.items():
+            if how == "copy":
+                shutil.copyfile(source, staging.folder / name)
+            else:
+                (staging.folder / name).symlink_to(source)
+        (staging.folder / "subset.csv").write_text(table_text(rows, columns), encoding="utf-8")
+        staging.commit(names)
+    return [outdir / name for name in names]
+
+
+def _file_name(volume: str, source: Path) -> str:
+    """Return the name of a copy: that of the volume, with the endings of its file."""
+    return volume.replace("/", "_") + source.name[len(map_name(source)) :]

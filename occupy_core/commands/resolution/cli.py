@@ -1,0 +1,124 @@
+"""The command ``occupy_core resolution``: from options to a job, from its result to a summary."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from occupy_core.commands.resolution.options import SECTIONS
+from occupy_core.commands.shared.command import Command, print_warnings, shown_progress
+from occupy_core.errors import ParameterError
+
+if TYPE_CHECKING:
+    from occupy_core.commands.resolution.job import ResolutionJob
+    from occupy_core.commands.shared.run import JobResult
+
+COMMAND = Command(
+    name="resolution",
+    usage="MAP [--half1 FILE --half2 FILE] [--outdir DIR] [options]",
+    summary="Estimate the local and global resolution of a map, and its mask.",
+    examples=(
+        "resolution map.mrc --outdir resolution --plot",
+        "resolution map.mrc --half1 a.mrc --half2 b.mrc --outdir resolution --filter",
+        "resolution --params resolution/resolution_map.json --outdir again",
+        "resolution bench --half1 a.mrc --half2 b.mrc --outdir bench",
+    ),
+    sections=SECTIONS,
+    positional="map",
+    own_fields=frozenset(("params",)),
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command; return the exit status.
+
+    Raises
+    ------
+    OccupyError
+        When the user has to mend something.
+    """
+    if arguments and arguments[0] == "bench":
+        from occupy_core.commands.resolution.bench import cli as resolution_bench
+
+        return resolution_bench.COMMAND.run(arguments[1:], resolution_bench.run_job)
+    return COMMAND.run(arguments, _run_job)
+
+
+def job_values(given: dict[str, Any]) -> dict[str, Any]:
+    """Nest the values of the options as a job has them, over those of a --params file."""
+    values = recorded_values(COMMAND, given)
+    if all(values.get(key) is None for key in ("map", "half1", "half2")):
+        raise ParameterError(
+            "No map is given; give MAP, --half1 FILE and --half2 FILE, or --params FILE."
+        )
+    return values
+
+
+def recorded_values(command: Command, given: dict[str, Any]) -> dict[str, Any]:
+    """Nest the values of the options over those of a --params file; -o may be the name of a map."""
+    from occupy_core.commands.shared.run import read_job_values
+    from occupy_core.maps.mrc import map_name
+
+    recorded = read_job_values(given["params"]) if "params" in given else {}
+    values = command.job_values(given, recorded)
+    if "name" in given and os.sep not in given["name"]:
+        values["name"] = map_name(given["name"])
+    return values
+
+
+def _run_job(given: dict[str, Any]) -> None:
+    from occupy_core.commands.resolution.job import ResolutionJob
+    from occupy_core.commands.resolution.run import run_resolution
+    from occupy_core.commands.shared.run import changed_inputs
+
+    job = ResolutionJob.from_dict(job_values(given), "the command line")
+    with shown_progress(given) as progress:
+        result = run_resolution(job, progress)
+    print_warnings([*result.warnings, *changed_inputs(given.get("params"), result)])
+    if not given.get("quiet"):
+        print(summary(job, result, verbose=given.get("verbose", False)))
+
+
+def summary(job: ResolutionJob, result: JobResult, *, verbose: bool) -> str:
+    """Return what was found and written, for the terminal."""
+    record = result.result
+    lines = [f"Resolution of {(job.map or job.half1 or Path()).name}: {_overall(record)}"]
+    quantiles = record["quantiles"]
+    if quantiles is not None:
+        lines.append(
+            f"Local resolution: median {quantiles['50%']:.2f} Å, 90 % between "
+            f"{quantiles['5%']:.2f} and {quantiles['95%']:.2f} Å, uncertainty "
+            f"{record['sigma_median']:.2f} Å"
+        )
+    lines.append(f"State of the map: {record['state']}")
+    if verbose:
+        lines += [
+            f"Finest detail in the map: {record['limit']:.2f} Å",
+            f"Window: {record['window']:.2f} Å",
+            f"Volume of the mask: {record['mask_volume']:.0f} Å³",
+            f"Past the limit of the map: {100 * record['censored_fraction']:.1f} % of the mask",
+            f"Learned model: {record['model_checksum']}",
+        ]
+    lines.append(f"Written to {job.outdir}:")
+    lines += [f"  {name}" for name in record["files"].values()]
+    if "chimerax" in result.files:
+        lines.append(f"To look at it: chimerax '{result.files['chimerax']}'")
+    return "\n".join(lines)
+
+
+def _overall(record: dict[str, Any]) -> str:
+    """Describe the global resolution and what it was read from."""
+    if record["global_0143"] is None:
+        return "unknown"
+    bound = " or better" if record["global_censored"] else ""
+    text = f"{record['global_0143']:.2f} Å at FSC 0.143{bound}"
+    if record["global_05"] is not None:
+        text += f", {record['global_05']:.2f} Å at 0.5"
+    origin = {
+        "half maps": "from the half maps",
+        "solvent noise": "from the noise of the solvent",
+        "learned": "from the learned model",
+    }
+    return f"{text}, {origin[record['source']]}"

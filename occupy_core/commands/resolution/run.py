@@ -1,0 +1,274 @@
+"""Run a resolution job: maps in; local resolution, mask, pictures and a record out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from occupy_core.commands.resolution.chimerax import (
+    ResolutionScene,
+    surface_level,
+    write_resolution_chimerax,
+)
+from occupy_core.commands.resolution.figures import color_limits
+from occupy_core.commands.resolution.job import ResolutionJob, output_names
+from occupy_core.commands.shared.chimerax import quoted_path
+from occupy_core.commands.shared.plain_values import to_dict
+from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.run import JobResult, StagedRun, read_half_maps, staged_job
+from occupy_core.commands.shared.staging import output_errors
+from occupy_core.errors import EstimationError, ParameterError
+from occupy_core.maps.grid import Array, DensityMap
+from occupy_core.maps.mrc import read_map, write_map
+from occupy_core.progress import Progress, part, report
+from occupy_core.resolution.estimate import estimate_resolution
+from occupy_core.resolution.read.halfmaps import on_scale_of
+from occupy_core.resolution.result import ResolutionResult
+from occupy_core.resolution.use.agreement import agreement
+
+# Fractions of the whole at which its parts end.
+_READ, _ESTIMATED, _WRITTEN = 0.05, 0.85, 0.95
+_SMALLEST_EDGE = 16  # voxels
+
+
+def run_resolution(job: ResolutionJob, progress: Progress | None = None) -> JobResult:
+    """Estimate the local resolution of a map, and write everything.
+
+    The outputs appear together when all are complete; a run that fails or is interrupted leaves
+    the output folder as it was.
+
+    Parameters
+    ----------
+    job : ResolutionJob
+        What to do.
+    progress : Progress, optional
+        Told the fraction done.
+
+    Returns
+    -------
+    JobResult
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is outside its limits, or the mask is empty.
+    MapFormatError, GridMismatchError, EstimationError
+        When an input cannot be used.
+    OutputError
+        When an output exists (unless forced) or cannot be written.
+    """
+    names = output_names(job)
+    if job.chimerax:
+        for path in (job.outdir / names["result"], *job.inputs.values()):
+            quoted_path(path)  # a name that ChimeraX cannot read is met before the work
+    with staged_job(job, names) as (folder, recorded):
+        record = _Run(job, names, folder, progress).run(recorded)
+    report(progress, 1.0, "done")
+    files = {key: job.outdir / name for key, name in names.items()}
+    return JobResult(files, record, tuple(record["warnings"]))
+
+
+def mean_map(halves: tuple[DensityMap, DensityMap]) -> DensityMap:
+    """Return the mean of two half maps on the scale of the first, named as that."""
+    first, second = halves
+    return first.with_data(np.float32(0.5) * (first.data + on_scale_of(first, second).data))
+
+
+def require_edge(density: DensityMap) -> None:
+    """Raise unless a box is large enough to hold a window and what is around it.
+
+    Raises
+    ------
+    EstimationError
+        When an edge has fewer than 16 voxels.
+    """
+    shape = density.grid.shape
+    if min(shape) < _SMALLEST_EDGE:
+        raise EstimationError(
+            f"The map {density.name} has {' x '.join(map(str, shape))} voxels, but local "
+            f"resolution needs at least {_SMALLEST_EDGE} along each axis; give the whole map."
+        )
+
+
+class _Run(StagedRun[ResolutionJob]):
+    """One run of a job, writing into a staging folder."""
+
+    def run(self, recorded: list[str]) -> dict[str, Any]:
+        """Do the work and return the record; `recorded` collects warnings meanwhile."""
+        job = self._job
+        density, halves = self._read()
+        require_edge(density)
+        checksums = Checksums(list(job.inputs.values()))
+        result = estimate_resolution(
+            density,
+            job.resolution,
+            half_maps=halves,
+            mask=None if job.mask is None else read_map(job.mask, voxel_size=job.voxel_size),
+            progress=part(self._progress, _READ, _ESTIMATED),
+        )
+        del halves
+        report(self._progress, _ESTIMATED, "writing the maps")
+        self._write_maps(result)
+        record: dict[str, Any] = {
+            "job": self._recorded_job(),
+            "parameters": to_dict(replace(job.resolution, window=result.window)),
+            **resolution_record(result),
+            "files": self._names,
+            "warnings": recorded,
+            "versions": versions(),
+        }
+        report(self._progress, _WRITTEN, "writing the report")
+        if record["quantiles"] is None:
+            self._leave_out("slices_plot", "histogram_plot", "global_plot", "chimerax")
+        else:
+            self._show(density, result, record)
+        record["inputs"] = self._recorded_inputs(checksums)
+        lead = record["inputs"]["map" if job.map is not None else "half1"]
+        lead |= {"shape": density.grid.shape, "voxel_size": density.grid.voxel_size}
+        self._write_record(record)
+        return record
+
+    def _read(self) -> tuple[DensityMap, tuple[DensityMap, DensityMap] | None]:
+        """Read the map and the half maps; without a map it is the mean of these."""
+        job = self._job
+        report(self._progress, 0.0, f"reading {job.map or job.half1}")
+        halves = None
+        if job.half1 is not None and job.half2 is not None:
+            halves = read_half_maps(job.half1, job.half2, job.voxel_size)
+        if job.map is not None:
+            return read_map(job.map, voxel_size=job.voxel_size), halves
+        if halves is None:
+            raise ParameterError("No map is given; give a map, or two half maps.")
+        return mean_map(halves), halves
+
+    def _write_maps(self, result: ResolutionResult) -> None:
+        source = f"From {result.source}, window {result.window:.2f} A"
+        outside = f"Outside the mask {self._job.resolution.background:g}"
+        several: dict[str, tuple[DensityMap | None, tuple[str, ...]]] = {
+            "resolution": (
+                result.resolution,
+                ("Local resolution in A at FSC 0.143", source, outside),
+            ),
+            "resolution05": (
+                result.resolution05,
+                ("Local resolution in A at FSC 0.5", source, outside),
+            ),
+            "sigma": (result.sigma, ("Standard deviation of the local resolution in A",)),
+            "mask": (result.mask, ("Mask of the molecule",)),
+            "censored": (
+                result.censored if result.censored_fraction > 0 else None,
+                ("Local resolution is past the limit of the map",),
+            ),
+            "disagreement": (
+                result.second_opinion,
+                ("Disagreement with the monogenic estimate, log ratio",),
+            ),
+            "single_map": (
+                result.single_map,
+                ("Local resolution in A at FSC 0.143, from the map alone", outside),
+            ),
+        }
+        label = ("Low-passed to the local resolution", source)
+        for i, key in enumerate(("filtered", "filtered_half1", "filtered_half2")):
+            several[key] = (result.filtered[i] if i < len(result.filtered) else None, label)
+        for key, (density, labels) in several.items():
+            if density is None:
+                self._leave_out(key)
+            else:
+                write_map(self._folder / self._names[key], density, labels=labels)
+
+    def _leave_out(self, *keys: str) -> None:
+        """Take what is not known for this map out of the files written."""
+        for key in keys:
+            self._names.pop(key, None)
+
+    def _show(self, density: DensityMap, result: ResolutionResult, record: dict[str, Any]) -> None:
+        """Draw the figures and write the script for ChimeraX."""
+        job, names = self._job, self._names
+        values = result.resolution.data[result.mask.data > 0.5]
+        if job.plot:
+            self._draw(density, result, record, values)
+        if job.chimerax:
+            scene = ResolutionScene(
+                density=job.map or job.half1 or Path(),
+                resolution=job.outdir / names["resolution"],
+                limits=color_limits(record),
+                extremes=(float(values.min()), float(values.max())),
+                level=surface_level(density, result.mask),
+                filtered=job.outdir / names["filtered"] if "filtered" in names else None,
+                background=job.resolution.background,
+                warnings=record["warnings"],
+            )
+            with output_errors(job.outdir):
+                write_resolution_chimerax(self._folder / names["chimerax"], scene)
+
+    def _draw(
+        self,
+        density: DensityMap,
+        result: ResolutionResult,
+        record: dict[str, Any],
+        values: Array,
+    ) -> None:
+        from occupy_core.commands.resolution import figures as resolution_plots
+        from occupy_core.commands.shared import plots
+
+        name, limits = density.name, color_limits(record)
+        figure = plots.new_figure(9, 5.6)
+        resolution_plots.draw_resolution_slices(
+            figure, density, result.resolution, result.mask, limits
+        )
+        self._save(figure, "slices_plot")
+        figure = plots.new_figure(5.5, 4)
+        resolution_plots.draw_resolution_histogram(
+            figure,
+            values,
+            limits,
+            overall=record["global_0143"],
+            finest=result.limit if result.censored_fraction > 0 else None,
+            name=name,
+        )
+        self._save(figure, "histogram_plot")
+        figure = plots.new_figure(6, 4.5)
+        resolution_plots.draw_local_against_global(figure, values, record, name=name)
+        self._save(figure, "global_plot")
+
+
+def resolution_record(result: ResolutionResult) -> dict[str, Any]:
+    """Return the numbers of a result as plain values; None for what is not known."""
+    overall = result.overall
+    inside = result.mask.data > 0.5
+    voxel = math.prod(result.mask.grid.voxel_size)
+    found: dict[str, Any] = {
+        "global_0143": overall.at_0143 if inside.any() else None,
+        "global_05": overall.at_05 if inside.any() else None,
+        "global_censored": overall.censored and bool(inside.any()),
+        "source": result.source,
+        "state": "; ".join(result.state.words()),
+        "state_flags": asdict(result.state),
+        "limit": result.limit,
+        "window": result.window,
+        "quantiles": result.quantiles if inside.any() else None,
+        "sigma_median": float(np.median(result.sigma.data[inside])) if inside.any() else None,
+        "censored_fraction": result.censored_fraction,
+        "mask_volume": float(np.count_nonzero(inside)) * voxel,
+        "fsc": None,
+        "second_opinion": None,
+        "single_map": None,
+        "model_checksum": result.model_checksum,
+    }
+    if np.isfinite(overall.fsc).all():
+        found["fsc"] = {"frequency": overall.frequency.tolist(), "fsc": overall.fsc.tolist()}
+    if result.second_opinion is not None and inside.any():
+        apart = float(np.median(np.abs(result.second_opinion.data[inside])))
+        found["second_opinion"] = {"median_log_ratio": apart}
+    if result.single_map is not None:
+        # What the map alone gives, against the half maps.
+        sure = inside & (result.censored.data < 0.5)
+        found["single_map"] = asdict(
+            agreement(result.single_map.data, result.resolution.data, sure)
+        )
+    return found

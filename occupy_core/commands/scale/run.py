@@ -1,0 +1,378 @@
+"""Run a local-scale job: files and parameters in, maps, pictures and a record out."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from occupy_core.commands.scale.job import ScaleJob, output_key, output_names
+from occupy_core.commands.scale.log import log_text
+from occupy_core.commands.shared import plots
+from occupy_core.commands.shared.chimerax import Scene, contour_level, quoted_path, write_chimerax
+from occupy_core.commands.shared.plain_values import to_dict
+from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.run import JobResult, StagedRun, read_half_maps, staged_job
+from occupy_core.commands.shared.staging import output_errors
+from occupy_core.errors import EstimationError, MapFormatError, ParameterError
+from occupy_core.maps.filters import histogram
+from occupy_core.maps.grid import DensityMap, require_same_grid
+from occupy_core.maps.mrc import read_map, write_map
+from occupy_core.progress import Progress, part, report
+from occupy_core.scale.calibrated.calibration import Calibration
+from occupy_core.scale.estimate import estimate_confidence, estimate_scale, scale_above
+from occupy_core.scale.full_scale import Tiles
+from occupy_core.scale.lowpass import occupy_lowpass
+from occupy_core.scale.modify import ModifiedMap, iter_modified, modification_curves
+from occupy_core.scale.params import Output, ResolvedScale
+from occupy_core.solvent.model import SolventModel
+
+# Fractions of the whole at which its parts end.
+_READ, _ESTIMATED, _MODIFIED = 0.1, 0.6, 0.95
+_HISTOGRAM_BINS = 50
+_OFFSET = 0.1  # of the density above the solvent; beyond it, what is multiplied is the offset
+_HIGHEST_OUTLINE = 0.9  # a scale ends at 1, where there is nothing to outline
+
+
+@dataclass
+class _Estimate:
+    """What is known of a map once its scale is: estimated, or from a scale made before."""
+
+    scale: DensityMap
+    sigma: DensityMap | None
+    confidence: DensityMap
+    solvent: SolventModel
+    parameters: ResolvedScale
+    definition: DensityMap | None
+    tiles: Tiles | None
+    calibration: Calibration | None
+    limits: dict[str, float | None]
+    warnings: tuple[str, ...]
+
+
+def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
+    """Estimate the local scale of a map, modify the map by it, and write everything.
+
+    The outputs appear together when all are complete; a run that fails or is interrupted leaves
+    the output folder as it was.
+
+    Parameters
+    ----------
+    job : ScaleJob
+        What to do.
+    progress : Progress, optional
+        Told the fraction done.
+
+    Returns
+    -------
+    JobResult
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is outside its limits.
+    MapFormatError, GridMismatchError, EstimationError
+        When an input cannot be used.
+    OutputError
+        When an output exists (unless forced) or cannot be written.
+    """
+    names = output_names(job)
+    if job.chimerax or job.chimerax_silent:
+        for path in (job.outdir / names["result"], *job.inputs.values()):
+            quoted_path(path)  # a name that ChimeraX cannot read is met before the work
+    # The writer ends before the folder goes, whatever happens.
+    with staged_job(job, names) as (folder, recorded), ThreadPoolExecutor(1) as writer:
+        record = _Run(job, names, folder, writer, progress).run(recorded)
+    report(progress, 1.0, "done")
+    files = {key: job.outdir / name for key, name in names.items()}
+    return JobResult(files, record, tuple(record["warnings"]))
+
+
+class _Run(StagedRun[ScaleJob]):
+    """One run of a job, writing into a staging folder."""
+
+    def __init__(
+        self,
+        job: ScaleJob,
+        names: dict[str, str],
+        folder: Path,
+        writer: ThreadPoolExecutor,
+        progress: Progress | None,
+    ) -> None:
+        super().__init__(job, names, folder, progress)
+        self._writer = writer
+        self._writing: list[Future[Path]] = []
+
+    def run(self, recorded: list[str]) -> dict[str, Any]:
+        """Do the work and return the record; `recorded` collects warnings meanwhile."""
+        job = self._job
+        report(self._progress, 0.0, f"reading {job.map}")
+        checksums = Checksums(list(job.inputs.values()))
+        density = self._read("map")
+        problems = [*job.scale.problems(density.grid), *job.modify.problems(density.grid)]
+        if problems:
+            raise ParameterError(*problems)
+        estimate = self._estimate(density)
+        if job.resolution_map is not None:
+            from occupy_core.resolution.use.agreement import scale_correlation  # loads much
+
+            estimate.limits["resolution_correlation"] = scale_correlation(
+                estimate.scale, estimate.confidence, self._read("resolution_map")
+            )
+        self._write_estimate(density, estimate)
+        self._write_modified(density, estimate)
+        report(self._progress, _MODIFIED, "writing the report")
+        self._written()
+        if job.plot:
+            self._draw(density, estimate)
+        recorded += [*estimate.warnings, *_offset_warnings(job, estimate)]
+        record: dict[str, Any] = {
+            "job": self._recorded_job(),
+            "inputs": self._recorded_inputs(checksums),
+            "parameters": to_dict(estimate.parameters),
+            "limits": estimate.limits,
+            "tiles": None if estimate.tiles is None else estimate.tiles._asdict(),
+            "calibration": None if estimate.calibration is None else asdict(estimate.calibration),
+            "files": self._names,
+            "warnings": recorded,
+            "versions": versions(),
+        }
+        record["inputs"]["map"] |= {
+            "shape": density.grid.shape,
+            "voxel_size": density.grid.voxel_size,
+        }
+        self._write_scripts(estimate)
+        self._write_text("log", log_text(record))
+        self._write_record(record)
+        return record
+
+    def _read(self, what: str) -> DensityMap:
+        return read_map(self._job.inputs[what], voxel_size=self._job.voxel_size)
+
+    def _read_optional(self, what: str) -> DensityMap | None:
+        return self._read(what) if what in self._job.inputs else None
+
+    def _half_maps(self, density: DensityMap) -> tuple[DensityMap, DensityMap] | None:
+        job = self._job
+        if job.half1 is None or job.half2 is None:
+            return None
+        pair = read_half_maps(job.half1, job.half2, job.voxel_size)
+        for path, half in zip((job.half1, job.half2), pair, strict=True):
+            if np.array_equal(half.data, density.data):
+                raise EstimationError(
+                    f"The half map {path} holds the density of {job.map}; give the two halves from "
+                    "which that was made."
+                )
+        return pair
+
+    def _estimate(self, density: DensityMap) -> _Estimate:
+        definition = self._read_optional("solvent_def")
+        if self._job.scale_map is not None:
+            return self._take_scale(density, definition)
+        result = estimate_scale(
+            density,
+            self._job.scale,
+            solvent_definition=definition,
+            target_mask=self._read_optional("target_mask"),
+            half_maps=self._half_maps(density) if self._job.scale.method == "calibrated" else None,
+            progress=part(self._progress, _READ, self._after_estimate()),
+        )
+        limits = {
+            "full_scale": result.full_scale,
+            "variability_limit": result.variability_limit,
+            "confidence_limit": result.confidence_limit,
+            "target_occupancy": result.target_occupancy,
+            **_solvent_limits(result.solvent),
+        }
+        return _Estimate(
+            result.scale,
+            result.sigma,
+            result.confidence,
+            result.solvent,
+            result.params,
+            result.solvent_definition,
+            result.tiles,
+            result.calibration,
+            limits,
+            result.warnings,
+        )
+
+    def _take_scale(self, density: DensityMap, definition: DensityMap | None) -> _Estimate:
+        """Use a scale made before; only the solvent model is fitted again."""
+        job = self._job
+        report(self._progress, _READ, "solvent model")
+        scale = self._read("scale_map")
+        require_same_grid(density, scale, "scale map")
+        low, high = float(scale.data.min()), float(scale.data.max())
+        if low < 0 or high > 1:
+            raise MapFormatError(
+                f"The scale map {job.scale_map} has values from {low:g} to {high:g}, but a local "
+                "scale lies between 0 and 1; give a map made by this program or by OccuPy."
+            )
+        made = None
+        if job.scale.solvent_def_scale is not None:
+            made = scale_above(scale, job.scale.solvent_def_scale, density.name)
+        solvent, confidence = estimate_confidence(
+            density, job.scale, solvent_definition=definition or made
+        )
+        parameters = job.scale.resolve(density.grid)
+        limits = _solvent_limits(solvent)
+        return _Estimate(
+            scale,
+            None,
+            confidence,
+            solvent,
+            parameters,
+            made,
+            None,
+            None,
+            limits,
+            solvent.warnings,
+        )
+
+    def _after_estimate(self) -> float:
+        return _ESTIMATED if self._job.modify.active else _MODIFIED
+
+    def _write_estimate(self, density: DensityMap, estimate: _Estimate) -> None:
+        p = estimate.parameters
+        kernel = (
+            f"kernel {p.kernel_size}, radius {p.kernel_radius:.2f} ({p.n_voxels_in_kernel} voxels)"
+        )
+        if "scale" in self._names:
+            settings = f"{kernel}, low-pass {p.lowpass:.2f} A, tau {p.tau:.4f}"
+            self._write_map(
+                "scale", estimate.scale, f"Local scale ({p.mode}), {p.method}", settings
+            )
+        if estimate.sigma is not None:
+            self._write_map("scale_sigma", estimate.sigma, "Standard error of the scale")
+            estimate.sigma = None
+        self._write_map("confidence", estimate.confidence, "Confidence not to be solvent")
+        if estimate.definition is not None:
+            self._write_map("solvent_definition", estimate.definition, "Solvent definition")
+            estimate.definition = None
+        if "lowpass" in self._names:
+            lowpassed = occupy_lowpass(density, p.lowpass)
+            self._write_map("lowpass", lowpassed, f"Low-passed to {p.lowpass:.2f} A")
+
+    def _write_modified(self, density: DensityMap, estimate: _Estimate) -> None:
+        job = self._job
+        if not job.modify.active:
+            return
+        for modified in iter_modified(
+            density,
+            estimate.scale,
+            estimate.confidence,
+            estimate.solvent,
+            job.modify,
+            half_maps=self._half_maps(density),
+            progress=part(self._progress, _ESTIMATED, _MODIFIED),
+        ):
+            key, label = output_key(modified.kind, modified.pivot), _label(modified)
+            self._written()  # of the modified maps, only one waits to be written
+            self._write_map(key, modified.map, label)
+            for i, half in enumerate(modified.half_maps or (), start=1):
+                self._write_map(f"{key}_half{i}", half, f"{label}, half map {i}")
+            del modified  # not to be held while the next one is made
+
+    def _draw(self, density: DensityMap, estimate: _Estimate) -> None:
+        job = self._job
+        # With "res", full scale is one of the map as it is: the low-passed map does not reach it.
+        limits = estimate.limits if job.scale.mode == "occ" else {}
+        figure = plots.new_figure(7, 4.5)
+        plots.draw_solvent_model(
+            figure, estimate.solvent, name=density.name, full_scale=limits.get("full_scale")
+        )
+        self._save(figure, "solvent_plot")
+        figure = plots.new_figure(9, 5.6)
+        plots.draw_slices(figure, density, estimate.scale, min_scale=job.min_vis_scale)
+        self._save(figure, "slices_plot")
+        figure = plots.new_figure(5, 3.5)
+        counts = histogram(
+            estimate.scale.data, _HISTOGRAM_BINS, 0.0, 1.0, estimate.confidence.data > 0.5
+        )
+        plots.draw_scale_histogram(
+            figure,
+            counts,
+            confidence_limit=limits.get("confidence_limit"),
+            min_scale=job.min_vis_scale,
+            name=density.name,
+        )
+        self._save(figure, "histogram_plot")
+        if "modification_plot" in self._names:
+            figure = plots.new_figure(5, 4.8)
+            scale, curves = modification_curves(job.modify)
+            labels = {str(output.kind): _label(output) for output in job.modify.kinds()}
+            plots.draw_modification(figure, scale, {labels[k]: c for k, c in curves.items()})
+            self._save(figure, "modification_plot")
+
+    def _write_scripts(self, estimate: _Estimate) -> None:
+        job, names = self._job, self._names
+        scene = Scene(
+            density=job.map,
+            scale=job.scale_map or job.outdir / names["scale"],
+            modified=[job.outdir / names[key] for key in _maps_shown(job)],
+            level=contour_level(estimate.solvent),
+            scale_level=min(estimate.limits.get("variability_limit") or 0.5, _HIGHEST_OUTLINE),
+            min_scale=job.min_vis_scale,
+            tiles=None if estimate.tiles is None else estimate.tiles[:2],
+            tile_radius=0.0 if estimate.tiles is None else estimate.tiles.radius,
+            warnings=estimate.warnings,
+        )
+        with output_errors(job.outdir):
+            if "chimerax" in names:
+                write_chimerax(self._folder / names["chimerax"], scene)
+            if "chimerax_silent" in names:
+                stem = Path(names["chimerax_silent"]).stem
+                script = self._folder / names["chimerax_silent"]
+                write_chimerax(script, scene, pictures=job.outdir / stem)
+
+    def _write_map(self, key: str, density: DensityMap, *labels: str) -> None:
+        """Write a map while the next ones are computed; two at most wait to be written."""
+        self._written(leave=1)
+        path = self._folder / self._names[key]
+        self._writing.append(self._writer.submit(write_map, path, density, labels=labels))
+
+    def _written(self, leave: int = 0) -> None:
+        """Wait until all maps but the last `leave` are written."""
+        while len(self._writing) > leave:
+            self._writing.pop(0).result()
+
+
+def _offset_warnings(job: ScaleJob, estimate: _Estimate) -> list[str]:
+    """Return a sentence when a map is multiplied though its solvent is not near zero."""
+    solvent = estimate.solvent
+    limit = _OFFSET * (solvent.hi - solvent.mean)
+    told = job.scale.method == "occupy" and job.scale_map is None  # there the scale errs too
+    if told or not job.modify.active or abs(solvent.mean) <= limit:
+        return []
+    return [
+        f"The solvent of {job.map} lies at {solvent.mean:.3g}, but a modification multiplies the "
+        f"map and takes it to be near zero (limit {limit:.3g}); subtract the solvent level from "
+        "the map."
+    ]
+
+
+def _maps_shown(job: ScaleJob) -> list[str]:
+    """Return the modified maps for the ChimeraX script: no masks, no half maps."""
+    outputs = [output for output in job.modify.kinds() if output.kind != "subtraction_mask"]
+    return [output_key(output.kind, output.pivot) for output in outputs]
+
+
+def _solvent_limits(solvent: SolventModel) -> dict[str, float | None]:
+    return {
+        "solvent_mean": solvent.mean,
+        "solvent_sigma": solvent.sigma,
+        "solvent_edge": solvent.edge,
+        "content_at_one_percent": solvent.content_at_one_percent,
+        "value_at_half_confidence": solvent.value_at_half_confidence,
+    }
+
+
+def _label(made: ModifiedMap | Output) -> str:
+    """Describe a modified map in a few words."""
+    text = made.kind.replace("_", " ")
+    gamma = "" if made.gamma is None else f", gamma {made.gamma:g}"
+    return text + gamma + ("" if made.pivot is None else f", pivot {made.pivot:g}")

@@ -1,0 +1,1 @@
+"""What all commands share: jobs, records, staging, options, figures, colours."""

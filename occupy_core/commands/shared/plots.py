@@ -1,0 +1,280 @@
+"""Figures of a result; each function draws into a figure that it is given.
+
+Nothing here opens a window or needs a display: the caller makes the figure (`new_figure`, or one of
+a viewer) and saves or shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occupy_core.commands.shared.colors import (
+    CONFIDENCE_COLOR,
+    MODEL_COLOR,
+    SOLVENT_COLOR,
+    scale_colormap,
+)
+from occupy_core.maps.grid import Array, DensityMap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+    from occupy_core.solvent.model import SolventModel
+
+_DPI = 200
+_CONTRAST = (0.1, 99.9)  # percentiles of a slice shown as white and black
+_CURVE_COLORS = ("#1f5fa8", "#c1272d", "#2e8b57", "#8a5ea8")
+_CURVE_STYLES = ("-", "--", "-.", ":")
+_VIEWS = (("xy", 0, "z", "x", "y"), ("xz", 1, "y", "x", "z"), ("yz", 2, "x", "y", "z"))
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make a figure of a size in inches, drawn without a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="compressed")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Save a figure as PNG; the same figure gives the same bytes."""
+    figure.savefig(path, dpi=_DPI, format="png", metadata={"Software": None})
+
+
+def draw_solvent_model(
+    figure: Figure,
+    solvent: SolventModel,
+    *,
+    name: str = "map",
+    full_scale: float | None = None,
+) -> None:
+    """Draw the histogram of the low-passed map, the Gaussian of its solvent and the confidence.
+
+    Parameters
+    ----------
+    figure : Figure
+        Where to draw.
+    solvent : SolventModel
+        What to draw.
+    name : str
+        Name of the map, for the title.
+    full_scale : float, optional
+        Density of full scale in the low-passed map, grey units, marked when given.
+    """
+    axes = figure.add_subplot()
+    filled = solvent.density[solvent.density > 0]
+    floor = 0.5 * float(filled.min())
+    ceiling = 2.0 * float(max(filled.max(), solvent.amplitude))
+    axes.stairs(
+        solvent.density,
+        solvent.edges,
+        baseline=floor,
+        fill=True,
+        color="#c9c9c9",
+        label=f"low-passed map ({solvent.region})",
+    )
+    x = np.linspace(solvent.lo, max(solvent.hi, full_scale or solvent.hi), 2000)
+    axes.plot(x, np.maximum(solvent.curve(x), floor), color=MODEL_COLOR, label="solvent model")
+    axes.set(
+        yscale="log",
+        xlim=(float(x[0]), float(x[-1])),
+        ylim=(floor, ceiling),
+        xlabel="density of the low-passed map",
+        ylabel="probability density",
+        title=name,
+    )
+    _mark(axes, solvent.edge, "end of the solvent", ":")
+    if full_scale is not None:
+        _mark(axes, full_scale, "full scale", "-.")
+
+    confidence = axes.twinx()
+    steps = np.linspace(solvent.lo, solvent.hi, len(solvent.confidence_table))
+    confidence.plot(steps, solvent.confidence_table, color=CONFIDENCE_COLOR, label="confidence")
+    confidence.set_ylim(0, 1.05)
+    confidence.set_ylabel("confidence", color=CONFIDENCE_COLOR)
+    confidence.tick_params(axis="y", colors=CONFIDENCE_COLOR)
+    _legend_below(figure, axes, confidence)
+
+
+def draw_slices(
+    figure: Figure, density: DensityMap, scale: DensityMap, *, min_scale: float = 0.2
+) -> None:
+    """Draw the three central slices of a map and of its local scale.
+
+    Parameters
+    ----------
+    figure : Figure
+        Where to draw.
+    density, scale : DensityMap
+        On the same grid.
+    min_scale : float
+        Scale at which the colours start; lower scale is grey.
+    """
+    colored, below = draw_colored_slices(
+        figure, density, scale.data, colormap=scale_colormap(), limits=(min_scale, 1.0)
+    )
+    bar = figure.colorbar(colored, ax=below, extend="min", shrink=0.9, pad=0.02)
+    bar.set_label("local scale")
+
+
+def draw_colored_slices(
+    figure: Figure,
+    density: DensityMap,
+    values: Array,
+    *,
+    colormap: Colormap,
+    limits: tuple[float, float],
+) -> tuple[AxesImage, list[Axes]]:
+    """Draw the three central slices of a map in grey, and of values on its grid in colour.
+
+    Parameters
+    ----------
+    figure : Figure
+        Where to draw.
+    density : DensityMap
+    values : ndarray of float32, shape of the map
+        NaN where there is none.
+    colormap : Colormap
+    limits : tuple of float
+        Values at the ends of the colours.
+
+    Returns
+    -------
+    AxesImage
+        One of the coloured slices, for the colour bar.
+    list of Axes
+        The axes of all coloured slices.
+    """
+    grid = density.grid
+    lengths = dict(zip("xyz", grid.box, strict=True))
+    ratios = [lengths[across] for _, _, _, across, _ in _VIEWS]
+    axes = figure.subplots(2, 3, gridspec_kw={"width_ratios": ratios}, squeeze=False)
+    low, high = np.percentile(_central_slice(density.data, 0), _CONTRAST)
+    colored: Any = None
+    for column, (plane, axis, normal, across, up) in enumerate(_VIEWS):
+        extent = (0.0, lengths[across], 0.0, lengths[up])
+        position = density.data.shape[axis] // 2 * grid.voxel_size_zyx[axis]
+        place: dict[str, Any] = {"origin": "lower", "extent": extent, "aspect": "equal"}
+        top, bottom = axes[0, column], axes[1, column]
+        top.imshow(_central_slice(density.data, axis), cmap="gray_r", vmin=low, vmax=high, **place)
+        top.set_title(f"{plane}, {normal} = {position:.0f} Å", fontsize=10)
+        colored = bottom.imshow(
+            _central_slice(values, axis),
+            cmap=colormap,
+            vmin=limits[0],
+            vmax=limits[1],
+            interpolation="nearest",
+            **place,
+        )
+        bottom.set_xlabel(f"{across} (Å)")
+        for row in (top, bottom):
+            row.set_ylabel(f"{up} (Å)")
+    figure.suptitle(density.name)
+    return colored, list(axes[1])
+
+
+def draw_scale_histogram(
+    figure: Figure,
+    counts: NDArray[Any],
+    *,
+    confidence_limit: float | None = None,
+    min_scale: float = 0.2,
+    name: str = "map",
+) -> None:
+    """Draw how much of the content has which local scale.
+
+    Parameters
+    ----------
+    figure : Figure
+        Where to draw.
+    counts : ndarray, shape (bins,)
+        Voxels (or sum of confidences) in equal bins of the scale from 0 to 1.
+    confidence_limit : float, optional
+        Scale that is told from solvent with a confidence of one half, marked when given.
+    min_scale : float
+        Scale at which the colours start.
+    name : str
+        Name of the map, for the title.
+    """
+    axes = figure.add_subplot()
+    edges = np.linspace(0.0, 1.0, len(counts) + 1)
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    shares = 100 * np.asarray(counts, np.float64) / max(float(np.sum(counts)), 1.0)
+    colors = scale_colormap()((centres - min_scale) / max(1.0 - min_scale, 1e-6))
+    axes.bar(centres, shares, width=np.diff(edges), color=colors, edgecolor="white", linewidth=0.3)
+    axes.set(
+        xlim=(0, 1),
+        xlabel="local scale",
+        ylabel="share of the content (%)",
+        title=name,
+        ylim=(0, None),
+    )
+    if confidence_limit is not None and 0 < confidence_limit < 1:
+        _mark(axes, confidence_limit, "confidence 0.5", ":")
+        figure.legend(loc="outside lower center", frameon=False, fontsize=9)
+
+
+def draw_modification(
+    figure: Figure, scale: NDArray[Any], curves: Mapping[str, NDArray[Any]]
+) -> None:
+    """Draw the scale after a modification against the scale before.
+
+    Parameters
+    ----------
+    figure : Figure
+        Where to draw.
+    scale : ndarray, shape (n,)
+        Scale before, 0 to 1.
+    curves : mapping of str to ndarray, shape (n,)
+        Scale after, by the name of the modification.
+    """
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color=SOLVENT_COLOR, linewidth=1, label="unchanged")
+    styles = zip(_cycle(_CURVE_COLORS, curves), _cycle(_CURVE_STYLES, curves), strict=True)
+    for (label, after), (color, style) in zip(curves.items(), styles, strict=True):
+        axes.plot(scale, after, color=color, linestyle=style, linewidth=2, label=label)
+    axes.set(
+        xlim=(0, 1),
+        ylim=(0, 1.02),
+        xlabel="local scale of the input",
+        ylabel="local scale of the output",
+        aspect="equal",
+    )
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+
+
+def _mark(axes: Axes, position: float, label: str, style: str) -> None:
+    axes.axvline(position, color="black", linewidth=1, linestyle=style, label=label)
+
+
+def _legend_below(figure: Figure, *several: Axes) -> None:
+    """Put one legend for axes that lie over each other under them."""
+    pairs = [axes.get_legend_handles_labels() for axes in several]
+    figure.legend(
+        [handle for handles, _ in pairs for handle in handles],
+        [label for _, labels in pairs for label in labels],
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+    )
+
+
+def _central_slice(data: Array, axis: int) -> Array:
+    """Take the slice through the middle of an axis (0, 1, 2 = z, y, x)."""
+    middle: Array = data.take(data.shape[axis] // 2, axis=axis)
+    return middle
+
+
+def _cycle(values: Sequence[str], names: Mapping[str, Any]) -> list[str]:
+    return [values[i % len(values)] for i in range(len(names))]

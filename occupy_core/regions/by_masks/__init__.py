@@ -1,0 +1,1 @@
+"""Occupancy of regions that masks give."""

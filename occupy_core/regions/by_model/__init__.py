@@ -1,0 +1,1 @@
+"""Occupancy of the chains, residue windows or ligands of an atomic model."""

@@ -1,0 +1,251 @@
+"""Occupancy of the chains, residue windows or ligands of an atomic model in maps.
+
+The density that each region would have at full occupancy is fitted to the map, all regions together
+and each with a B-factor of its own; see `docs/regions_method.md`. What a mask or a maximum filter
+takes for low occupancy (mobile chains, light atoms, edges, filters, sharpening) does not enter.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sized
+from dataclasses import dataclass, replace
+from itertools import chain, repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occupy_core.errors import EstimationError, ParameterError
+from occupy_core.maps.grid import DensityMap, Grid, require_same_grid
+from occupy_core.progress import Progress, report
+from occupy_core.regions.by_model.atoms import AtomicModel, Division, read_model
+from occupy_core.regions.by_model.fit import ModelInMaps, put_into_maps
+from occupy_core.regions.by_model.model_density import atom_weights
+from occupy_core.regions.by_model.placement import find_placement
+from occupy_core.regions.by_model.rows import Measured, ModelRegions, map_notes
+from occupy_core.regions.significance import region_indices
+from occupy_core.regions.table import RegionTable
+
+Values = NDArray[np.float64]
+
+_FINEST = 3.0  # Å; finer shells tell atoms from each other, not how many there are
+_MASK_RADIUS = 3.0  # Å around the atoms of a region
+_MOSTLY_OUTSIDE = 0.5
+
+
+@dataclass(frozen=True)
+class ChainParams:
+    """How a model is cut into regions and fitted.
+
+    Parameters
+    ----------
+    by : {"chain", "residues"}
+        One number for each chain, or for each window of residues.
+    window : int
+        Residues of a window.
+    ligands : bool
+        Make each ligand a region of its own.
+    assembly : str, optional
+        Biological assembly to be built first.
+    reference : str, optional
+        Regions that are full, comma-separated; None chooses the highest level that a tenth of the
+        model shares in every map.
+    resolution : float, optional
+        Highest resolution used in Å; None means 3 Å or the Nyquist frequency. It need not be that
+        of the map: shells without signal do not count.
+    align : bool
+        Look for the translation that puts the model onto the first map, and follow small shifts in
+        each.
+    """
+
+    by: Division = "chain"
+    window: int = 20
+    ligands: bool = False
+    assembly: str | None = None
+    reference: str | None = None
+    resolution: float | None = None
+    align: bool = True
+
+    def problems(self, grid: Grid | None = None) -> list[str]:
+        """Return what is wrong with the parameters, one sentence each."""
+        found = []
+        if self.by not in ("chain", "residues"):
+            found.append(f"Regions are made by '{self.by}' but must be by chain or residues.")
+        if self.window < 3:
+            found.append(f"The window is {self.window} residues but must be at least 3.")
+        if self.resolution is not None and not 1 <= self.resolution <= 20:
+            found.append(f"The resolution is {self.resolution} Å but must be between 1 and 20 Å.")
+        elif self.resolution is not None and grid is not None:
+            nyquist = 2 * max(grid.voxel_size)
+            if self.resolution < nyquist:
+                found.append(
+                    f"The resolution is {self.resolution:g} Å but the voxels of the map allow "
+                    f"{nyquist:.2f} Å at best."
+                )
+        return found
+
+
+def chain_occupancy(
+    maps: Iterable[DensityMap],
+    model: AtomicModel | str | os.PathLike[str],
+    params: ChainParams | None = None,
+    *,
+    scales: Iterable[DensityMap | None] | None = None,
+    progress: Progress | None = None,
+) -> RegionTable:
+    """Measure the occupancy of the regions of a model in one or more maps.
+
+    Parameters
+    ----------
+    maps : iterable of DensityMap
+        Maps of one grid, such as the classes of a classification; read one by one, so that a
+        generator keeps only one in memory. A sequence tells the progress how many there are.
+    model : AtomicModel or path
+        Model in the frame of the maps.
+    params : ChainParams, optional
+    scales : iterable of DensityMap, optional
+        Local scale of each map, for the column `mean_scale`.
+    progress : Progress, optional
+
+    Returns
+    -------
+    RegionTable
+        Occupancies relative to the reference regions, with standard errors and flags.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is out of its limits, the model cannot be read or there is no map.
+    GridMismatchError
+        When the maps do not lie on one grid.
+    EstimationError
+        When the model does not lie in the maps or the reference has no density.
+
+    Notes
+    -----
+    Amplitudes of a map are relative, so each map is divided by the same reference regions: a
+    region that is full in every class makes the classes comparable whatever their filters.
+    """
+    params = params or ChainParams()
+    stream = iter(maps)
+    first = next(stream, None)
+    if first is None:
+        raise ParameterError("No map is given; name at least one.")
+    model = _cut(model, params, first.grid)
+    report(progress, 0.0, "placing the model")
+    model, shift, notes = _place(first, model, params.align)
+    reference = region_indices(model.names, params.reference)
+    report(progress, 0.05, "computing the density of the model")
+    fitter, regions = _in_view(model, first, params)
+    total = len(maps) if isinstance(maps, Sized) else 0
+    measured: list[Measured] = []
+    each_scale = repeat(None) if scales is None else scales
+    for density, scale in zip(chain([first], stream), each_scale, strict=False):
+        done = len(measured) / max(total, len(measured) + 1)
+        report(progress, 0.1 + 0.9 * done, f"fitting {density.name}")
+        require_same_grid(first, density, "map")
+        fit = fitter.fit(density, follow=params.align)
+        measured.append(
+            Measured(density.name, fit, regions.mean_scale(scale), regions.cut_off(density))
+        )
+    occupancies = regions.occupancies([m.fit for m in measured], reference)
+    rows = [row for i, m in enumerate(measured) for row in regions.rows(m, occupancies, i)]
+    report(progress, 1.0, "done")
+    return RegionTable(
+        rows=tuple(rows),
+        maps=tuple(m.name for m in measured),
+        regions=model.names,
+        reference=tuple(model.names[j] for j in occupancies.members),
+        notes=(*notes, *occupancies.notes, *map_notes(measured)),
+        shift=shift,
+    )
+
+
+def chain_masks(
+    model: AtomicModel, grid: Grid, *, radius: float = _MASK_RADIUS, soft: float = 6.0
+) -> Iterator[DensityMap]:
+    """Yield a soft mask of each region, for focused classification or subtraction.
+
+    Parameters
+    ----------
+    model : AtomicModel
+        In the frame of the grid.
+    grid : Grid
+    radius, soft : float
+        The mask is 1 up to `radius` Å from the atoms and falls to 0 over `soft` Å.
+    """
+    for region in model.regions:
+        slices, weight = atom_weights(region.positions, grid, radius=radius, soft=soft)
+        data = np.zeros(grid.shape, np.float32)
+        data[slices] = weight
+        yield DensityMap(data, grid, region.name)
+
+
+def _cut(
+    model: AtomicModel | str | os.PathLike[str], params: ChainParams, grid: Grid
+) -> AtomicModel:
+    """Check the parameters and read the model when it is a file."""
+    problems = params.problems(grid)
+    if problems:
+        raise ParameterError(*problems)
+    if isinstance(model, AtomicModel):
+        return model
+    return read_model(
+        model,
+        by=params.by,
+        window=params.window,
+        ligands=params.ligands,
+        assembly=params.assembly,
+    )
+
+
+def _in_view(
+    model: AtomicModel, first: DensityMap, params: ChainParams
+) -> tuple[ModelInMaps, ModelRegions]:
+    """What is fitted, the regions that lie in the maps, and all regions."""
+    outside = _share_outside(model, first.grid)
+    seen = outside <= _MOSTLY_OUTSIDE
+    if not seen.any():
+        raise EstimationError(
+            f"The model {model.name} lies outside of {first.name}; move it into the map."
+        )
+    shown = replace(model, regions=tuple(r for r, s in zip(model.regions, seen, strict=True) if s))
+    fitter = put_into_maps(shown, first.grid, params.resolution or _FINEST)
+    masks = [
+        atom_weights(region.positions, first.grid, radius=_MASK_RADIUS, soft=0.0)
+        for region in model.regions
+    ]
+    return fitter, ModelRegions(model, seen, outside, masks, fitter.band.resolution)
+
+
+def _place(
+    first: DensityMap, model: AtomicModel, align: bool
+) -> tuple[AtomicModel, tuple[float, float, float], tuple[str, ...]]:
+    """Move the model onto the first map when it clearly lies elsewhere: model, shift and notes."""
+    told = (*model.notes, *model.doubts)
+    if not align:
+        return model, (0.0, 0.0, 0.0), told
+    found = find_placement(first, model)
+    if found.dark:
+        raise EstimationError(
+            f"{first.name} is dark where the model has atoms; invert its contrast."
+        )
+    if not any(found.shift):
+        return model, found.shift, told
+    x, y, z = found.shift
+    note = (
+        f"The model was moved by ({x:.1f}, {y:.1f}, {z:.1f}) Å onto {first.name}: there it "
+        f"correlates with {found.correlation:.2f} instead of {found.correlation_before:.2f}."
+    )
+    return model.moved(np.array(found.shift)), found.shift, (*told, note)
+
+
+def _share_outside(model: AtomicModel, grid: Grid) -> Values:
+    """Share of the atoms of each region that lie outside the map."""
+    first = np.array(grid.position((0, 0, 0)))
+    box = np.array(grid.box)
+    shares = []
+    for region in model.regions:
+        inside = (region.positions > first) & (region.positions < first + box)
+        shares.append(1 - inside.all(axis=1).mean())
+    return np.array(shares, np.float64)

@@ -1,1 +1,0 @@
-"""From results to pictures: figures and ChimeraX scripts."""

@@ -1,0 +1,1 @@
+"""Boosted trees that ship with the package, and what they see."""

@@ -1,0 +1,1 @@
+"""What a local resolution is good for: filter, comparison, tests of processing."""

@@ -1,0 +1,1 @@
+"""The calibrated local scale: maxima of the density read as occupancy."""

@@ -1,0 +1,304 @@
+"""Maps modified by their local scale: amplified, attenuated, by a sigmoid, without solvent.
+
+Each modification multiplies the map by a factor of the local scale S, as far as a place is
+confidently not solvent (OccuPy 0.1.13; formulas and deviations in `docs/method.md`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from occupy_core.errors import ParameterError
+from occupy_core.maps.filters import ball_kernel, maximum_filter
+from occupy_core.maps.fourier import coloured_noise, lowpass, radial_power
+from occupy_core.maps.grid import Array, DensityMap, require_same_grid
+from occupy_core.maps.threads import for_slabs
+from occupy_core.progress import Progress, report
+from occupy_core.scale.params import MODIFICATIONS, Kind, ModifyParams, Output
+from occupy_core.solvent.histograms import Float64Array
+from occupy_core.solvent.model import SolventModel, inscribed_ellipsoid
+
+__all__ = [
+    "Kind",
+    "ModifiedMap",
+    "ModifyParams",
+    "Output",
+    "iter_modified",
+    "match_histogram",
+    "modification_curves",
+    "modification_factor",
+]
+
+_PLANES = 4  # planes of a slab: its temporary arrays stay in the cache
+_SMALLEST_SCALE = np.float32(1e-30)  # keeps negative powers of the scale finite
+_SOLVENT_VOXELS = 1000  # needed to know the spectrum of the solvent
+_MARGIN = 7  # voxels; edge of a ball that must be free of content
+
+
+@dataclass(frozen=True, eq=False)
+class ModifiedMap:
+    """A modified map, with its half maps where they were given.
+
+    Parameters
+    ----------
+    kind, gamma, pivot
+        As in `Output`.
+    map : DensityMap
+    half_maps : tuple of DensityMap or None
+        None for subtraction masks too.
+    """
+
+    kind: Kind
+    gamma: float | None
+    pivot: float | None
+    map: DensityMap
+    half_maps: tuple[DensityMap, DensityMap] | None = None
+
+
+def iter_modified(
+    density: DensityMap,
+    scale: DensityMap,
+    confidence: DensityMap,
+    solvent: SolventModel,
+    params: ModifyParams,
+    *,
+    half_maps: tuple[DensityMap, DensityMap] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[ModifiedMap]:
+    """Make the modified maps one after the other, so that only one is in memory.
+
+    Parameters
+    ----------
+    density : DensityMap
+        The map at its full resolution.
+    scale, confidence : DensityMap
+        Its local scale and confidence, on the same grid.
+    solvent : SolventModel
+        Its solvent.
+    params : ModifyParams
+    half_maps : tuple of DensityMap, optional
+        Get the same factors. They are neither clipped nor matched, so that they stay linear in
+        the input, and their solvent noise is independent.
+    progress : callable, optional
+
+    Yields
+    ------
+    ModifiedMap
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is outside its limits.
+    GridMismatchError
+        When the maps do not lie on one grid.
+    """
+    problems = params.problems(density.grid)
+    if problems:
+        raise ParameterError(*problems)
+    others = [(scale, "scale"), (confidence, "confidence")]
+    others += [(half, f"half map {i}") for i, half in enumerate(half_maps or (), start=1)]
+    for other, what in others:
+        require_same_grid(density, other, what)
+    sources = [
+        _Source(source, confidence, solvent, params, number)
+        for number, source in enumerate((density, *(half_maps or ())))
+    ]
+    outputs = params.kinds()
+    for done, output in enumerate(outputs):
+        report(progress, done / len(outputs), output.kind.replace("_", " "))
+        if output.kind == "subtraction_mask":
+            yield ModifiedMap(*output, density.with_data(_subtraction_mask(scale.data, output)))
+            continue
+        made = [source.modified(scale.data, output) for source in sources]
+        yield ModifiedMap(*output, made[0], (made[1], made[2]) if half_maps else None)
+        del made
+    report(progress, 1.0, "modified maps done")
+
+
+def modification_curves(params: ModifyParams, n: int = 1001) -> tuple[Array, dict[str, Array]]:
+    """Return what becomes of a scale by each modification, where the confidence is one.
+
+    Parameters
+    ----------
+    params : ModifyParams
+    n : int
+        Number of points.
+
+    Returns
+    -------
+    scale : ndarray of float32, shape (n,)
+        0 to 1.
+    curves : dict of ndarray of float32, shape (n,)
+        Modified scale (factor times scale), by kind.
+    """
+    scale = np.linspace(0, 1, n, dtype=np.float32)
+    curves: dict[str, Array] = {
+        output.kind: scale * modification_factor(scale, output, params.scale_limit)
+        for output in params.kinds()
+        if output.kind in MODIFICATIONS
+    }
+    return scale, curves
+
+
+def modification_factor(scale: Array, output: Output, scale_limit: float) -> Array:
+    """Return the factor of the map at a scale S.
+
+    Amplified: S^(1/gamma - 1). With a pivot (sigmoid): f(S)/S with the log-odds of f(S)
+    gamma times those of S, shifted so that f(pivot) = pivot; in the form of OccuPy,
+    f(S) = 1/(1 + ((S(1-mu))/(mu(1-S)))^-gamma). Otherwise (attenuated): S^(gamma - 1).
+
+    Parameters
+    ----------
+    scale : ndarray of float32
+        Values from 0 to 1.
+    output : Output
+    scale_limit : float
+        The factor is 1 where the scale is not above it.
+
+    Returns
+    -------
+    ndarray of float32, shape of `scale`
+        Finite for every scale.
+    """
+    if output.gamma is None:
+        return np.ones_like(scale)
+    factor: Array
+    positive = np.clip(scale, _SMALLEST_SCALE, 1)
+    if output.kind == "amplified":
+        factor = np.power(positive, np.float32(1 / output.gamma - 1))
+    elif output.pivot is None:
+        factor = np.power(positive, np.float32(output.gamma - 1))
+    else:
+        shift = (output.pivot / (1 - output.pivot)) ** (1 - 1 / output.gamma)
+        with np.errstate(over="ignore"):  # an infinite ratio is the limit f = 0
+            ratio = (np.float32(shift) * ((1 - positive) / positive)) ** np.float32(output.gamma)
+            factor = np.reciprocal(positive * (1 + ratio))
+    factor[scale <= scale_limit] = 1
+    return factor
+
+
+def match_histogram(data: Array, reference: Array) -> Array:
+    """Give data the histogram of a reference of the same size, keeping the order of its values.
+
+    Parameters
+    ----------
+    data, reference : ndarray of float32, shape (z, y, x)
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
+        Equal values stay equal: they get the value of the last of their ranks.
+    """
+    ordered, wanted = np.sort(data, axis=None), np.sort(reference, axis=None)
+    result = np.empty_like(data)
+
+    def work(first: int, last: int) -> None:
+        for i in range(first, last):
+            values, back = np.unique(data[i], return_inverse=True)  # sorted: quick to look up
+            ranks = np.searchsorted(ordered, values, side="right") - 1
+            result[i] = wanted[ranks][back].reshape(data[i].shape)
+
+    for_slabs(work, len(data), _PLANES)
+    return result
+
+
+class _Source:
+    """A map to be modified: the full map (number 0) or one of its halves (1, 2)."""
+
+    def __init__(
+        self,
+        density: DensityMap,
+        confidence: DensityMap,
+        solvent: SolventModel,
+        params: ModifyParams,
+        number: int,
+    ) -> None:
+        self._density = density
+        self._confidence = confidence.data
+        self._solvent = solvent
+        self._params = params
+        self._number = number
+        self._spectrum: tuple[Float64Array, Float64Array] | None = None
+        self._grey_range: tuple[float, float] | None = None
+        if number == 0 and not params.hist_match:
+            lo, hi = float(density.data.min()), float(density.data.max())
+            # Excluded solvent is zero, which some maps do not have in their range.
+            excluded = params.exclude_solvent
+            self._grey_range = (min(lo, 0.0), max(hi, 0.0)) if excluded else (lo, hi)
+
+    def modified(self, scale: Array, output: Output) -> DensityMap:
+        """Return the map times the factors of `output`, with new solvent where it attenuates."""
+        cutoff = self._params.lowpass_output
+        noise = None
+        if output.kind in ("attenuated", "sigmoid") and not self._params.exclude_solvent:
+            noise = self._noise(MODIFICATIONS.index(output.kind))
+        result = np.empty_like(scale) if noise is None else noise
+
+        def work(first: int, last: int) -> None:
+            slab = slice(first, last)
+            factor = modification_factor(scale[slab], output, self._params.scale_limit)
+            result[slab] = self._blended(slab, factor, noise)
+            if self._grey_range and not cutoff:
+                np.clip(result[slab], *self._grey_range, out=result[slab])
+
+        for_slabs(work, len(scale), _PLANES)
+        made = self._density.with_data(result)
+        if cutoff:
+            made = lowpass(made, cutoff)
+            if self._grey_range:
+                made = made.with_data(made.data.clip(*self._grey_range))
+        if self._number == 0 and self._params.hist_match:
+            made = made.with_data(match_histogram(made.data, self._density.data))
+        return made
+
+    def _blended(self, slab: slice, factor: Array, noise: Array | None) -> Array:
+        """Return some planes, modified as far as they are confidently not solvent."""
+        confidence: Array | np.float32 = np.float32(1)
+        if not self._params.omit_confidence:
+            confidence = self._confidence[slab]
+        if self._params.exclude_solvent:
+            weight = confidence * factor
+        else:
+            weight = 1 + confidence * (factor - 1)
+        modified: Array = weight * self._density.data[slab]
+        if noise is not None:
+            # The solvent in what is left has the factor f in its amplitude, so noise of variance
+            # 1 - f² and mean 1 - f brings it back to the solvent's own.
+            removed = np.clip(1 - factor, 0, 1)
+            added = np.sqrt(removed * (2 - removed)) * noise[slab]
+            modified += confidence * (added + removed * np.float32(self._solvent.mean))
+        return modified
+
+    def _noise(self, modification: int) -> Array:
+        """Return noise with the spectrum of this map where it is solvent."""
+        grid = self._density.grid
+        if self._spectrum is None:
+            # Not near content either: the gaps in it are as dark as solvent but ripple more.
+            near = maximum_filter(self._confidence, ball_kernel(_MARGIN, _MARGIN / 2))
+            region = inscribed_ellipsoid(grid.shape)
+            region &= near < 0.5
+            del near
+            if np.count_nonzero(region) < _SOLVENT_VOXELS:  # only the model is left: white
+                variance = self._solvent.sigma**2 * math.prod(grid.voxel_size)
+                self._spectrum = np.zeros(1), np.full(1, variance)
+            else:
+                self._spectrum = radial_power(self._density, region)
+        # Independent of the other modifications and maps, and known from the seed alone.
+        seed = np.random.SeedSequence((self._params.seed, modification, self._number))
+        return coloured_noise(grid, *self._spectrum, seed=int(seed.generate_state(1)[0]))
+
+
+def _subtraction_mask(scale: Array, output: Output) -> Array:
+    """Return the factor of an attenuation or sigmoid as a mask; a subtraction never amplifies."""
+    mask = np.empty_like(scale)
+
+    def work(first: int, last: int) -> None:
+        factor = modification_factor(scale[first:last], output, -1)
+        np.minimum(factor, scale[first:last] > 0, out=mask[first:last])
+
+    for_slabs(work, len(scale), _PLANES)
+    return mask

@@ -1,0 +1,222 @@
+"""Figures, attribute files, models and scripts say what the table says."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from small_models import chain_lines, pdb_line, three_chains, write_pdb
+
+from occupy_core.commands.regions.figures import bars_size, draw_bars, draw_heatmap, heatmap_size
+from occupy_core.commands.regions.files import (
+    RegionScene,
+    attribute_text,
+    model_text,
+    occupancy_color,
+    scene_text,
+)
+from occupy_core.commands.shared.plots import new_figure, save_figure
+from occupy_core.errors import ParameterError
+from occupy_core.regions.by_model.atoms import read_model
+from occupy_core.regions.table import RegionTable, make_row
+
+# matplotlib 3.8 calls what newer versions of pyparsing deprecate
+pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
+
+
+def table_of(values, regions=None, reference=("A",)):
+    """A table of occupancies, a row for each map."""
+    regions = regions or [chr(ord("A") + j) for j in range(len(values[0]))]
+    maps = [f"map{i}" for i in range(len(values))]
+    rows = [
+        make_row(name, region, value, 0.05, n_voxels=10, resolution=3.0)
+        for name, row in zip(maps, values, strict=True)
+        for region, value in zip(regions, row, strict=True)
+    ]
+    return RegionTable(tuple(rows), tuple(maps), tuple(regions), tuple(reference))
+
+
+# ---- figures ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [[[1.0, 0.4, 0.0]], [[1.0, 0.4, 1.2], [1.0, math.nan, 0.1]]])
+def test_bars_are_as_high_as_the_occupancies(values):
+    table = table_of(values)
+    figure = new_figure(*bars_size(table))
+    draw_bars(figure, table)
+    heights = sorted(patch.get_height() for patch in figure.axes[0].patches)
+    assert heights == pytest.approx(sorted(v for row in values for v in row if v == v))
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["A*", "B", "C"]
+    assert len(figure.axes[0].containers) == 2 * len(values)  # bars, and their error bars
+
+
+def test_error_bars_end_at_zero():
+    table = table_of([[1.0, 0.02]])
+    figure = new_figure(*bars_size(table))
+    draw_bars(figure, table)
+    segments = figure.axes[0].collections[0].get_segments()
+    assert segments[1][:, 1] == pytest.approx([0.0, 0.07])
+
+
+@pytest.mark.parametrize("count", [2, 13, 45])
+def test_each_map_has_its_own_colour_and_a_name_as_long_as_they_can_be_told(count):
+    table = table_of([[1.0, 0.5]] * count)
+    figure = new_figure(*bars_size(table))
+    draw_bars(figure, table)
+    bars = [bar for bar in figure.axes[0].containers if hasattr(bar, "patches")]
+    assert len({bar.patches[0].get_facecolor() for bar in bars}) == count
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == (list(table.maps) if count <= 20 else ["map0", "map44"])
+
+
+def test_a_number_below_zero_can_be_read():
+    table = table_of([[1.0, -0.3], [1.0, -0.001]])
+    figure = new_figure(*heatmap_size(table))
+    draw_heatmap(figure, table)
+    numbers = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+    assert numbers == {"1.00": "white", "-0.30": "black", "0.00": "black"}
+
+
+def test_the_heat_map_has_a_cell_for_each_region_and_map():
+    table = table_of([[1.0, 0.4, 0.0], [1.0, math.nan, 0.1]])
+    figure = new_figure(*heatmap_size(table))
+    draw_heatmap(figure, table)
+    (image,) = figure.axes[0].images
+    np.testing.assert_array_equal(np.ma.filled(image.get_array(), np.nan), table.occupancy)
+    assert {t.get_text() for t in figure.axes[0].texts} == {"1.00", "0.40", "0.00", "0.10"}
+
+
+def test_figures_of_many_windows_keep_a_size_that_can_be_saved(tmp_path):
+    table = table_of([[0.5] * 700], [f"A:{i}" for i in range(700)])
+    for size, draw in ((bars_size, draw_bars), (heatmap_size, draw_heatmap)):
+        assert max(size(table)) <= 40
+        figure = new_figure(*size(table))
+        draw(figure, table)
+        assert len(figure.axes[0].get_xticks()) <= 120
+    save_figure(figure, tmp_path / "x.png")
+
+
+# ---- colours ----------------------------------------------------------------------------------
+
+
+def test_colours_go_from_red_to_blue_and_stay_in_range():
+    assert occupancy_color(0.0) == occupancy_color(-1.0) == "#af1801"
+    assert occupancy_color(1.0) == occupancy_color(1.3) == "#4143a7"
+    assert occupancy_color(0.5) == "#a4fc3c"
+    assert occupancy_color(0.0625) == "#cc3206"
+    assert occupancy_color(math.nan) == "#e6e6e6"
+
+
+# ---- attributes and models --------------------------------------------------------------------
+
+
+@pytest.fixture
+def model(tmp_path):
+    pytest.importorskip("gemmi")
+    return read_model(three_chains(tmp_path / "m.pdb"))
+
+
+def test_attributes_name_the_residues_of_each_region(model):
+    text = attribute_text(table_of([[1.0, 0.456, math.nan]]), model, "map0")
+    assert text.splitlines() == [
+        "attribute: region_occupancy",
+        "recipient: residues",
+        "\t/A\t1.0000",
+        "\t/B\t0.4560",
+    ]
+
+
+def test_windows_ligands_and_odd_numbers_are_specified(tmp_path):
+    pytest.importorskip("gemmi")
+    lines = chain_lines("A", (20, 20, 20), n_residues=12)
+    heme = [
+        pdb_line(900 + i, f" C{i}", "HEM", "A", 201, (25 + i, 20, 20), record="HETATM", element="C")
+        for i in range(4)
+    ]
+    text = "\n".join(lines)
+    text = text.replace("ALA A   1 ", "ALA A  -2 ").replace("ALA A   3 ", "ALA A   2B")
+    path = write_pdb(tmp_path / "m.pdb", text.splitlines(), heme)
+    found = read_model(path, by="residues", window=6)
+    table = table_of([[0.5] * len(found.names)], list(found.names))
+    assert [
+        line.split("\t")[1] for line in attribute_text(table, found, "map0").splitlines()[2:]
+    ] == [
+        "/A:-2,2,2B,4-6",
+        "/A:7-12",
+        "/A:201",
+    ]
+
+
+def test_the_model_has_percent_occupancy_for_b_factors_where_it_was_fitted(model, tmp_path):
+    gemmi = pytest.importorskip("gemmi")
+    moved = model.moved(np.array([3.0, 0.0, -2.0]))
+    path = tmp_path / "o.cif"
+    path.write_text(model_text(table_of([[1.0, 0.456, math.nan]]), moved, "map0"))
+    chains = {chain.name: chain for chain in gemmi.read_structure(str(path))[0]}
+    assert list(chains) == ["A", "B", "C"]
+    for name, value in {"A": 100.0, "B": 45.6, "C": -1.0}.items():
+        assert {atom.b_iso for residue in chains[name] for atom in residue} == {np.float32(value)}
+    found = np.array([a.pos.tolist() for r in chains["A"] for a in r])
+    np.testing.assert_allclose(found, moved.regions[0].positions, atol=1e-3)
+    assert [r.name for r in chains["A"]] == ["ALA"] * 24
+
+
+def test_windows_go_back_into_their_chain(model, tmp_path):
+    gemmi = pytest.importorskip("gemmi")
+    windows = read_model(tmp_path / "m.pdb", by="residues", window=12)
+    values = [0.1 * i for i in range(len(windows.names))]
+    path = tmp_path / "o.cif"
+    path.write_text(model_text(table_of([values], list(windows.names)), windows, "map0"))
+    chains = {chain.name: chain for chain in gemmi.read_structure(str(path))[0]}
+    assert [len(chain) for chain in chains.values()] == [24, 24, 24]
+    assert chains["B"][0][0].b_iso == pytest.approx(20.0)
+    assert chains["B"][23][0].b_iso == pytest.approx(30.0)
+
+
+# ---- script -----------------------------------------------------------------------------------
+
+
+def script(tmp_path, values, masks):
+    table = table_of(values)
+    maps = [tmp_path / f"a map {i}.mrc" for i in range(len(values))]
+    colored = [tmp_path / f"m{j}.mrc" for j in range(len(values[0]) if masks else len(values))]
+    return scene_text(table, RegionScene(maps, colored, masks=masks, volume=8e4)).splitlines()
+
+
+def test_the_script_opens_all_files_before_it_names_them(tmp_path):
+    for masks, n_models in ((False, 4), (True, 5)):
+        lines = script(tmp_path, [[1.0, 0.5, 0.0], [1.0, 1.0, 1.0]], masks)
+        opened = [line for line in lines if line.startswith("open ")]
+        assert len(opened) == n_models
+        assert opened[0] == f'open "{tmp_path}/a map 0.mrc"'
+        used = {int(n) for line in lines for n in re.findall(r"#(\d{1,2})\b(?![0-9a-f])", line)}
+        assert max(used) == n_models
+        assert sum(line.startswith("key ") for line in lines) == 1
+        assert "volume #1-2 encloseVolume 40000" in lines
+
+
+def test_each_map_has_a_command_that_shows_its_occupancies(tmp_path):
+    lines = script(tmp_path, [[1.0, 0.0], [0.0, 1.0]], masks=True)
+    first, second = (line for line in lines if line.startswith("alias "))
+    assert "color #3 #4143a7" in first
+    assert "color #4 #af1801" in first
+    assert "color #3 #af1801" in second
+    assert lines.index("occupancy_1") > lines.index(second)
+
+
+def test_models_are_coloured_by_their_b_factor_column_with_grey_for_no_number(tmp_path):
+    lines = script(tmp_path, [[1.0, 0.5]], masks=False)
+    (line,) = (line for line in lines if line.startswith("color byattribute"))
+    assert line.startswith(
+        "color byattribute a:bfactor #2 palette -1,#e6e6e6:-0.5,#e6e6e6:0,#af1801"
+    )
+    assert line.endswith("100,#4143a7")
+
+
+def test_a_file_that_chimerax_cannot_name_is_refused(tmp_path):
+    table = table_of([[1.0, 0.5]])
+    with pytest.raises(ParameterError, match="ChimeraX cannot open"):
+        scene_text(
+            table,
+            RegionScene([tmp_path / "a\nb.mrc"], [tmp_path / "m.cif"], masks=False, volume=8e4),
+        )

@@ -1,0 +1,138 @@
+"""Figures show what they are given, with the units and the colours they should have."""
+
+import warnings
+
+import numpy as np
+import pytest
+from figure_checks import inside, texts
+
+from occupy_core.commands.shared import plots
+from occupy_core.commands.shared.colors import (
+    BELOW_COLOR,
+    SCALE_COLORS,
+    scale_colormap,
+    scale_levels,
+)
+from occupy_core.maps import DensityMap, Grid
+from occupy_core.scale.estimate import estimate_confidence, estimate_scale
+
+with warnings.catch_warnings():
+    # matplotlib 3.8 calls what newer versions of pyparsing deprecate
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from matplotlib.colors import to_rgba
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def result():
+    from occupy_core.maps.synthetic import two_bodies
+
+    density, _ = two_bodies(Grid((30, 32, 40), (2.0, 2.5, 3.0)))
+    return density, estimate_scale(density)
+
+
+def test_the_colours_run_from_low_to_high_and_are_grey_below():
+    colormap = scale_colormap()
+    assert colormap(0.0) == pytest.approx(to_rgba(SCALE_COLORS[0]), abs=0.01)
+    assert colormap(1.0) == pytest.approx(to_rgba(SCALE_COLORS[-1]), abs=0.01)
+    assert colormap(-0.1) == pytest.approx(to_rgba(BELOW_COLOR), abs=0.01)
+    assert len(scale_levels(0.2)) == len(SCALE_COLORS)
+
+
+def test_slices_are_central_and_in_angstroms(result):
+    density, estimate = result
+    figure = plots.new_figure(9, 5.6)
+    plots.draw_slices(figure, density, estimate.scale, min_scale=0.3)
+    maps = [axes for axes in figure.axes if axes.images]
+    assert len(maps) == 6
+    for axes, axis, extent in zip(
+        maps,
+        (0, 1, 2, 0, 1, 2),
+        ((80, 80), (80, 90), (80, 90), (80, 80), (80, 90), (80, 90)),
+        strict=True,
+    ):
+        source = density if axes in maps[:3] else estimate.scale
+        (image,) = axes.images
+        shown = source.data.take(source.data.shape[axis] // 2, axis=axis)
+        np.testing.assert_array_equal(image.get_array(), shown)
+        assert (axes.get_xlim()[1], axes.get_ylim()[1]) == extent
+    assert maps[3].images[0].get_clim() == (0.3, 1.0)
+    assert {"x (Å)", "y (Å)", "z (Å)", "local scale"} <= set(texts(figure))
+    figure.draw_without_rendering()
+    assert inside(figure)
+
+
+def test_the_solvent_model_shows_histogram_fit_and_confidence(result):
+    solvent, _ = estimate_confidence(result[0])
+    figure = plots.new_figure(7, 4.5)
+    full = 0.9 * solvent.hi
+    plots.draw_solvent_model(figure, solvent, name="a map", full_scale=full)
+    left, right = figure.axes
+    curve = left.lines[0]
+    np.testing.assert_allclose(curve.get_ydata().max(), solvent.amplitude, rtol=0.01)
+    np.testing.assert_array_equal(right.lines[0].get_ydata(), solvent.confidence_table)
+    assert left.get_xlim() == pytest.approx((solvent.lo, solvent.hi))
+    assert [line.get_xdata()[0] for line in left.lines[1:]] == [solvent.edge, full]
+    assert {"a map", "solvent model", "confidence", "end of the solvent", "full scale"} <= set(
+        texts(figure)
+    )
+    figure.draw_without_rendering()
+    assert inside(figure)
+
+
+def test_full_scale_is_left_out_when_there_is_none(result):
+    solvent, _ = estimate_confidence(result[0])
+    figure = plots.new_figure(7, 4.5)
+    plots.draw_solvent_model(figure, solvent)
+    assert "full scale" not in texts(figure)
+
+
+def test_the_histogram_is_in_percent_and_in_the_colours_of_the_scale():
+    figure = plots.new_figure(5, 3.5)
+    counts = np.array([10, 0, 30, 60])
+    plots.draw_scale_histogram(figure, counts, confidence_limit=0.4, min_scale=0.2, name="x")
+    bars = figure.axes[0].patches
+    assert [bar.get_height() for bar in bars] == [10, 0, 30, 60]
+    assert bars[0].get_facecolor() == pytest.approx(to_rgba(BELOW_COLOR), abs=0.01)
+    expected = scale_colormap()((0.875 - 0.2) / 0.8)
+    assert bars[3].get_facecolor() == pytest.approx(expected, abs=0.01)
+    assert "confidence 0.5" in texts(figure)
+    figure.draw_without_rendering()
+    assert inside(figure)
+
+
+@pytest.mark.parametrize("limit", [None, 0.0, 1.5])
+def test_a_limit_outside_the_scale_is_not_marked(limit):
+    figure = plots.new_figure(5, 3.5)
+    plots.draw_scale_histogram(figure, np.zeros(10), confidence_limit=limit)
+    assert figure.legends == []
+
+
+def test_curves_have_their_names_and_can_be_told_apart_without_colour():
+    figure = plots.new_figure(5, 4.8)
+    x = np.linspace(0, 1, 11)
+    plots.draw_modification(figure, x, {"one": x**2, "two": x**3, "three": x**0.5})
+    lines = figure.axes[0].lines
+    assert {"unchanged", "one", "two", "three"} <= set(texts(figure))
+    np.testing.assert_array_equal(lines[2].get_ydata(), x**3)
+    assert len({line.get_linestyle() for line in lines[1:]}) == 3
+    figure.draw_without_rendering()
+    assert inside(figure)
+
+
+def test_the_same_figure_gives_the_same_bytes(tmp_path):
+    density = DensityMap(
+        np.random.default_rng(0).random((5, 6, 7), np.float32),
+        Grid.cubic(7, 1.0).resampled((5, 6, 7)),
+    )
+    files = []
+    for name in "ab":
+        figure = plots.new_figure(6, 4)
+        plots.draw_slices(figure, density, density)
+        files.append(tmp_path / f"{name}.png")
+        plots.save_figure(figure, files[-1])
+    first, second = (file.read_bytes() for file in files)
+    assert first == second
+    assert first.startswith(b"\x89PNG")
+    assert b"Software" not in first

@@ -1,0 +1,68 @@
+"""The models that ship: the file, its card, and the sum of trees."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from occupy_core.maps.threads import threads
+from occupy_core.resolution.learned.trees import (
+    CARD_FILE,
+    MODEL_FILE,
+    Trees,
+    load_models,
+    model_card,
+)
+
+
+def slow_sum(trees, row):
+    total = 0.0
+    for node in trees.start:
+        while trees.feature[node] >= 0:
+            above = row[trees.feature[node]] > trees.threshold[node]
+            node = trees.right[node] if above else node + 1
+        total += float(trees.value[node])
+    return trees.offset + total
+
+
+def test_a_tree_of_one_question_answers_it():
+    stump = Trees(
+        np.array([1, -1, -1], np.int32),
+        np.array([2, 0, 0], np.int32),
+        np.array([0.5, 0, 0], np.float32),
+        np.array([0, -1, 4], np.float32),
+        np.array([0], np.int32),
+        10.0,
+    )
+    assert stump.predict(np.array([[9, 0.5], [0, 0.6]], np.float32)).tolist() == [9, 14]
+
+
+@pytest.mark.parametrize("name", ["resolution", "lower", "upper", "mask"])
+def test_compiled_sum_equals_a_plain_one(name):
+    trees = getattr(load_models(), name)
+    rows = np.random.default_rng(2).normal(size=(40, trees.feature.max() + 1)).astype(np.float32)
+    expected = [slow_sum(trees, row) for row in rows]
+    with threads(2):
+        assert np.allclose(trees.predict(rows), expected, atol=1e-4)
+
+
+def test_the_card_belongs_to_the_file():
+    card = model_card()
+    assert card["sha256"] == hashlib.sha256(MODEL_FILE.read_bytes()).hexdigest()
+    assert card["sha256"] == load_models().checksum
+    assert not set(card["training"]["models"]) & set(card["held_out"]["models"])
+    assert {"seed", "sources"} <= set(card["training"])
+    assert json.loads(CARD_FILE.read_text()) == card
+
+
+def test_the_file_stays_small():
+    assert MODEL_FILE.stat().st_size < 5 * 2**20
+
+
+def test_intervals_were_widened_by_the_errors_on_complexes_left_out():
+    left_out = model_card()["metrics"]["left_out"]
+    assert left_out["coverage_68"] == pytest.approx(0.68, abs=0.01)
+    # The trees know the complexes they were taught better than others.
+    assert left_out["log_rmse"] > 1.5 * model_card()["metrics"]["train"]["log_rmse"]
+    assert min(load_models().spread) > 1
