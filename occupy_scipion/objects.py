@@ -4,7 +4,7 @@
 from pwem.objects import EMObject, EMSet, SetOfVolumes, VolumeMask
 from pyworkflow.object import Boolean, Float, Integer, String
 
-from occupy_scipion.convert import formName
+from occupy_scipion.convert.forms import formName
 
 
 class SetOfVolumeMasks(SetOfVolumes):

@@ -4,7 +4,7 @@
 import pyworkflow.protocol.params as params
 from pwem.objects import Volume
 
-from occupy_scipion.convert import iterVolumes, missingHalfMaps, volumeProblem
+from occupy_scipion.convert.volumes import iterVolumes, missingHalfMaps, volumeProblem
 
 
 class OneVolume:

@@ -13,15 +13,15 @@ from pyworkflow import BETA
 from pyworkflow.exceptions import PyworkflowException
 
 from occupy_core import OccupyError
-from occupy_scipion.convert import (
+from occupy_scipion.convert.files import locatedMap
+from occupy_scipion.convert.volumes import (
     VolumeSource,
     gridProblem,
     isSetOfVolumes,
     iterVolumes,
-    locatedMap,
     volumeProblem,
 )
-from occupy_scipion.record import Record, formWords
+from occupy_scipion.records.record import Record, formWords
 
 _ERROR = "occupy-core: error: "
 _MOST_WARNINGS = 8  # in the summary

@@ -10,17 +10,15 @@ from occupy_core.blocks.params import EXPAND_FIELDS, LEAST_VOLUMES, BlocksParams
 from occupy_core.blocks.track.rules import rule_names
 from occupy_core.commands.blocks.job import BlocksJob, output_names
 from occupy_core.errors import ParameterError
-from occupy_scipion.blocks_record import BlocksRecord
 from occupy_scipion.constants import BENJAMINI_1995, CHAZAL_2013, FISHER_1935, KINMAN_2023
-from occupy_scipion.convert import (
+from occupy_scipion.convert.files import fileState
+from occupy_scipion.convert.forms import formValue, paramsFromForm
+from occupy_scipion.convert.volumes import (
     SETS_OF_VOLUMES,
     VolumeSource,
     distinctNames,
-    fileState,
-    formValue,
     gridProblems,
     iterVolumes,
-    paramsFromForm,
 )
 from occupy_scipion.objects import SetOfVolumeMasks
 from occupy_scipion.protocols.form_blocks import (
@@ -30,6 +28,7 @@ from occupy_scipion.protocols.form_blocks import (
 )
 from occupy_scipion.protocols.parts import OneResult
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
+from occupy_scipion.records.blocks import BlocksRecord
 
 _SKETCH = "sketch"
 

@@ -8,14 +8,11 @@ from pwem.objects import Float, Volume, VolumeMask
 from occupy_core.commands.resolution.job import ResolutionJob, output_names
 from occupy_core.resolution.result import ResolutionParams
 from occupy_scipion.constants import CARDONE_2013, FRANK_1975, VILAS_2018
-from occupy_scipion.convert import (
-    VolumeSource,
-    gridOf,
-    paramsFromForm,
-)
+from occupy_scipion.convert.forms import paramsFromForm
+from occupy_scipion.convert.volumes import VolumeSource, gridOf
 from occupy_scipion.protocols.parts import OneResult, OneVolume
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
-from occupy_scipion.resolution_record import ResolutionRecord
+from occupy_scipion.records.resolution import ResolutionRecord
 
 RESOLUTION = ResolutionParams()
 

@@ -8,17 +8,17 @@ from pwem.objects import Float, Integer, SetOfVolumes, Volume, VolumeMask
 
 from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.scale import ScaleParams
-from occupy_scipion.convert import (
+from occupy_scipion.convert.forms import paramsFromForm
+from occupy_scipion.convert.volumes import (
     SETS_OF_VOLUMES,
     VolumeSource,
     distinctNames,
     gridOf,
     isSetOfVolumes,
     iterVolumes,
-    paramsFromForm,
 )
 from occupy_scipion.protocols.protocol_scale_base import SCALE, OccupyProtScaleBase
-from occupy_scipion.scale_record import ScaleRecord
+from occupy_scipion.records.scale import ScaleRecord
 
 RESULTS = {"scale": "scale", "scaleSigma": "scale_sigma", "confidence": "confidence"}
 """Maps of a result in the record, by how the names of the outputs start."""

@@ -7,14 +7,11 @@ from pwem.objects import Volume, VolumeMask
 
 from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.scale import ModifyParams, ScaleParams
-from occupy_scipion.convert import (
-    VolumeSource,
-    gridOf,
-    paramsFromForm,
-)
+from occupy_scipion.convert.forms import paramsFromForm
+from occupy_scipion.convert.volumes import VolumeSource, gridOf
 from occupy_scipion.protocols.parts import OneVolume
 from occupy_scipion.protocols.protocol_scale_base import OccupyProtScaleBase
-from occupy_scipion.scale_record import ScaleRecord
+from occupy_scipion.records.scale import ScaleRecord
 
 MODIFY = ModifyParams()
 MASKS = {"no": None, "attenuation": "attenuated", "sigmoid": "sigmoid"}

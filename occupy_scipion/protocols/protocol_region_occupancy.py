@@ -12,24 +12,23 @@ from occupy_core.regions.by_masks.estimate import RegionParams
 from occupy_core.regions.by_model.atoms import read_model
 from occupy_core.regions.by_model.estimate import ChainParams
 from occupy_scipion.constants import BENJAMINI_1995, WOJDYR_2022
-from occupy_scipion.convert import (
+from occupy_scipion.convert.files import fileState
+from occupy_scipion.convert.forms import formValue, paramsFromForm
+from occupy_scipion.convert.volumes import (
     SETS_OF_VOLUMES,
     VolumeSource,
     distinctNames,
-    fileState,
-    formValue,
     gridOf,
     gridProblem,
     gridProblems,
     iterVolumes,
-    paramsFromForm,
     volumeProblem,
 )
 from occupy_scipion.objects import RegionOccupancy, SetOfRegionOccupancies, SetOfVolumeMasks
 from occupy_scipion.protocols.form_regions import MODEL, OF_MASKS, OF_MODEL, defineModelParams
 from occupy_scipion.protocols.parts import OneResult
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
-from occupy_scipion.regions_record import RegionsRecord
+from occupy_scipion.records.regions import RegionsRecord
 
 REGIONS = RegionParams()
 

@@ -10,7 +10,7 @@ from pwem.viewers.mdviewer.viewer import MDView
 from pyworkflow.viewer import DESKTOP_TKINTER
 
 from occupy_core import OccupyError
-from occupy_scipion.record import formWords
+from occupy_scipion.records.record import formWords
 from occupy_scipion.viewers.slices import AXES, SliceBrowser, figureSize
 
 _SCREEN = (14.0, 8.5)  # inches: a figure of hundreds of chains must fit, too

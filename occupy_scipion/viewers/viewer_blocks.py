@@ -6,8 +6,8 @@ from occupy_core.blocks.contour.thresholds import smoothed
 from occupy_core.commands.blocks.chimerax import block_colors
 from occupy_core.commands.blocks.figures import draw_block_graph, draw_heatmap, draw_thresholds
 from occupy_core.maps.mrc import read_map
-from occupy_scipion.blocks_record import BlocksRecord
 from occupy_scipion.protocols import OccupyProtBlocks
+from occupy_scipion.records.blocks import BlocksRecord
 from occupy_scipion.viewers.slices import Panel, labelColors
 from occupy_scipion.viewers.viewer_base import OccupyViewerBase, parameterLines
 

@@ -10,7 +10,7 @@ from occupy_core.commands.shared.plots import (
 from occupy_core.maps.mrc import read_map
 from occupy_core.scale import ModifyParams, modification_curves
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
-from occupy_scipion.scale_record import TITLES, ScaleRecord
+from occupy_scipion.records.scale import TITLES, ScaleRecord
 from occupy_scipion.viewers.slices import MIN_SCALE, SCALE, Panel, errorColors
 from occupy_scipion.viewers.viewer_base import OccupyViewerBase
 

@@ -3,7 +3,7 @@ import pyworkflow.protocol.params as params
 
 from occupy_core.commands.regions.figures import bars_size, draw_bars, draw_heatmap, heatmap_size
 from occupy_scipion.protocols import OccupyProtRegionOccupancy
-from occupy_scipion.regions_record import RegionsRecord
+from occupy_scipion.records.regions import RegionsRecord
 from occupy_scipion.viewers.viewer_base import OccupyViewerBase, parameterLines
 
 

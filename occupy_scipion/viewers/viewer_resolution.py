@@ -9,7 +9,7 @@ from occupy_core.commands.resolution.figures import (
 from occupy_core.commands.resolution.run import color_limits
 from occupy_core.maps.mrc import read_map
 from occupy_scipion.protocols import OccupyProtLocalResolution
-from occupy_scipion.resolution_record import ResolutionRecord
+from occupy_scipion.records.resolution import ResolutionRecord
 from occupy_scipion.viewers.slices import Panel, resolutionColors
 from occupy_scipion.viewers.viewer_base import OccupyViewerBase, parameterLines
 

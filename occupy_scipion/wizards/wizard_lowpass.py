@@ -9,7 +9,8 @@ from pyworkflow.gui import dialog
 from occupy_core.errors import OccupyError
 from occupy_core.maps.fourier import resample
 from occupy_core.scale import ScaleParams, occupy_lowpass
-from occupy_scipion.convert import iterVolumes, paramsFromForm, readVolume, volumeProblem
+from occupy_scipion.convert.forms import paramsFromForm
+from occupy_scipion.convert.volumes import iterVolumes, readVolume, volumeProblem
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
 
 _PREVIEW_BOX = 128  # voxels; a larger map is reduced, so that the slider stays swift

@@ -12,7 +12,7 @@ from pwem.objects import Pointer, SetOfClasses3D, SetOfVolumes
 from relion_classes import MEMBERS, VOXEL, write_classification
 from scipion_project import header, read, two_bodies, write_mrc
 
-from occupy_scipion.convert import iterVolumes
+from occupy_scipion.convert.volumes import iterVolumes
 
 
 @pytest.fixture(scope="module")

@@ -28,14 +28,14 @@ from scipion_project import VOXEL, write_mrc
 
 from occupy_core import MapFormatError
 from occupy_core.maps.mrc import read_map
-from occupy_scipion.convert import (
+from occupy_scipion.convert.files import locatedMap
+from occupy_scipion.convert.volumes import (
     VolumeSource,
     distinctNames,
     gridOf,
     gridProblem,
     gridProblems,
     iterVolumes,
-    locatedMap,
     missingHalfMaps,
 )
 

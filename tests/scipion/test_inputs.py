@@ -14,7 +14,7 @@ from pyworkflow.viewer import MessageView
 from scipion_project import VOXEL, shown, two_bodies, viewer_of, write_mrc
 
 from occupy_scipion.protocols import OccupyProtLocalScale
-from occupy_scipion.record import formWords
+from occupy_scipion.records.record import formWords
 
 POINTERS = {
     "OccupyProtLocalScale": "inputVolumes",

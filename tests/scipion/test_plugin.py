@@ -23,7 +23,7 @@ from occupy_core.regions.by_model.estimate import ChainParams
 from occupy_core.resolution.result import ResolutionParams
 from occupy_core.scale import ModifyParams, ScaleParams
 from occupy_scipion.constants import OCCUPY_PYTHON
-from occupy_scipion.convert import formName, formValue, paramsFromForm
+from occupy_scipion.convert.forms import formName, formValue, paramsFromForm
 
 PACKAGE = Path(occupy_scipion.__file__).parent
 FORMS = (

@@ -15,7 +15,7 @@ from pyworkflow.viewer import MessageView, TextView
 from scipion_project import read, shown, two_bodies, viewer_of, write_mrc
 
 from occupy_core.maps.grid import DensityMap, Grid
-from occupy_scipion.scale_record import ScaleRecord
+from occupy_scipion.records.scale import ScaleRecord
 from occupy_scipion.viewers.slices import Panel, SliceBrowser
 
 

@@ -4,7 +4,7 @@
 from occupy_core.maps.mrc import map_name, read_map
 from occupy_core.scale import ScaleParams, estimate_confidence
 from occupy_scipion.constants import FORSBERG_2023
-from occupy_scipion.record import Record
+from occupy_scipion.records.record import Record
 
 _MODIFICATIONS = {  # kind: (in the summary, in the methods)
     "amplified": ("Amplified", "amplified"),

@@ -3,7 +3,7 @@
 
 from occupy_core.regions.table import RegionTable, listed
 from occupy_scipion.constants import BENJAMINI_1995, WOJDYR_2022
-from occupy_scipion.record import Record, counted
+from occupy_scipion.records.record import Record, counted
 
 _MOST_LINES = 30
 _MOST_MAPS = 8

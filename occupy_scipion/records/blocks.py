@@ -5,7 +5,7 @@ import numpy as np
 
 from occupy_core.commands.blocks.tables import choose
 from occupy_scipion.constants import BENJAMINI_1995, CHAZAL_2013, FISHER_1935, KINMAN_2023
-from occupy_scipion.record import Record, counted
+from occupy_scipion.records.record import Record, counted
 
 _MOST_NAMES = 5
 _RELATIONS = {

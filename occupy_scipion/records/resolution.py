@@ -3,7 +3,7 @@
 
 from occupy_core.maps.mrc import map_name
 from occupy_scipion.constants import CARDONE_2013, FRANK_1975, VILAS_2018
-from occupy_scipion.record import Record
+from occupy_scipion.records.record import Record
 
 _SOURCES = {  # source: (in the summary, in the methods)
     "half maps": (

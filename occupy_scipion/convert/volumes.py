@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Volumes of Scipion: what they are called, where they lie, what is wrong with them.
+
+The sampling rate and the origin of Scipion's object are the truth, the header of its file may say
+something else.
+"""
+
+import dataclasses
+import os
+
+from pwem.emlib.image import ImageHandler
+from pwem.objects import Volume
+
+from occupy_core.maps.grid import DensityMap, Grid
+from occupy_scipion.convert.files import fileState, mapName, readAnything
+
+SETS_OF_VOLUMES = ("SetOfVolumes", "SetOfVolumesFlex", "SetOfClasses3D", "SetOfClassesFlex")
+# By name: the Flex sets are no subclasses of the plain ones.
+
+_DRIFT_TOLERANCE = 0.25  # voxels over the box, as in occupy_core.require_same_grid
+
+
+def isSetOfVolumes(obj):
+    """Whether an object is a set, or classes, of volumes."""
+    return any(cls.__name__ in SETS_OF_VOLUMES for cls in type(obj).__mro__)
+
+
+def iterVolumes(obj):
+    """Yield a complete volume for a volume, or for each item of a set of volumes or classes.
+
+    Each is a clone (sets re-use the item they yield) with the id and the label of its item, its
+    sampling rate (which representatives of classes lack) and an origin. The attribute `particles`
+    is the size of the class, which is lost on cloning, or None.
+    """
+    if not isSetOfVolumes(obj):
+        volume = _complete(obj.clone(), obj.getSamplingRate())
+        volume.particles = None
+        yield volume
+        return
+    for item in obj:
+        isClass = hasattr(item, "getRepresentative")
+        representative = item.getRepresentative() if isClass else item
+        # A class may lack one, e.g. of a subset; volumeProblem says so.
+        volume = Volume() if representative is None else representative.clone()
+        volume.setObjId(item.getObjId())
+        volume.setObjLabel(item.getObjLabel())
+        _complete(volume, item.getSamplingRate() or obj.getSamplingRate())
+        volume.particles = item.getSize() if isClass else item.getAttributeValue("particles")
+        yield volume
+
+
+def _complete(volume, samplingRate):
+    volume.setSamplingRate(samplingRate)
+    if samplingRate and _box(volume):  # volumeProblem says what is missing
+        # Cloned: one Transform in two outputs breaks their storage.
+        volume.setOrigin(volume.getOrigin(force=True).clone())
+    return volume
+
+
+def _box(volume):
+    """Number of voxels (x, y, z) of a volume, or None when its file cannot be read."""
+    try:
+        return volume.getDim()
+    except Exception:  # whatever Scipion's readers of the many formats raise
+        return None
+
+
+def volumeProblem(volume):
+    """Sentences about a volume, as `iterVolumes` yields it, that cannot be used."""
+    file = volume.getFileName()
+    if not file:
+        name = volume.getObjLabel() or volume.getObjId()
+        return [f"The class {name} of the input has no volume; take a subset without it."]
+    if not os.path.exists(ImageHandler.removeFileType(file)):
+        return [f"The file {file} of the input is not there; make it again."]
+    if not _box(volume):
+        return [f"The file {file} of the input cannot be read as a map; make it again."]
+    if not volume.getSamplingRate():
+        return [f"The volume {file} has no sampling rate; import it with one."]
+    return []
+
+
+@dataclasses.dataclass(frozen=True)
+class VolumeSource:
+    """What of a volume decides the result of a step, as plain values that a step can store.
+
+    Parameters
+    ----------
+    file : str
+        File name as Scipion has it.
+    index : int
+        Position in a stack of volumes; 0 when the file holds one.
+    voxelSize : float
+        Sampling rate, Å.
+    origin : tuple of float
+        Position (x, y, z) of the first voxel, Å.
+    halfMaps : tuple of str
+        File names of the two half maps, or nothing.
+    state : tuple
+        Size and time of change of the files, so that a map made anew is used anew.
+    """
+
+    file: str
+    index: int
+    voxelSize: float
+    origin: tuple
+    halfMaps: tuple = ()
+    state: tuple = ()
+
+    @classmethod
+    def of(cls, volume, withHalfMaps=False):
+        """Return the source of a volume as `iterVolumes` yields it."""
+        halves = tuple(volume.getHalfMaps(asList=True)) if withHalfMaps else ()
+        if len(halves) != 2 or missingHalfMaps(volume):
+            halves = ()  # the form has warned of missing ones
+        file = volume.getFileName()
+        return cls(
+            file=file,
+            index=volume.getIndex() or 0,
+            voxelSize=volume.getSamplingRate(),
+            origin=tuple(volume.getShiftsFromOrigin()),
+            halfMaps=halves,
+            state=tuple(fileState(name) for name in (file, *halves)),
+        )
+
+
+def volumeName(volume):
+    """What a volume is called: its label, or the name of its file, which need not be there."""
+    return volume.getObjLabel() or mapName(volume.getFileName() or "", volume.getIndex() or 0)
+
+
+def missingHalfMaps(volume):
+    """Names of half maps that a volume claims to have, but whose files are gone."""
+    halves = volume.getHalfMaps(asList=True)
+    return [half for half in halves if not os.path.exists(ImageHandler.removeFileType(half))]
+
+
+def gridOf(volume):
+    """Grid of a volume as `iterVolumes` yields it."""
+    x, y, z = volume.getDim()
+    size = volume.getSamplingRate()
+    return Grid((z, y, x), (size,) * 3, tuple(volume.getShiftsFromOrigin()))
+
+
+def gridProblem(volume, other, what, first="the volume"):
+    """Sentences about another volume that does not lie voxel by voxel on a volume.
+
+    Both as `iterVolumes` yields them; `first` says what the volume is called.
+    """
+    a, b = gridOf(volume), gridOf(other)
+    if a.shape != b.shape:
+        return [
+            f"The {what} has {_by(b.shape)} voxels, but {first} has {_by(a.shape)}; resample it "
+            f"onto {first}."
+        ]
+    drift = max(a.shape) * abs(a.voxel_size[0] / b.voxel_size[0] - 1)
+    if drift > _DRIFT_TOLERANCE:
+        return [
+            f"The {what} has a sampling rate of {b.voxel_size[0]:g} Å, but {first} has "
+            f"{a.voxel_size[0]:g} Å; correct the one that is wrong."
+        ]
+    return []
+
+
+def gridProblems(volumes):
+    """Sentences about volumes, as `iterVolumes` yields them, that do not lie on one grid."""
+    (_, first), *others = zip(distinctNames(volumes), volumes, strict=True)
+    found = []
+    for name, volume in others:
+        found += gridProblem(first, volume, f"volume {name}", "the first one")
+    most = 3
+    if len(found) > most:
+        found[most:] = [f"{len(found) - most} more volumes do not lie on the grid of the first."]
+    return found
+
+
+def distinctNames(volumes):
+    """A name for each volume, of which no two are the same."""
+    names = []
+    for volume in volumes:
+        name = volumeName(volume)
+        names.append(name if name not in names else f"{name} ({len(names) + 1})")
+    return names
+
+
+def _by(shape):
+    return " x ".join(str(n) for n in reversed(shape))
+
+
+def readVolume(volume):
+    """The map of a volume as `iterVolumes` yields it, at its place."""
+    data = readAnything(volume.getFileName(), volume.getIndex() or 0)
+    return DensityMap(data, gridOf(volume), volumeName(volume))
