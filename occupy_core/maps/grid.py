@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 
 # Two voxel sizes are the same when, over the whole box, they differ by less than this many voxels:
 # deposited and GUI-entered values differ in the third decimal, real calibration errors by 1 %.
-_GRID_TOLERANCE_VOXELS = 0.25
+GRID_TOLERANCE = 0.25  # voxels
 
 
 @dataclass(frozen=True)
@@ -187,11 +187,11 @@ def require_same_grid(reference: DensityMap, other: DensityMap, what: str) -> No
         n * abs(va / vb - 1)
         for n, va, vb in zip(reversed(a.shape), a.voxel_size, b.voxel_size, strict=True)
     )
-    if drift > _GRID_TOLERANCE_VOXELS:
+    if drift > GRID_TOLERANCE:
         raise GridMismatchError(
             f"The {what} {other.name} has a voxel size of {_by(b.voxel_size)} Å, but "
             f"{reference.name} has {_by(a.voxel_size)} Å ({drift:.1f} voxels over the box, limit "
-            f"{_GRID_TOLERANCE_VOXELS}); correct the header that is wrong."
+            f"{GRID_TOLERANCE}); correct the header that is wrong."
         )
     shift = max(
         abs(pa - pb) / v
@@ -199,7 +199,7 @@ def require_same_grid(reference: DensityMap, other: DensityMap, what: str) -> No
             a.position((0, 0, 0)), b.position((0, 0, 0)), a.voxel_size, strict=True
         )
     )
-    if shift > _GRID_TOLERANCE_VOXELS:
+    if shift > GRID_TOLERANCE:
         warnings.warn(
             f"The {what} {other.name} has another origin than {reference.name} "
             f"({shift:.1f} voxels); the two are compared voxel by voxel.",

@@ -138,23 +138,36 @@ def find_full_scale(
     if s0:
         full = tau * float(density.data.max())
     else:
-        corners = tile_corners(density.grid.shape, tile_size)
-        n = tile_size**3
-        rank = min(math.floor(tau * n), n - 1)
-        (smallest, _), (largest, full) = extreme_boxes(
-            density.data, corners, (tile_size,) * 3, rank
-        )
-        tiles = Tiles(
-            _centre(density.grid, corners[largest], tile_size),
-            _centre(density.grid, corners[smallest], tile_size),
-            tile_size * density.grid.mean_voxel_size / 2,
-        )
+        full, tiles = fullest_tile(density, tau, tile_size)
     if not full > 0:
         raise EstimationError(
             f"The density of the fullest region of {density.name} is {full:g} but must be "
             "positive; multiply the map by -1 if its contrast is inverted, or subtract its solvent "
             "level."
         )
+    return full, tiles
+
+
+def fullest_tile(density: DensityMap, quantile: float, size: int) -> tuple[float, Tiles]:
+    """Return the density of the tile that is filled best, and where it and the emptiest lie.
+
+    Parameters
+    ----------
+    density : DensityMap
+    quantile : float
+        This quantile of a tile is its density.
+    size : int
+        Edge of a tile, voxels; at most the shortest edge of the map.
+    """
+    corners = tile_corners(density.grid.shape, size)
+    n = size**3
+    rank = min(math.floor(quantile * n), n - 1)
+    (smallest, _), (largest, full) = extreme_boxes(density.data, corners, (size,) * 3, rank)
+    tiles = Tiles(
+        _centre(density.grid, corners[largest], size),
+        _centre(density.grid, corners[smallest], size),
+        size * density.grid.mean_voxel_size / 2,
+    )
     return full, tiles
 
 

@@ -20,7 +20,8 @@ from occupy_core.maps.threads import for_slabs
 from occupy_core.progress import Progress, report
 from occupy_core.scale.params import MODIFICATIONS, Kind, ModifyParams, Output
 from occupy_core.solvent.histograms import Float64Array
-from occupy_core.solvent.model import SolventModel, inscribed_ellipsoid
+from occupy_core.solvent.model import SolventModel
+from occupy_core.solvent.region import inscribed_ellipsoid
 
 __all__ = [
     "Kind",

@@ -27,6 +27,8 @@ from occupy_core.solvent.histograms import (
     skewness,
     solvent_limits,
 )
+from occupy_core.solvent.region import inscribed_ellipsoid
+from occupy_core.solvent.robust import variance
 
 _LEVELS = 1000  # bins of the histograms
 _PLANES = 16  # of a slab
@@ -104,35 +106,6 @@ class SolventModel:
     def curve(self, x: NDArray[Any]) -> Float64Array:
         """Return the Gaussian at the grey values `x`, 1/grey unit."""
         return Gaussian(self.amplitude, self.mean, self.sigma)(x)
-
-
-def inscribed_ellipsoid(shape: tuple[int, int, int]) -> Mask:
-    """Return the ellipsoid that touches the faces of a box: in a cube, the inscribed sphere.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Number of voxels (z, y, x).
-
-    Returns
-    -------
-    ndarray of bool, shape (z, y, x)
-    """
-    # Squared distances in half edges of the first axis: in a cube integers and quarters, so exact.
-    radii = [max(n // 2, 0.5) for n in shape]
-    z, y, x = (
-        (np.arange(n) - (n - 1) / 2) ** 2 * (radii[0] / r) ** 2
-        for n, r in zip(shape, radii, strict=True)
-    )
-    plane = y[:, None] + x[None, :]
-    inside = np.empty(shape, dtype=np.bool_)
-
-    def fill(first: int, last: int) -> None:
-        for k in range(first, last):  # plane by plane: no temporary of the size of the map
-            np.less_equal(plane, radii[0] ** 2 - z[k], out=inside[k])
-
-    for_slabs(fill, shape[0], _PLANES)
-    return inside
 
 
 def fit_solvent(
@@ -304,20 +277,8 @@ def solvent_region(lowpassed: DensityMap, definition: DensityMap | None) -> tupl
                 f"{_DEFINITION_LEVEL} inside the inscribed sphere, so it does not tell solvent "
                 "from content; give a mask with values 0 and 1."
             )
-    solvent = min((inside, outside), key=lambda side: _variance_within(lowpassed.data, side))
+    solvent = min((inside, outside), key=lambda side: variance(lowpassed.data, side))
     return solvent, "solvent definition"
-
-
-def _variance_within(data: Array, region: Mask) -> float:
-    """Return the variance of the voxels of a region, summed plane by plane in float64."""
-    count, total, squares = 0, 0.0, 0.0
-    shift = float(data[region.nonzero()[0][0]].mean(dtype=np.float64))  # keeps the sums small
-    for plane, inside in zip(data, region, strict=True):
-        values = plane[inside].astype(np.float64) - shift
-        count += values.size
-        total += float(values.sum())
-        squares += float(values @ values)
-    return squares / count - (total / count) ** 2
 
 
 def _range_within(data: Array, region: Mask) -> tuple[float, float]:

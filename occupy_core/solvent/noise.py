@@ -7,21 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from occupy_core.maps.filters import ball_kernel, gaussian_filter, maximum_filter
+from occupy_core.errors import EstimationError
+from occupy_core.maps.filters import gaussian_filter
 from occupy_core.maps.fourier import radial_power
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 from occupy_core.solvent.cells import Cells, Float64Array
 from occupy_core.solvent.histograms import Gaussian, density_histogram, fit_main_peak
-from occupy_core.solvent.model import inscribed_ellipsoid, masked_value, nearest, useful_levels
+from occupy_core.solvent.model import masked_value, nearest, useful_levels
+from occupy_core.solvent.region import away_from, inscribed_ellipsoid
+from occupy_core.solvent.robust import variance
 
 CUBE = 32  # voxels; edge of the cubes in which a map is sampled
 _LEVELS = 1000
-_OTHER_SCALE = 0.05  # what half maps of one grey scale differ by at most
 _MUCH = 0.5  # of the content
 _DARK = 0.1  # of the densest content
 _COARSE = 4.0  # low-pass over the deviation of the Gaussian, for the map in which content is found
 _CONTENT = 4.0  # standard deviations of the solvent above its mean
-_MARGIN = 6.0  # Å; solvent keeps away from content and from where the map was masked
 _SOLVENT_VOXELS = 2000  # fewer do not tell the level of the noise
 _CUBES = 16  # sampled at most
 _FILLED = 0.4  # part of a cube that must be of the kind that is sampled
@@ -109,7 +110,7 @@ def find_solvent(
         peak = fit_main_peak(*density_histogram(coarse, levels, limits, searched))
     threshold = peak.mean + _CONTENT * peak.sigma
     content = coarse > threshold
-    found = sphere & ~_near(content | blank, cells)
+    found = sphere & away_from(content | blank, cells.spacing)
     n_cells = np.count_nonzero(found)
     known = n_cells * cells.edge**3 >= _SOLVENT_VOXELS
     if blank.any():
@@ -130,15 +131,6 @@ def find_solvent(
     mean = float(np.average(middles, weights=counts))
     variance = float(np.average((middles - mean) ** 2, weights=counts))
     return Solvent(found, True, mean, variance**0.5, threshold, masked)
-
-
-def _near(chosen: Mask, cells: Cells) -> Mask:
-    """Return the cells near chosen ones."""
-    reach = [max(1.0, _MARGIN / edge) for edge in cells.spacing]
-    z, y, x = (2 * int(r) + 1 for r in reach)
-    kernel = ball_kernel((z, y, x), (reach[0], reach[1], reach[2]))
-    near: Mask = maximum_filter(chosen.astype(np.float32), kernel) > 0.5
-    return near
 
 
 def coarse_cells(work: DensityMap, cells: Cells, lowpass: float) -> Array:
@@ -176,7 +168,8 @@ def voxels_left_out(work: DensityMap, original: DensityMap, lowpass: float) -> M
     solvent = find_solvent(work.data, coarse_cells(work, cells, lowpass), cells, original, None)
     if solvent.blank is None or not solvent.known:
         return None
-    found: Mask = cells.spread(_near(solvent.blank, cells), (0, 0, 0), max(work.grid.shape))
+    near = ~away_from(solvent.blank, cells.spacing)
+    found: Mask = cells.spread(near, (0, 0, 0), max(work.grid.shape))
     return found
 
 
@@ -186,20 +179,44 @@ def noise_of_solvent(smooth: Array, cells: Cells, solvent: Solvent) -> Noise:
     return Noise(solvent.sigma, frequency, power, "solvent")
 
 
+def on_one_scale(first: DensityMap, second: DensityMap) -> DensityMap:
+    """Return the second half map on the grey scale of the first: of the same standard deviation.
+
+    Otherwise their difference would hold the signal.
+
+    Parameters
+    ----------
+    first, second : DensityMap
+        Half maps on one grid.
+
+    Raises
+    ------
+    EstimationError
+        When the second has one value everywhere.
+    """
+    deviations = [variance(half.data) ** 0.5 for half in (first, second)]
+    if not deviations[1] > 0:
+        raise EstimationError(
+            f"The half map {second.name} has the value {second.data.flat[0]:g} everywhere; give "
+            "the half maps of this map."
+        )
+    return second.with_data(second.data * np.float32(deviations[0] / deviations[1]))
+
+
 def noise_of_halves(
     data: Array, halves: tuple[Array, Array], blur: list[float], cells: Cells, content: Mask
 ) -> Noise:
     """Return the noise of a smoothed map under its content, from the difference of its half maps.
 
     The map may have been filtered after the halves were averaged: the noise of the average gets
-    the ratio of the power of the map to that of the average, shell by shell. Half maps of another
-    grey scale than each other are brought to that of the first.
+    the ratio of the power of the map to that of the average, shell by shell.
 
     Parameters
     ----------
     data : ndarray of float32, shape (z, y, x)
         The map before it is smoothed.
     halves : tuple of ndarray of float32, shape (z, y, x)
+        On one grey scale (`on_one_scale`).
     blur : list of float
         Deviations (z, y, x) in voxels of the Gaussian that smooths the map.
     cells : Cells
@@ -207,9 +224,6 @@ def noise_of_halves(
     """
     unit = np.float32(1 / max(float(np.ptp(halves[0])), 1e-37))  # squares must not overflow
     first, second = halves
-    low, high = (float(np.std(half[::2, ::2], dtype=np.float64)) for half in (second, first))
-    if abs(high - low) > _OTHER_SCALE * high:  # else their difference would hold the signal
-        second = second * np.float32(high / low)
     frequency, of_map = _mean_power(lambda c: unit * data[c], cells, content)
     _, of_sum = _mean_power(lambda c: unit * (first[c] + second[c]), cells, content)
     _, of_noise = _mean_power(

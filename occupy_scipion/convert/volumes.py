@@ -11,13 +11,11 @@ import os
 from pwem.emlib.image import ImageHandler
 from pwem.objects import Volume
 
-from occupy_core.maps.grid import DensityMap, Grid
+from occupy_core.maps.grid import GRID_TOLERANCE, DensityMap, Grid
 from occupy_scipion.convert.files import fileState, mapName, readAnything
 
 SETS_OF_VOLUMES = ("SetOfVolumes", "SetOfVolumesFlex", "SetOfClasses3D", "SetOfClassesFlex")
 # By name: the Flex sets are no subclasses of the plain ones.
-
-_DRIFT_TOLERANCE = 0.25  # voxels over the box, as in occupy_core.require_same_grid
 
 
 def isSetOfVolumes(obj):
@@ -154,7 +152,7 @@ def gridProblem(volume, other, what, first="the volume"):
             f"onto {first}."
         ]
     drift = max(a.shape) * abs(a.voxel_size[0] / b.voxel_size[0] - 1)
-    if drift > _DRIFT_TOLERANCE:
+    if drift > GRID_TOLERANCE:
         return [
             f"The {what} has a sampling rate of {b.voxel_size[0]:g} Å, but {first} has "
             f"{a.voxel_size[0]:g} Å; correct the one that is wrong."

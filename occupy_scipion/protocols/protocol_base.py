@@ -13,6 +13,7 @@ from pyworkflow import BETA
 from pyworkflow.exceptions import PyworkflowException
 
 from occupy_core import OccupyError
+from occupy_core.maps.grid import GRID_TOLERANCE
 from occupy_scipion.convert.files import locatedMap
 from occupy_scipion.convert.volumes import (
     VolumeSource,
@@ -25,7 +26,6 @@ from occupy_scipion.records.record import Record, formWords
 
 _ERROR = "occupy-core: error: "
 _MOST_WARNINGS = 8  # in the summary
-_ORIGIN_TOLERANCE = 0.25  # voxels, as between the grids of maps in occupy_core
 
 
 class OccupyFailed(PyworkflowException):
@@ -177,7 +177,7 @@ class OccupyProtBase(ProtAnalysis3D):
     def _originWarning(volumes):
         """A sentence when volumes that are compared voxel by voxel have different origins."""
         first, *others = (volume.getShiftsFromOrigin() for volume in volumes)
-        limit = _ORIGIN_TOLERANCE * volumes[0].getSamplingRate()
+        limit = GRID_TOLERANCE * volumes[0].getSamplingRate()
         number = sum(
             any(abs(a - b) > limit for a, b in zip(first, other, strict=True)) for other in others
         )

@@ -10,7 +10,7 @@ import pytest
 from occupy_core.maps.mrc import read_map
 from occupy_core.scale.estimate import ScaleParams, estimate_scale
 from occupy_core.scale.modify import ModifyParams, iter_modified
-from occupy_core.solvent.model import inscribed_ellipsoid
+from occupy_core.solvent.region import inscribed_ellipsoid
 
 MODIFY = ModifyParams(amplify=4.0, attenuate=3.0, sigmoid=4.0, pivot=0.3, exclude_solvent=True)
 STORED = {

@@ -14,11 +14,12 @@ from scipy import ndimage
 from scipy.special import ndtri
 
 from occupy_core.errors import EstimationError
-from occupy_core.maps.boxes import box_quantiles
 from occupy_core.maps.filters import histogram
 from occupy_core.maps.fourier import lowpass
 from occupy_core.maps.grid import DensityMap
+from occupy_core.scale.full_scale import fullest_tile
 from occupy_core.solvent.model import fit_solvent
+from occupy_core.solvent.robust import mad_sigma
 
 _BINS = 2000
 _PEAK_LEVEL = 0.7  # the position of the solvent peak is its centroid above this part of its height
@@ -26,7 +27,6 @@ _DENSEST = 2e-4  # part of the box whose density is full: 52 voxels of a box of 
 _FEWEST = 27  # ... and in small boxes this many
 _HALF = 0.5
 _BODY = 0.04  # part of the box that a molecule fills, about
-_MEDIAN = 0.6745  # of the absolute value of a normal distribution, standard deviations
 _MOST_NOISE = 0.5  # of the densest part; where there is more, nothing can be contoured
 _ONE_SIDED = 1.5  # density reaches at least so much farther from the solvent than noise below it
 _LOWPASS = 8.0, 3.0  # Å, voxels; the larger counts, as for the local scale
@@ -161,7 +161,7 @@ def _without_noise(densest: float, smooth: DensityMap, solvent: float) -> float:
     size = smooth.data.size
     below = np.float32(solvent) - smooth.data[smooth.data < solvent]
     # The median, for the dark rim around a molecule is no noise.
-    sigma = float(np.median(below)) / _MEDIAN if below.size else 0.0
+    sigma = mad_sigma(below) if below.size else 0.0
     part = min(_n_densest(size) / (_BODY * size), _HALF)
     z = -float(ndtri(part))
     excess = math.exp(-z * z / 2) / math.sqrt(2 * math.pi) / part
@@ -192,8 +192,4 @@ def _fullest_tile(lowpassed: DensityMap) -> float:
     """Return the density of the tile of the map that is filled best."""
     shape = lowpassed.grid.shape
     size = min(max(_SMALLEST_TILE, min(shape) // _TILES), *shape)
-    corners = np.stack(
-        np.meshgrid(*(np.arange(0, n - size + 1, size) for n in shape), indexing="ij"), axis=-1
-    ).reshape(-1, 3)
-    rank = round(_TILE_QUANTILE * (size**3 - 1))
-    return float(box_quantiles(lowpassed.data, corners, (size,) * 3, rank).max())
+    return fullest_tile(lowpassed, _TILE_QUANTILE, size)[0]

@@ -26,9 +26,9 @@ from occupy_core.maps.grid import Array, DensityMap
 from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.progress import Progress, part, report
 from occupy_core.resolution.estimate import estimate_resolution
-from occupy_core.resolution.read.halfmaps import on_scale_of
 from occupy_core.resolution.result import ResolutionResult
 from occupy_core.resolution.use.agreement import agreement
+from occupy_core.solvent.noise import on_one_scale
 
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _WRITTEN = 0.05, 0.85, 0.95
@@ -75,7 +75,7 @@ def run_resolution(job: ResolutionJob, progress: Progress | None = None) -> JobR
 def mean_map(halves: tuple[DensityMap, DensityMap]) -> DensityMap:
     """Return the mean of two half maps on the scale of the first, named as that."""
     first, second = halves
-    return first.with_data(np.float32(0.5) * (first.data + on_scale_of(first, second).data))
+    return first.with_data(np.float32(0.5) * (first.data + on_one_scale(first, second).data))
 
 
 def require_edge(density: DensityMap) -> None:

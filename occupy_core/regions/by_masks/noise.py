@@ -8,28 +8,27 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
 from occupy_core.maps.fourier import radial_power
 from occupy_core.maps.grid import Array, DensityMap, Grid, require_same_grid
+from occupy_core.solvent.noise import on_one_scale
+from occupy_core.solvent.region import away_from, inscribed_ellipsoid
 
 Values = NDArray[np.float64]
 Slices = tuple[slice, slice, slice]
 
-_SOLVENT_DISTANCE = 6.0  # Å from all masks
 _LEAST_SOLVENT = 0.02  # of the box
 _NOISE_REACH = 20.0  # Å over which noise is correlated at most
 
 
 def solvent_weight(masks: Iterable[tuple[Slices, Array]], grid: Grid) -> Array:
     """1 in the inscribed ellipsoid away from all masks, 0 elsewhere."""
-    free = np.ones(grid.shape, bool)
+    masked = np.zeros(grid.shape, np.bool_)
     for part, weight in masks:
-        free[part] &= weight <= 0
-    distance = ndimage.distance_transform_edt(free, sampling=grid.voxel_size_zyx)
-    z, y, x = (2 * (np.arange(n) - n // 2) / n for n in grid.shape)
-    round_box = z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 <= 1
-    return np.asarray((distance > _SOLVENT_DISTANCE) & round_box, np.float32)
+        masked[part] |= weight > 0
+    free = away_from(masked, grid.voxel_size_zyx) & inscribed_ellipsoid(grid.shape)
+    return np.asarray(free, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +69,8 @@ def solvent_of(
     ------
     GridMismatchError
         When a half map lies on another grid.
+    EstimationError
+        When the second half map has one value everywhere.
     """
     outside = density.data[solvent > 0]
     masked = outside.size == 0 or bool(np.mean(outside == np.median(outside)) > 0.5)
@@ -80,7 +81,8 @@ def solvent_of(
     if halves is not None:
         for number, half in enumerate(halves, start=1):
             require_same_grid(density, half, f"half map {number}")
-        half_difference = density.with_data(0.5 * (halves[0].data - halves[1].data))
+        second = on_one_scale(*halves)
+        half_difference = density.with_data(0.5 * (halves[0].data - second.data))
         return Solvent(level, known, radial_power(half_difference), doubts)
     if doubts:
         return Solvent(level, known, None, (f"{doubts[0]}: noise unknown",))

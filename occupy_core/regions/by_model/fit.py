@@ -28,6 +28,7 @@ from occupy_core.regions.by_model.shell_fit import (
     influence,
 )
 from occupy_core.regions.by_model.templates import templates
+from occupy_core.solvent.robust import mad_sigma
 
 Values = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -250,7 +251,7 @@ class ModelInMaps:
         modelled, _ = self.band.density((observed - residual) * smooth)
         typical = float(np.median(modelled[distance < 1.0]))
         near = (distance > _OFF_ATOMS) & (distance < _NEAR)
-        noise = 1.4826 * float(np.median(np.abs(left[near])))
+        noise = mad_sigma(left[near])
         high = left > max(_BLOB_LEVEL * typical, _BLOB_SIGMAS * noise)
         pieces, count = ndimage.label(high & (distance > _OFF_ATOMS))
         if typical <= 0 or count == 0:

@@ -15,6 +15,7 @@ from occupy_core.resolution.measure.coupling import detail_coupling
 from occupy_core.resolution.measure.density_mask import smoothed_density
 from occupy_core.resolution.measure.solvent_shells import coarse_energy, distance_from
 from occupy_core.resolution.read.crossing import first_crossing, fsc_from_energy, smooth_bands
+from occupy_core.solvent.robust import mad_sigma
 
 Values = NDArray[np.float64]
 
@@ -130,9 +131,9 @@ def mask_features(analysis: Analysis, where: Mask) -> Array:
     outside = solvent if solvent.any() else ~rule
     for detail in _DETAILS:
         smooth = smoothed_density(analysis.spectrum, detail)[0]
-        level = np.median(smooth[outside])
-        spread = 1.4826 * np.median(np.abs(smooth[outside] - level))
-        height = np.quantile(smooth[rule], 0.8) - level if rule.any() else np.float32(1)
+        level = float(np.median(smooth[outside]))
+        spread = mad_sigma(smooth[outside], level)
+        height = float(np.quantile(smooth[rule], 0.8)) - level if rule.any() else 1.0
         spread = max(spread, 1e-3 * height)
         columns.append((smooth[where] - level) / height)
         columns.append(np.arcsinh((smooth[where] - level) / spread))

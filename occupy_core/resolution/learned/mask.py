@@ -9,8 +9,7 @@ from occupy_core.maps import Mask
 from occupy_core.resolution.learned.features import mask_features, near_surface
 from occupy_core.resolution.learned.trees import load_models
 from occupy_core.resolution.measure.analysis import Analysis
-
-_SMALLEST = 0.04  # of the largest part: smaller parts are dropped
+from occupy_core.solvent.robust import large_parts
 
 
 def refine_mask(analysis: Analysis) -> Mask:
@@ -27,8 +26,5 @@ def refine_mask(analysis: Analysis) -> Mask:
     labels, count = ndimage.label(decided)
     if count == 0:
         return analysis.mask
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    kept = sizes >= _SMALLEST * sizes.max()
-    result: Mask = ndimage.binary_fill_holes(kept[labels])
+    result: Mask = ndimage.binary_fill_holes(large_parts(labels, count))
     return result

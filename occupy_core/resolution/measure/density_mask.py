@@ -8,6 +8,7 @@ from scipy import fft, ndimage
 
 from occupy_core.maps import Array, Grid, Mask
 from occupy_core.resolution.measure.spectrum import Spectrum, frequencies
+from occupy_core.solvent.robust import large_parts, mad_sigma
 
 Values = NDArray[np.float64]
 
@@ -16,7 +17,6 @@ SPACING = 2.5  # Å between the points at which the mask is decided
 _SEED = 0.35  # of the density of the molecule: a part of it starts here
 _SURFACE = 0.14  # of the density of the molecule: the surface lies here at least
 _SIGNIFICANT = 3.0  # standard deviations of the solvent
-_SMALLEST = 0.04  # of the largest part: smaller parts are dropped
 _CLOSING = 4.0  # Å: gaps narrower than twice this are closed
 
 
@@ -61,7 +61,7 @@ def molecular_mask(density: Array, grid: Grid, solvent: Mask, molecule: Mask) ->
     """
     where = solvent if solvent.any() else ~molecule
     level = float(np.median(density[where])) if where.any() else 0.0
-    spread = 1.4826 * float(np.median(np.abs(density[where] - level))) if where.any() else 0.0
+    spread = mad_sigma(density[where], level) if where.any() else 0.0
     inside = density[molecule] if molecule.any() else density
     height = float(np.quantile(inside, 0.8)) - level
     surface = level + max(_SIGNIFICANT * spread, _SURFACE * height)
@@ -71,12 +71,7 @@ def molecular_mask(density: Array, grid: Grid, solvent: Mask, molecule: Mask) ->
     if count == 0:
         return np.zeros_like(grown)
     peaks = np.asarray(ndimage.maximum(density, labels, np.arange(1, count + 1)))
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    seeded = peaks > seed
-    if not seeded.any():
-        return np.zeros_like(grown)
-    kept = np.concatenate([[False], seeded & (sizes >= _SMALLEST * sizes[seeded].max())])
-    return _closed(kept[labels], grid)
+    return _closed(large_parts(labels, count, peaks > seed), grid)
 
 
 def _closed(mask: Mask, grid: Grid) -> Mask:

@@ -9,12 +9,7 @@ from occupy_core.progress import Progress
 from occupy_core.resolution.measure.bands import BandEnergies, local_energies
 from occupy_core.resolution.measure.spectrum import Spectrum, analyse, transform
 from occupy_core.resolution.read.crossing import smooth_bands
-
-
-def on_scale_of(first: DensityMap, second: DensityMap) -> DensityMap:
-    """Scale a half map to the standard deviation of the other: grey scales may differ."""
-    ratio = first.data.std(dtype=np.float64) / second.data.std(dtype=np.float64)
-    return second.with_data(second.data * np.float32(ratio))
+from occupy_core.solvent.noise import on_one_scale
 
 
 def half_map_energies(
@@ -41,7 +36,7 @@ def half_map_energies(
     EstimationError
         When the half maps are the same or constant.
     """
-    second = on_scale_of(first, second)
+    second = on_one_scale(first, second)
     total = first.with_data((first.data + second.data) / 2)
     spectrum = analyse(total)
     rest = first.with_data((first.data - second.data) / 2)

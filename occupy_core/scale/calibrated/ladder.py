@@ -40,6 +40,7 @@ from occupy_core.solvent.noise import (
     least_correlation,
     noise_of_halves,
     noise_of_solvent,
+    on_one_scale,
 )
 
 SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
@@ -194,6 +195,7 @@ def _noise_below(
     correlation = least_correlation((work.data, *pair), numbers.lowpass, cells, content)
     if correlation < AGREE:
         return None, correlation
+    pair = halves[0].data, on_one_scale(*halves).data
     deviations = _deviations(work.grid, numbers)
     return noise_of_halves(work.data, pair, deviations, cells, content), correlation
 

@@ -16,9 +16,10 @@ from occupy_core.resolution.estimate import estimate_resolution
 from occupy_core.resolution.learned.trees import load_models
 from occupy_core.resolution.measure.bands import local_energies
 from occupy_core.resolution.measure.spectrum import analyse
-from occupy_core.resolution.read.halfmaps import half_map_energies, local_fsc, on_scale_of
+from occupy_core.resolution.read.halfmaps import half_map_energies, local_fsc
 from occupy_core.resolution.result import ResolutionParams
 from occupy_core.resolution.use.local_filter import filter_locally
+from occupy_core.solvent.noise import on_one_scale
 
 GRID = Grid.cubic(72, 1.5)
 ODD = Grid((71, 80, 75), (1.5, 1.4, 1.6))
@@ -80,7 +81,7 @@ def test_half_maps_decide_and_the_map_alone_stands_beside(known):
 
 def test_local_fsc_is_that_of_three_windowed_products(known):
     first, second = known.half_maps
-    total = first.with_data((first.data + on_scale_of(first, second).data) / 2)
+    total = first.with_data((first.data + on_one_scale(first, second).data) / 2)
     spectrum = analyse(total)
     _, mean, difference = half_map_energies(first, second, 5.0)
     assert np.allclose(mean.energy, local_energies((spectrum,), 5.0)[0].energy, rtol=1e-4)

@@ -8,7 +8,8 @@ from occupy_core.errors import EstimationError, GridMismatchError
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.synthetic import two_bodies
 from occupy_core.maps.threads import threads
-from occupy_core.solvent.model import fit_solvent, inscribed_ellipsoid
+from occupy_core.solvent.model import fit_solvent
+from occupy_core.solvent.region import inscribed_ellipsoid
 
 GRID = Grid.cubic(48, 2.0)
 
@@ -32,22 +33,6 @@ def bodies():
 @pytest.fixture(scope="module")
 def model(bodies):
     return fit_solvent(bodies[0])
-
-
-@pytest.mark.parametrize("n", [1, 2, 5, 8, 9])
-def test_inscribed_ellipsoid_of_a_cube_is_the_sphere_of_occupy(n):
-    index = np.arange(n) - (n - 1) / 2
-    distance = np.sqrt(index[:, None, None] ** 2 + index[:, None] ** 2 + index**2)
-    assert np.array_equal(inscribed_ellipsoid((n, n, n)), distance <= max(n // 2, 0.5))
-
-
-@pytest.mark.parametrize("shape", [(20, 30, 41), (7, 64, 16)])
-def test_inscribed_ellipsoid_fills_half_of_the_box_and_is_symmetric(shape):
-    inside = inscribed_ellipsoid(shape)
-    assert inside.mean() == pytest.approx(np.pi / 6, abs=0.09)
-    for axis in range(3):
-        assert np.array_equal(inside, np.flip(inside, axis))
-        assert inside.any(axis=tuple({0, 1, 2} - {axis}))[[0, -1]].all() or shape[axis] % 2
 
 
 def test_model_has_the_mean_and_width_of_the_noise(bodies, model):

@@ -12,7 +12,7 @@ from occupy_core.maps.mrc import read_map
 from occupy_core.scale.estimate import estimate_confidence, estimate_scale
 from occupy_core.scale.params import ScaleParams
 from occupy_core.solvent.cells import Cells
-from occupy_core.solvent.noise import least_correlation, noise_of_halves
+from occupy_core.solvent.noise import least_correlation, noise_of_halves, on_one_scale
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,21 @@ def test_half_maps_of_different_grey_scales_tell_the_noise_too(regions):
         assert result.calibration.noise_sigma == pytest.approx(
             reference.calibration.noise_sigma, rel=0.05
         )
+
+
+@pytest.mark.parametrize("factor", [1e-9, 0.97, 1.0, 40.0])
+def test_half_maps_are_brought_to_one_scale_whatever_it_was(factor):
+    first, second = halves_of()[0]
+    other = second.with_data(np.float32(factor) * second.data + np.float32(3 * factor))
+    made = on_one_scale(first, other)
+    assert made.data.std(dtype=float) == pytest.approx(first.data.std(dtype=float), rel=1e-5)
+    assert made.name == second.name
+
+
+def test_a_half_map_of_one_value_is_refused_by_its_name():
+    first, second = halves_of()[0]
+    with pytest.raises(EstimationError, match="half map flat has the value 2 everywhere"):
+        on_one_scale(first, second.with_data(np.full_like(second.data, 2), "flat"))
 
 
 def test_noise_of_halves_has_the_deviation_of_the_noise():

@@ -115,6 +115,28 @@ def test_half_maps_give_the_noise_when_the_solvent_is_masked():
     assert np.allclose(with_halves.occupancy, alone.occupancy, atol=1e-3)
 
 
+def halves_of_map(factor=1.0):
+    """Map with much noise and its halves, the second on another grey scale."""
+    first, second = (make_map(GRIDS[0], {"b": 0.5}, 1.0, seed, f"half{seed}") for seed in (1, 2))
+    mean = first.with_data((first.data + second.data) / 2, "map")
+    return mean, (first, second.with_data(np.float32(factor) * second.data))
+
+
+def test_half_maps_and_solvent_tell_the_same_noise():
+    density, halves = halves_of_map()
+    solvent = region_occupancy([density], make_masks(GRIDS[0]))
+    with_halves = region_occupancy([density], make_masks(GRIDS[0]), half_maps=[halves])
+    assert with_halves.sigma[0] == pytest.approx(solvent.sigma[0], rel=0.2)
+
+
+@pytest.mark.parametrize("factor", [0.95, 7.0, 1e-4])
+def test_half_maps_of_another_grey_scale_tell_the_same_noise(factor):
+    density, halves = halves_of_map(factor)
+    of_one = region_occupancy([density], make_masks(GRIDS[0]), half_maps=[halves_of_map()[1]])
+    of_two = region_occupancy([density], make_masks(GRIDS[0]), half_maps=[halves])
+    assert of_two.sigma[0] == pytest.approx(of_one.sigma[0], rel=0.02)
+
+
 def test_errors_are_wide_when_the_solvent_cannot_be_seen():
     grid = GRIDS[0]
     seen = make_map(grid, {"b": 0.5})
