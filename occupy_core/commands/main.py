@@ -18,6 +18,7 @@ from types import FrameType
 from typing import NoReturn, cast
 
 import occupy_core
+from occupy_core.commands.shared.quoting import one_line
 from occupy_core.errors import OccupyError, ParameterError
 
 # Commands by name; the module is imported only when its command is run.
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OccupyError as error:
         sentences = error.problems if isinstance(error, ParameterError) else (str(error),)
         for sentence in sentences:
-            print(f"occupy-core: error: {sentence}", file=sys.stderr)
+            print(f"occupy-core: error: {one_line(sentence)}", file=sys.stderr)
         return _USER_ERROR
     except MemoryError:
         print(

@@ -150,10 +150,6 @@ class RegionTable:
         rows = tuple(row for row in self.rows if row.region in regions)
         return replace(self, rows=rows, regions=regions)
 
-    def csv(self) -> str:
-        """The rows as comma-separated values with a header, flags joined by semicolons."""
-        return csv_text(COLUMNS, [asdict(row) for row in self.rows])
-
     def record(self) -> dict[str, Any]:
         """The table as plain values, NaN as None; `from_record` reads it."""
         return {
@@ -225,13 +221,6 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as comma-separated values with a header; NaN is left empty."""
-    lines = [",".join(columns)]
-    lines += [",".join(_cell(row[name]) for name in columns) for row in rows]
-    return "\n".join(lines) + "\n"
-
-
 def listed(names: Sequence[str], most: int = 20) -> str:
     """Names for a message, the first of many."""
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
@@ -257,10 +246,3 @@ def chosen_regions(regions: Sequence[str], wanted: Sequence[str]) -> tuple[str, 
 def _chain_of(region: str) -> str:
     """Chain of a window ("A:1-20") or ligand ("A/HEM 201")."""
     return region.partition("/")[0].partition(":")[0]
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.4g}"
-    text = "; ".join(value) if isinstance(value, tuple) else str(value)
-    return f'"{text.replace(chr(34), chr(39))}"' if any(c in text for c in ',";\n') else text

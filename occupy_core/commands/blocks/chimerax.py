@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from occupy_core.commands.shared.chimerax import quoted_path, quoted_text
+from occupy_core.commands.shared.quoting import chimerax_path, chimerax_text
 
 # Eight that are told apart by the colour-blind too (Okabe & Ito 2008, without black and yellow's
 # neighbour), then steps of the golden angle around the colour circle.
@@ -78,19 +78,19 @@ def write_block_scene(path: Path, scene: BlockScene) -> None:
     colors = block_colors(len(scene.blocks))
     lines = [
         "# Blocks by occupy_core; open this file in ChimeraX (File > Open).",
-        f"open {quoted_path(scene.density)}",
+        f"open {chimerax_path(scene.density)}",
         f"volume #1 style mesh region all step 1 level {scene.level:.6g} color #a7a7a760",
     ]
     for model, ((name, mask), color) in enumerate(zip(scene.blocks, colors, strict=True), start=2):
         lines += [
-            f"open {quoted_path(mask)}",
-            f"rename #{model} {quoted_text(name)}",
+            f"open {chimerax_path(mask)}",
+            f"rename #{model} {chimerax_text(name)}",
             f"volume #{model} style surface region all step 1 level 0.5 color {color}",
         ]
     for i, ((name, _), color) in enumerate(zip(scene.blocks, colors, strict=True)):
         if i < _MOST_LABELS:
             place = 0.94 - _LABEL_STEP * i
-            label = f"2dlabels text {quoted_text(name)} color {color} size 18"
+            label = f"2dlabels text {chimerax_text(name)} color {color} size 18"
             lines.append(f"{label} xpos 0.03 ypos {place:.3f}")
     lines += [
         "set bgColor white",

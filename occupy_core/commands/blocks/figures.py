@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from occupy_core.blocks.track.tracking import tree
 from occupy_core.commands.blocks.chimerax import block_colors
+from occupy_core.commands.shared.figure_style import drawn_in_own_style
+from occupy_core.commands.shared.quoting import figure_text
 from occupy_core.maps.grid import Array, DensityMap
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ _LEGEND = (
 )
 
 
+@drawn_in_own_style
 def draw_heatmap(
     figure: Figure,
     occupancy: NDArray[np.float64],
@@ -90,6 +93,7 @@ def draw_heatmap(
     bar.set_label("occupancy of the block")
 
 
+@drawn_in_own_style
 def draw_block_map(figure: Figure, background: DensityMap, masks: Sequence[DensityMap]) -> None:
     """Draw the blocks in colours: slices through where most of them are, and outlines from outside.
 
@@ -134,12 +138,15 @@ def draw_block_map(figure: Figure, background: DensityMap, masks: Sequence[Densi
         for own in (slices, projections):
             own.set(xlim=seen[across], ylim=seen[up], ylabel=f"{up} (Å)")
         projections.set_xlabel(f"{across} (Å)")
-    patches = [Patch(color=c, label=m.name) for c, m in zip(colors, masks, strict=True)]
+    patches = [
+        Patch(color=c, label=figure_text(m.name)) for c, m in zip(colors, masks, strict=True)
+    ]
     patches.append(Patch(color="black", label="on in all volumes (grey: in some)"))
     columns = min(len(patches), 8)
     figure.legend(handles=patches, loc="outside lower center", ncols=columns, frameon=False)
 
 
+@drawn_in_own_style
 def draw_block_graph(figure: Figure, blocks: Sequence[Row], relations: Sequence[Row]) -> None:
     """Draw the blocks as discs on a circle, and their dependences as lines between them.
 
@@ -174,7 +181,7 @@ def draw_block_graph(figure: Figure, blocks: Sequence[Row], relations: Sequence[
         x, y = places[block["name"]]
         size = 300 + 1500 * block["volume"] / largest
         axes.scatter([x], [y], s=size, color=color, edgecolors="black", linewidths=0.8, zorder=3)
-        axes.text(x, y, block["name"], ha="center", va="center", fontsize=9, zorder=4)
+        axes.text(x, y, figure_text(block["name"]), ha="center", va="center", fontsize=9, zorder=4)
         text = f"{block['volume'] / 1000:.3g} nm³, {100 * block['mean_occupancy']:.0f} %"
         below = -3 - math.sqrt(size) / 2  # points; the side of a disc is the root of its size
         label = axes.annotate(text, (x, y), (0, below), textcoords="offset points", fontsize=8)
@@ -187,6 +194,7 @@ def draw_block_graph(figure: Figure, blocks: Sequence[Row], relations: Sequence[
     _kind_legend(figure, set(kinds))
 
 
+@drawn_in_own_style
 def draw_thresholds(
     figure: Figure, thresholds: Sequence[Row], previews: Sequence[DensityMap]
 ) -> None:
@@ -229,7 +237,7 @@ def draw_thresholds(
         if cut.min() < row["threshold"] < cut.max():
             axes.contour(cut, levels=[row["threshold"]], colors=["#c1272d"], linewidths=0.8)
         seen = f"z = {plane}, {100 * row['on_fraction']:.2g} % on"
-        axes.set_title(f"{density.name}: {row['threshold']:.3g}\n{seen}", fontsize=9)
+        axes.set_title(f"{figure_text(density.name)}: {row['threshold']:.3g}\n{seen}", fontsize=9)
         axes.set_xlabel("red: the contour at the threshold", fontsize=9)
         axes.set_xticks([])
         axes.set_yticks([])
@@ -264,7 +272,7 @@ def _name_ticks(axes: Axes, which: str, names: Sequence[str]) -> None:
         axis.set_ticks([])
         return
     size = 8 if len(names) <= 25 else 6
-    axis.set_ticks(range(len(names)), labels=list(names), fontsize=size)
+    axis.set_ticks(range(len(names)), labels=[figure_text(name) for name in names], fontsize=size)
 
 
 def _draw_relation(axes: Axes, places: Mapping[str, tuple[float, float]], relation: Row) -> None:

@@ -16,8 +16,8 @@ from occupy_core.commands.blocks.chimerax import BlockScene, write_block_scene
 from occupy_core.commands.blocks.job import BlocksJob, block_names, output_names
 from occupy_core.commands.blocks.steps import FirstSteps
 from occupy_core.commands.shared import plots
-from occupy_core.commands.shared.chimerax import quoted_path
 from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.quoting import chimerax_path, csv_text
 from occupy_core.commands.shared.run import JobResult, StagedRun, staged_job
 from occupy_core.commands.shared.staging import output_errors
 from occupy_core.errors import ParameterError
@@ -61,7 +61,7 @@ def run_blocks(job: BlocksJob, progress: Progress | None = None) -> JobResult:
     """
     names = output_names(job)
     if job.chimerax and not job.sketch_only:
-        quoted_path(job.outdir / names["result"])  # a name that ChimeraX cannot read
+        chimerax_path(job.outdir / names["result"])  # a name that ChimeraX cannot read
     with staged_job(job, names) as (folder, recorded):
         record = _Run(job, names, folder, progress).run(recorded)
     report(progress, 1.0, "done")
@@ -231,4 +231,4 @@ class _Run(StagedRun[BlocksJob]):
             write_block_scene(self._folder / self._names["chimerax"], scene)
 
     def _write_table(self, key: str, rows: Sequence[tables.Row], columns: Sequence[str]) -> None:
-        self._write_text(key, tables.table_text(rows, columns))
+        self._write_text(key, csv_text(columns, rows))

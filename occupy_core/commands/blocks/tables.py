@@ -16,6 +16,7 @@ import numpy as np
 from occupy_core.blocks.find import BlocksResult
 from occupy_core.blocks.track.rules import apply_rule
 from occupy_core.blocks.track.tracking import Relation
+from occupy_core.commands.shared.quoting import csv_name, csv_text
 from occupy_core.commands.shared.run import read_record
 from occupy_core.commands.shared.staging import output_errors, refuse_outputs, staged_outputs
 from occupy_core.errors import MapFormatError, OutputError, ParameterError
@@ -62,6 +63,7 @@ def read_thresholds(path: Path, names: Sequence[str]) -> tuple[dict[str, float],
         raise ParameterError(
             f"The table of thresholds {path} cannot be read: {reason}; check the path."
         ) from error
+    written = {csv_name(name): name for name in names}
     found: dict[str, float] = {}
     unknown: list[str] = []
     lines = [(n, row) for n, row in enumerate(csv.reader(io.StringIO(text)), start=1) if any(row)]
@@ -74,7 +76,7 @@ def read_thresholds(path: Path, names: Sequence[str]) -> tuple[dict[str, float],
                 "threshold, as in vol_1,0.8; correct it."
             )
         given = row[of_name].strip()
-        name = given if given in names else map_name(given)
+        name = written.get(row[of_name]) or written.get(given) or map_name(given)
         if name not in names:
             unknown.append(given)
         elif found.setdefault(name, value) != value:
@@ -140,16 +142,6 @@ def _rounded(names: Iterable[str], values: Iterable[float]) -> Row:
     return {
         name: round(float(value), _DIGITS) + 0.0 for name, value in zip(names, values, strict=True)
     }
-
-
-def table_text(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """Return rows as csv, true and false as 1 and 0."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: int(v) if isinstance(v, bool) else v for k, v in row.items()})
-    return stream.getvalue()
 
 
 # --- subsets --------------------------------------------------------------------------------------
@@ -272,7 +264,7 @@ def write_subset(
                 shutil.copyfile(source, staging.folder / name)
             else:
                 (staging.folder / name).symlink_to(source)
-        (staging.folder / "subset.csv").write_text(table_text(rows, columns), encoding="utf-8")
+        (staging.folder / "subset.csv").write_text(csv_text(columns, rows), encoding="utf-8")
         staging.commit(names)
     return [outdir / name for name in names]
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from occupy_core.commands.shared.colors import BELOW_COLOR, SOLVENT_COLOR, scale_colormap
+from occupy_core.commands.shared.figure_style import drawn_in_own_style
+from occupy_core.commands.shared.quoting import figure_text
 from occupy_core.regions.table import RegionTable
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def bars_size(table: RegionTable) -> tuple[float, float]:
     return min(max(5.0, 1.5 + 0.16 * bars), _WIDEST), 4.2
 
 
+@drawn_in_own_style
 def draw_bars(figure: Figure, table: RegionTable) -> None:
     """Draw the occupancy of each region as a bar for each map, with its 68 % interval.
 
@@ -40,6 +43,7 @@ def draw_bars(figure: Figure, table: RegionTable) -> None:
     for i, name in enumerate(table.maps):
         place = np.arange(n_regions) + (i - (n_maps - 1) / 2) * width
         shown = np.isfinite(value[i])
+        named = n_maps <= _MOST_NAMED or i in (0, n_maps - 1)
         below = np.minimum(sigma[i], np.maximum(value[i], 0))
         axes.bar(
             place[shown],
@@ -48,7 +52,7 @@ def draw_bars(figure: Figure, table: RegionTable) -> None:
             color=_map_color(i, n_maps) if n_maps > 1 else scale_colormap()(value[i, shown]),
             yerr=[below[shown].tolist(), sigma[i, shown].tolist()],
             error_kw={"elinewidth": 1, "capsize": 2},
-            label=name if n_maps <= _MOST_NAMED or i in (0, n_maps - 1) else "_nolegend_",
+            label=figure_text(name) if named else "_nolegend_",
         )
     axes.axhline(1.0, color=SOLVENT_COLOR, linewidth=1, linestyle=":")
     top = np.nanmax(np.where(np.isfinite(value), np.minimum(value + sigma, value + 0.5), 1.0))
@@ -56,7 +60,7 @@ def draw_bars(figure: Figure, table: RegionTable) -> None:
         xlim=(-0.6, n_regions - 0.4),
         ylim=(0, max(1.1, 1.05 * float(top))),
         ylabel="occupancy",
-        title=table.maps[0] if n_maps == 1 else None,
+        title=figure_text(table.maps[0]) if n_maps == 1 else None,
     )
     labelled = range(0, n_regions, -(-n_regions // _MOST_LABELS))
     labels = [_marked(table, j) for j in labelled]
@@ -72,6 +76,7 @@ def heatmap_size(table: RegionTable) -> tuple[float, float]:
     return width, min(max(2.6, 1.8 + 0.3 * len(table.maps)), _HIGHEST)
 
 
+@drawn_in_own_style
 def draw_heatmap(figure: Figure, table: RegionTable) -> None:
     """Draw the occupancies as a table of colours: a row for each map, a column for each region.
 
@@ -87,7 +92,7 @@ def draw_heatmap(figure: Figure, table: RegionTable) -> None:
     image = axes.imshow(value, cmap=colors, vmin=0.0, vmax=1.0, aspect="auto")
     for axis, labels in (
         (axes.xaxis, [_marked(table, j) for j in range(len(table.regions))]),
-        (axes.yaxis, list(table.maps)),
+        (axes.yaxis, [figure_text(name) for name in table.maps]),
     ):
         step = -(-len(labels) // _MOST_LABELS)
         axis.set_ticks(range(0, len(labels), step), labels[::step])
@@ -118,4 +123,4 @@ def _map_color(i: int, count: int) -> Any:
 def _marked(table: RegionTable, j: int) -> str:
     """Name of a region, with a mark on those of the reference."""
     name = table.regions[j]
-    return f"{name}*" if name in table.reference else name
+    return f"{figure_text(name)}*" if name in table.reference else figure_text(name)

@@ -6,19 +6,21 @@ Attribute files: https://www.cgl.ucsf.edu/chimerax/docs/user/formats/defattr.htm
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from occupy_core.commands.shared.chimerax import quoted_path
 from occupy_core.commands.shared.colors import BELOW_COLOR, SCALE_COLORS, scale_levels
+from occupy_core.commands.shared.quoting import chimerax_comment, chimerax_path
 from occupy_core.regions.by_model.atoms import AtomicModel, AtomicRegion
 from occupy_core.regions.table import RegionTable
 
 if TYPE_CHECKING:
     import gemmi
 
+_CHAIN = re.compile(r"\w*")  # what stands for itself in an atom specifier
 _PERCENT = 100.0
 _NOT_MEASURED = -1.0  # in the B-factor column, where occupancies are at least 0
 _DENSE = 0.5  # of the volume of the regions: inside of the surface at which a map is drawn
@@ -42,8 +44,12 @@ def attribute_text(table: RegionTable, model: AtomicModel, map_name: str) -> str
     occupancy = _occupancies(table, map_name)
     for region in model.regions:
         value = occupancy.get(region.name, math.nan)
-        if math.isfinite(value):
+        if not math.isfinite(value):
+            continue
+        if _CHAIN.fullmatch(region.model[0].name):
             lines.append(f"\t{_specifier(region)}\t{value:.4f}")
+        else:
+            lines.append(chimerax_comment(f"ChimeraX has no way to write the chain {region.name}"))
     return "\n".join(lines) + "\n"
 
 
@@ -119,7 +125,7 @@ def scene_text(table: RegionTable, scene: RegionScene) -> str:
     """
     first = len(scene.maps) + 1
     lines = ["# Occupancy of regions by occupy_core; open this file in ChimeraX (File > Open)."]
-    lines += [f"open {quoted_path(path)}" for path in (*scene.maps, *scene.colored)]
+    lines += [f"open {chimerax_path(path)}" for path in (*scene.maps, *scene.colored)]
     lines += [
         f"volume #1-{len(scene.maps)} style surface region all step 1 color #b0b0b040",
         f"volume #1-{len(scene.maps)} encloseVolume {_DENSE * scene.volume:.0f}",
@@ -138,7 +144,7 @@ def scene_text(table: RegionTable, scene: RegionScene) -> str:
             commands += _mask_colors(table, name, first)
         else:
             commands.append(f"show #{first + i} models")
-        lines += [f"# {name}", f"alias occupancy_{i + 1} {'; '.join(commands)}"]
+        lines += [chimerax_comment(name), f"alias occupancy_{i + 1} {'; '.join(commands)}"]
     pairs = zip(SCALE_COLORS, scale_levels(0.0), strict=True)
     labels = " ".join(f"{color}:{level:.3g}" for color, level in pairs)
     lines += [

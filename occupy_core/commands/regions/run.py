@@ -15,9 +15,9 @@ from occupy_core.commands.regions.figures import bars_size, draw_bars, draw_heat
 from occupy_core.commands.regions.files import RegionScene, attribute_text, model_text, scene_text
 from occupy_core.commands.regions.job import RegionsJob, mask_names, output_names
 from occupy_core.commands.shared import plots
-from occupy_core.commands.shared.chimerax import quoted_path
 from occupy_core.commands.shared.plain_values import to_dict
 from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.quoting import chimerax_path, csv_text
 from occupy_core.commands.shared.run import JobResult, StagedRun, staged_job
 from occupy_core.commands.shared.staging import refuse_outputs
 from occupy_core.errors import EstimationError
@@ -28,10 +28,11 @@ from occupy_core.regions.by_masks.estimate import region_occupancy
 from occupy_core.regions.by_model.atoms import AtomicModel, read_model
 from occupy_core.regions.by_model.estimate import chain_masks, chain_occupancy
 from occupy_core.regions.significance import Difference, differences
-from occupy_core.regions.table import RegionTable, chosen_regions, csv_text, plain_row
+from occupy_core.regions.table import COLUMNS, RegionTable, chosen_regions, plain_row
 from occupy_core.scale.estimate import estimate_scale
 from occupy_core.scale.params import ScaleParams
 
+_DIGITS = 4  # of the numbers in tables
 _MEASURED = 0.9  # fraction of the whole
 _MEAN = "weighted mean"  # what the average over classes is called in the table
 
@@ -65,7 +66,7 @@ def run_regions(job: RegionsJob, progress: Progress | None = None) -> JobResult:
     names = output_names(job)
     if job.chimerax:
         for path in (job.outdir / names["result"], *job.inputs.values()):
-            quoted_path(path)  # a name that ChimeraX cannot read is met before the work
+            chimerax_path(path)  # a name that ChimeraX cannot read is met before the work
     with staged_job(job, names) as (folder, recorded):
         record = _Run(job, names, folder, progress).run(recorded)
     report(progress, 1.0, "done")
@@ -196,10 +197,12 @@ class _Run(StagedRun[RegionsJob]):
         return read_map(path, voxel_size=self._job.voxel_size)
 
     def _write_tables(self, table: RegionTable, compared: tuple[Difference, ...]) -> None:
-        self._write_text("table", table.csv())
+        rows = [asdict(row) for row in table.rows]
+        self._write_text("table", csv_text(COLUMNS, rows, digits=_DIGITS))
         if "differences" in self._names:
             columns = tuple(Difference.__dataclass_fields__)
-            self._write_text("differences", csv_text(columns, [asdict(d) for d in compared]))
+            rows = [asdict(difference) for difference in compared]
+            self._write_text("differences", csv_text(columns, rows, digits=_DIGITS))
 
     def _write_masks(self, table: RegionTable, model: AtomicModel, grid: Grid) -> None:
         job = self._job

@@ -12,10 +12,10 @@ from occupy_core.commands.shared.chimerax import (
     LOOK,
     key_commands,
     palette_text,
-    quoted_path,
     warning_commands,
 )
 from occupy_core.commands.shared.colors import BELOW_COLOR, RESOLUTION_COLORS, resolution_levels
+from occupy_core.commands.shared.quoting import chimerax_path
 from occupy_core.maps.grid import DensityMap
 
 _SIGMAS = 4.0  # of the density outside the mask: noise above this is rare
@@ -72,7 +72,7 @@ def write_resolution_chimerax(path: Path, scene: ResolutionScene) -> None:
     pairs = list(zip(resolution_levels(*scene.limits), RESOLUTION_COLORS, strict=True))
     lines = [
         "# Local resolution by occupy_core; open this file in ChimeraX (File > Open).",
-        *(f"open {quoted_path(file)}" for file in maps),
+        *(f"open {chimerax_path(file)}" for file in maps),
         # Large maps open as one plane and a coarse step; both are set here for all of them.
         f"volume {shown} style surface region all step 1 level {scene.level:.6g}",
         "volume #2 region all step 1",

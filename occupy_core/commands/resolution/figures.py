@@ -14,7 +14,9 @@ from occupy_core.commands.shared.colors import (
     resolution_colormap,
     resolution_levels,
 )
+from occupy_core.commands.shared.figure_style import drawn_in_own_style
 from occupy_core.commands.shared.plots import draw_colored_slices
+from occupy_core.commands.shared.quoting import figure_text
 from occupy_core.maps.grid import Array, DensityMap
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def color_limits(record: Mapping[str, Any]) -> tuple[float, float]:
     return low, max(low, high)
 
 
+@drawn_in_own_style
 def draw_resolution_slices(
     figure: Figure,
     density: DensityMap,
@@ -69,6 +72,7 @@ def draw_resolution_slices(
     bar.set_label("local resolution (Å)")
 
 
+@drawn_in_own_style
 def draw_resolution_histogram(
     figure: Figure,
     values: Array,
@@ -110,7 +114,7 @@ def draw_resolution_histogram(
         ylim=(0, None),
         xlabel="local resolution (Å, FSC 0.143)",
         ylabel="share of the molecule (%)",
-        title=name,
+        title=figure_text(name),
     )
     marks: list[tuple[float, str, str]] = [(float(np.median(values)), "median", "-")]
     if overall is not None:
@@ -125,6 +129,7 @@ def draw_resolution_histogram(
     figure.legend(loc="outside lower center", frameon=False, fontsize=9)
 
 
+@drawn_in_own_style
 def draw_local_against_global(
     figure: Figure, values: Array, record: Mapping[str, Any], *, name: str = "map"
 ) -> None:

@@ -16,9 +16,9 @@ from occupy_core.commands.resolution.chimerax import (
 )
 from occupy_core.commands.resolution.figures import color_limits
 from occupy_core.commands.resolution.job import ResolutionJob, output_names
-from occupy_core.commands.shared.chimerax import quoted_path
 from occupy_core.commands.shared.plain_values import to_dict
 from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.quoting import chimerax_path
 from occupy_core.commands.shared.run import JobResult, StagedRun, read_half_maps, staged_job
 from occupy_core.commands.shared.staging import output_errors
 from occupy_core.errors import EstimationError, ParameterError
@@ -64,7 +64,7 @@ def run_resolution(job: ResolutionJob, progress: Progress | None = None) -> JobR
     names = output_names(job)
     if job.chimerax:
         for path in (job.outdir / names["result"], *job.inputs.values()):
-            quoted_path(path)  # a name that ChimeraX cannot read is met before the work
+            chimerax_path(path)  # a name that ChimeraX cannot read is met before the work
     with staged_job(job, names) as (folder, recorded):
         record = _Run(job, names, folder, progress).run(recorded)
     report(progress, 1.0, "done")

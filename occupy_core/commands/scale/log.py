@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from occupy_core.commands.shared.quoting import one_line
+
 _LABEL_WIDTH = 34
 
 _PARAMETERS = (
@@ -79,7 +81,7 @@ def log_text(record: Mapping[str, Any]) -> str:
     lines += ["", "Versions"]
     lines += [_line(key, version) for key, version in record["versions"].items()]
     if record["warnings"]:
-        lines += ["", "Warnings", *(f"  {text}" for text in record["warnings"])]
+        lines += ["", "Warnings", *(f"  {one_line(text)}" for text in record["warnings"])]
     return "\n".join(lines) + "\n"
 
 
@@ -92,7 +94,7 @@ def _table(values: Mapping[str, Any], rows: Sequence[tuple[str, str, str]]) -> l
 
 
 def _line(label: str, value: str, unit: str = "") -> str:
-    return f"  {label.replace('_', ' '):<{_LABEL_WIDTH}} {value} {unit}".rstrip()
+    return one_line(f"  {label.replace('_', ' '):<{_LABEL_WIDTH}} {value} {unit}".rstrip())
 
 
 def _value(value: Any) -> str:

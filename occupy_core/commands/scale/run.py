@@ -12,9 +12,10 @@ import numpy as np
 from occupy_core.commands.scale.job import ScaleJob, output_key, output_names
 from occupy_core.commands.scale.log import log_text
 from occupy_core.commands.shared import plots
-from occupy_core.commands.shared.chimerax import Scene, contour_level, quoted_path, write_chimerax
+from occupy_core.commands.shared.chimerax import Scene, contour_level, write_chimerax
 from occupy_core.commands.shared.plain_values import to_dict
 from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.quoting import chimerax_path
 from occupy_core.commands.shared.run import JobResult, StagedRun, read_half_maps, staged_job
 from occupy_core.commands.shared.staging import output_errors
 from occupy_core.errors import EstimationError, MapFormatError, ParameterError
@@ -82,7 +83,7 @@ def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
     names = output_names(job)
     if job.chimerax or job.chimerax_silent:
         for path in (job.outdir / names["result"], *job.inputs.values()):
-            quoted_path(path)  # a name that ChimeraX cannot read is met before the work
+            chimerax_path(path)  # a name that ChimeraX cannot read is met before the work
     # The writer ends before the folder goes, whatever happens.
     with staged_job(job, names) as (folder, recorded), ThreadPoolExecutor(1) as writer:
         record = _Run(job, names, folder, writer, progress).run(recorded)

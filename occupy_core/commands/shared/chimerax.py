@@ -1,14 +1,11 @@
 """A ChimeraX script that shows maps coloured by their local scale.
 
 The commands are those of the ChimeraX user guide
-(https://www.cgl.ucsf.edu/chimerax/docs/user/index.html). File names have no escapes there: a name
-stands between quotation marks, which end at a mark followed by a space or the end of the line.
+(https://www.cgl.ucsf.edu/chimerax/docs/user/index.html).
 """
 
 from __future__ import annotations
 
-import os
-import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from occupy_core.commands.shared.colors import SCALE_COLORS, scale_levels
-from occupy_core.errors import ParameterError
+from occupy_core.commands.shared.quoting import chimerax_path, chimerax_text
 
 if TYPE_CHECKING:
     from occupy_core.solvent.model import SolventModel
@@ -103,29 +100,6 @@ def write_chimerax(path: Path, scene: Scene, *, pictures: Path | None = None) ->
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def quoted_path(path: Path) -> str:
-    """Write a file name as ChimeraX reads it: absolute, between quotation marks.
-
-    Raises
-    ------
-    ParameterError
-        When the name ends both kinds of quotation marks, or the line.
-    """
-    text = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow the links of a project
-    if "\n" not in text:
-        for mark in ('"', "'"):
-            if not re.search(mark + r"(\s|$)", text):
-                return mark + text + mark
-    raise ParameterError(
-        f"ChimeraX cannot open a file named {text!r}; rename it or leave out the ChimeraX script."
-    )
-
-
-def quoted_text(text: str) -> str:
-    """Write a text for a label; there a backslash starts an escape."""
-    return '"' + " ".join(text.split()).replace("\\", "\\\\").replace('"', "'") + '"'
-
-
 def contour_level(solvent: SolventModel) -> float:
     """Return a level half way from where content begins to half of full density.
 
@@ -150,7 +124,7 @@ def key_commands(pairs: Iterable[tuple[float, str]], title: str) -> list[str]:
     labels = " ".join(f"{color}:{level:.3g}" for level, color in pairs)
     return [
         f"key {labels} pos 0.25,0.08 size 0.5,0.04 fontSize 18 ticks true",
-        f"2dlabels text {quoted_text(title)} color black size 20 xpos 0.25 ypos 0.14",
+        f"2dlabels text {chimerax_text(title)} color black size 20 xpos 0.25 ypos 0.14",
     ]
 
 
@@ -161,7 +135,7 @@ def _models(scene: Scene) -> str:
 
 def _open_commands(scene: Scene) -> list[str]:
     files = [scene.density, scene.scale, *scene.modified]
-    commands = [f"open {quoted_path(file)}" for file in files]
+    commands = [f"open {chimerax_path(file)}" for file in files]
     # Large maps open as one plane and a coarse step; both are set here for all of them.
     commands.append(
         f"volume {_models(scene)} style surface region all step 1 level {scene.level:.6g}"
@@ -212,7 +186,7 @@ def warning_commands(warnings: Sequence[str]) -> list[str]:
     lines = [line for text in warnings for line in textwrap.wrap(text, _LABEL_WIDTH)]
     places = [0.95 - 0.035 * i for i in range(len(lines))]
     return [
-        f"2dlabels text {quoted_text(line)} color black size 14 xpos 0.03 ypos {place:.3f}"
+        f"2dlabels text {chimerax_text(line)} color black size 14 xpos 0.03 ypos {place:.3f}"
         for line, place in zip(lines, places, strict=True)
     ]
 
@@ -224,7 +198,7 @@ def _picture_commands(scene: Scene, pictures: Path) -> list[str]:
     for i in range(1, _PICTURES + 1):
         if i > 1:
             commands += ["turn x 75", "turn y 35", "view"]
-        file = quoted_path(pictures.with_name(f"{pictures.name}_rot{i}.png"))
+        file = chimerax_path(pictures.with_name(f"{pictures.name}_rot{i}.png"))
         commands.append(
             f"save {file} width {_PICTURE_PIXELS} height {_PICTURE_PIXELS} supersample 3"
         )

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from occupy_core.commands.shared.quoting import one_line
 from occupy_core.errors import ParameterError
 from occupy_core.progress import ProgressLine
 
@@ -280,7 +281,7 @@ def shown_progress(given: Mapping[str, Any]) -> Iterator[ProgressLine | None]:
 def print_warnings(warnings: Iterable[str]) -> None:
     """Print warnings on stderr, a line each."""
     for warning in warnings:
-        print(f"Warning: {warning}", file=sys.stderr)
+        print(f"Warning: {one_line(warning)}", file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):

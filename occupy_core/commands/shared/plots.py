@@ -19,6 +19,8 @@ from occupy_core.commands.shared.colors import (
     SOLVENT_COLOR,
     scale_colormap,
 )
+from occupy_core.commands.shared.figure_style import drawn_in_own_style, own_style
+from occupy_core.commands.shared.quoting import figure_text
 from occupy_core.maps.grid import Array, DensityMap
 
 if TYPE_CHECKING:
@@ -38,19 +40,22 @@ _VIEWS = (("xy", 0, "z", "x", "y"), ("xz", 1, "y", "x", "z"), ("yz", 2, "x", "y"
 
 def new_figure(width: float, height: float) -> Figure:
     """Make a figure of a size in inches, drawn without a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with own_style():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="compressed")
-    FigureCanvasAgg(figure)
+        figure = Figure(figsize=(width, height), layout="compressed")
+        FigureCanvasAgg(figure)
     return figure
 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Save a figure as PNG; the same figure gives the same bytes."""
-    figure.savefig(path, dpi=_DPI, format="png", metadata={"Software": None})
+    with own_style():
+        figure.savefig(path, dpi=_DPI, format="png", metadata={"Software": None})
 
 
+@drawn_in_own_style
 def draw_solvent_model(
     figure: Figure,
     solvent: SolventModel,
@@ -91,7 +96,7 @@ def draw_solvent_model(
         ylim=(floor, ceiling),
         xlabel="density of the low-passed map",
         ylabel="probability density",
-        title=name,
+        title=figure_text(name),
     )
     _mark(axes, solvent.edge, "end of the solvent", ":")
     if full_scale is not None:
@@ -106,6 +111,7 @@ def draw_solvent_model(
     _legend_below(figure, axes, confidence)
 
 
+@drawn_in_own_style
 def draw_slices(
     figure: Figure, density: DensityMap, scale: DensityMap, *, min_scale: float = 0.2
 ) -> None:
@@ -127,6 +133,7 @@ def draw_slices(
     bar.set_label("local scale")
 
 
+@drawn_in_own_style
 def draw_colored_slices(
     figure: Figure,
     density: DensityMap,
@@ -179,10 +186,11 @@ def draw_colored_slices(
         bottom.set_xlabel(f"{across} (Å)")
         for row in (top, bottom):
             row.set_ylabel(f"{up} (Å)")
-    figure.suptitle(density.name)
+    figure.suptitle(figure_text(density.name))
     return colored, list(axes[1])
 
 
+@drawn_in_own_style
 def draw_scale_histogram(
     figure: Figure,
     counts: NDArray[Any],
@@ -216,7 +224,7 @@ def draw_scale_histogram(
         xlim=(0, 1),
         xlabel="local scale",
         ylabel="share of the content (%)",
-        title=name,
+        title=figure_text(name),
         ylim=(0, None),
     )
     if confidence_limit is not None and 0 < confidence_limit < 1:
@@ -224,6 +232,7 @@ def draw_scale_histogram(
         figure.legend(loc="outside lower center", frameon=False, fontsize=9)
 
 
+@drawn_in_own_style
 def draw_modification(
     figure: Figure, scale: NDArray[Any], curves: Mapping[str, NDArray[Any]]
 ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.regions.significance import differences, full_level, normalise, region_indices
-from occupy_core.regions.table import COLUMNS, RegionTable, make_row
+from occupy_core.regions.table import RegionTable, make_row
 
 
 def covariances(sigma):
@@ -154,13 +154,6 @@ def test_class_sizes_weigh_the_mean():
 def test_wrong_class_sizes_are_refused(weights):
     with pytest.raises(ParameterError, match="class sizes"):
         table([[1.0], [1.0]]).averaged(weights)
-
-
-def test_the_csv_has_the_columns_and_quotes_flags():
-    row = make_row("m", "A,1", 0.5, 0.1, n_voxels=3, resolution=3.0, flags=("x", "y"))
-    header, line = RegionTable((row,), ("m",), ("A,1",), ()).csv().splitlines()
-    assert header == ",".join(COLUMNS)
-    assert line == 'm,"A,1",0.5,0.1,0.4,0.6,3,,3,"x; y",'
 
 
 def test_intervals_do_not_go_below_zero():

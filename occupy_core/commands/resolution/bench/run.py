@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import warnings
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from typing import Any
 
 from occupy_core.commands.resolution.run import mean_map, require_edge
 from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.run import (
     NOT_RECORDED,
     JobBase,
@@ -125,7 +124,9 @@ def run_resolution_bench(job: ResolutionBenchJob, progress: Progress | None = No
             "versions": versions(),
         }
         with output_errors(job.outdir):
-            (folder / names["table"]).write_text(_csv(record["table"]), encoding="utf-8")
+            (folder / names["table"]).write_text(
+                csv_text(list(record["table"][0]), record["table"]), encoding="utf-8"
+            )
             text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
             (folder / names["result"]).write_text(text, encoding="utf-8")
     report(progress, 1.0, "done")
@@ -241,12 +242,3 @@ def _rows(
             "global_reference": truth.at_05,
         },
     ]
-
-
-def _csv(table: list[dict[str, Any]]) -> str:
-    """Write the rows as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
-    return text.getvalue()

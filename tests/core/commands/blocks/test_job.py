@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ensembles import ellipsoids, matched_jaccards
+from hostile import TEXTS
 from small_blocks import KNOWN, START, masks, rows
 from small_jobs import contents
 
@@ -21,7 +22,9 @@ from occupy_core.commands.blocks.tables import (
     write_subset,
 )
 from occupy_core.commands.shared.provenance import sha256
+from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.maps import read_map
+from occupy_core.maps.mrc import map_name
 
 # matplotlib 3.8 calls what newer versions of pyparsing deprecate
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
@@ -152,6 +155,15 @@ def test_tables_of_thresholds_are_read_in_several_forms(tmp_path, text):
     found, remarks = read_thresholds(tmp_path / "t.csv", ["vol_1", "vol_2"])
     assert found == {"vol_1": 0.5, "vol_2": 0.25}
     assert remarks == []
+
+
+def test_a_table_that_was_written_is_read_whatever_the_volumes_are_called(tmp_path):
+    names = [text for text in TEXTS if text == map_name(text) and text.isprintable()]
+    rows = [{"volume": name, "threshold": float(i)} for i, name in enumerate(names)]
+    written = csv_text(["volume", "threshold"], rows)
+    (tmp_path / "t.csv").write_text(written, encoding="utf-8", newline="")
+    found, remarks = read_thresholds(tmp_path / "t.csv", names)
+    assert (found, remarks) == ({row["volume"]: row["threshold"] for row in rows}, [])
 
 
 @pytest.mark.parametrize(

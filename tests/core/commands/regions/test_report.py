@@ -2,9 +2,11 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hostile import TEXTS
 from small_models import chain_lines, pdb_line, three_chains, write_pdb
 
 from occupy_core.commands.regions.figures import bars_size, draw_bars, draw_heatmap, heatmap_size
@@ -220,3 +222,15 @@ def test_a_file_that_chimerax_cannot_name_is_refused(tmp_path):
             table,
             RegionScene([tmp_path / "a\nb.mrc"], [tmp_path / "m.cif"], masks=False, volume=8e4),
         )
+
+
+@pytest.mark.parametrize("name", TEXTS, ids=ascii)
+def test_the_name_of_a_map_is_no_command_of_the_script(tmp_path, name):
+    table = table_of([[1.0, 0.4]])
+    rows = tuple(replace(row, map=name) for row in table.rows)
+    table = replace(table, rows=rows, maps=(name,))
+    plain = RegionScene([tmp_path / "m.mrc"], [tmp_path / "model.cif"], masks=False, volume=1e4)
+    lines = scene_text(table, plain).splitlines()
+    commands = [line for line in lines if not line.startswith("#")]
+    expected = scene_text(table_of([[1.0, 0.4]]), plain).splitlines()
+    assert commands == [line for line in expected if not line.startswith("#")]

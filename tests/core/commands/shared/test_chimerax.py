@@ -13,11 +13,10 @@ from occupy_core import ParameterError
 from occupy_core.commands.shared.chimerax import (
     Scene,
     palette,
-    quoted_path,
-    quoted_text,
     write_chimerax,
 )
 from occupy_core.commands.shared.colors import SCALE_COLORS
+from occupy_core.commands.shared.quoting import chimerax_path, chimerax_text
 
 
 def script(tmp_path, *, pictures=None, **options):
@@ -41,7 +40,7 @@ def test_every_file_name_is_opened_as_it_is(tmp_path, name):
 def test_a_path_is_read_back_or_refused(name):
     path = Path("/data") / name
     try:
-        written = quoted_path(path)
+        written = chimerax_path(path)
     except ParameterError:
         return
     assert tokens(f"open {written}")[1:] == [os.path.abspath(path)]  # noqa: PTH100
@@ -56,12 +55,12 @@ def test_relative_paths_become_absolute(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["a\" b' c.mrc", "a\nb.mrc"])
 def test_a_name_that_chimerax_cannot_read_is_refused(tmp_path, name):
     with pytest.raises(ParameterError, match=r"ChimeraX cannot open a file named .*; rename it"):
-        quoted_path(tmp_path / name)
+        chimerax_path(tmp_path / name)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Zl", "Zp", "Cc", "Zs"])))
 def test_a_label_reads_as_it_was_written_but_for_its_quotation_marks(text):
-    (read,) = tokens(quoted_text(text))
+    (read,) = tokens(chimerax_text(text))
     meant = ast.literal_eval('"""' + read.replace('"', '\\"') + '"""') if read else ""
     assert meant == text.replace('"', "'")
 
