@@ -25,6 +25,10 @@ class Plugin(pwem.Plugin):
     _url = ""  # or the help of a form would lead to pwem
     # No binaries: without _homeVar and _pathVars the installation is always valid.
 
+    def getName(self):
+        """What stands before the labels of the protocols, in the tree and in a project."""
+        return "occupy"
+
     @classmethod
     def _defineVariables(cls):
         cls._defineVar(

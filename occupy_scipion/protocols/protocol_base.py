@@ -11,6 +11,7 @@ from pwem.objects import Volume, VolumeMask
 from pwem.protocols import ProtAnalysis3D
 from pyworkflow import BETA
 from pyworkflow.exceptions import PyworkflowException
+from pyworkflow.object import PointerList
 
 from occupy_core import OccupyError
 from occupy_core.maps.grid import GRID_TOLERANCE
@@ -22,6 +23,7 @@ from occupy_scipion.convert.volumes import (
     iterVolumes,
     volumeProblem,
 )
+from occupy_scipion.protocols.pending import missingInputs, pendingInputs
 from occupy_scipion.records.record import Record, formWords
 
 _ERROR = "occupy-core: error: "
@@ -54,11 +56,17 @@ class OccupyProtBase(ProtAnalysis3D):
         """
         super().makePathsAndClean()
         steps = self.loadSteps()
-        if not (steps and self._inputsAreReady()):
-            return
-        if steps[-1].argsStr.get() != json.dumps([self._outputArguments()]):
+        if steps and self._isChanged(steps[-1]):
             for _, output in list(self.iterOutputAttributes()):
                 self.deleteOutput(output)
+
+    def _isChanged(self, outputStep):
+        """Whether the outputs of an earlier run, whose last step is given, are out of date."""
+        if pendingInputs(self):
+            return True  # what is made anew is another input
+        if not self._inputsAreReady() or self._validate():
+            return False  # the run will say so, and make nothing
+        return outputStep.argsStr.get() != json.dumps([self._outputArguments()])
 
     # --------------------------- STEPS functions -------------------------------------------------
     def _runOccupy(self, command, job, record):
@@ -149,6 +157,17 @@ class OccupyProtBase(ProtAnalysis3D):
         return self._newVolume(source, file, VolumeMask)
 
     # --------------------------- INFO functions --------------------------------------------------
+    def validate(self):
+        """Sentences that stop a run; while an input is still to be made, only about that.
+
+        The scheduler asks again and again, and starts the run as soon as it is told nothing. So it
+        is told what waiting can mend and nothing else: the rest the run itself says when it starts.
+        """
+        pending = pendingInputs(self)
+        if pending or self.isScheduled():
+            return pending
+        return missingInputs(self) or super().validate()
+
     def _warnings(self):
         return self._inputWarnings() if self._inputsAreReady() else []
 
@@ -157,8 +176,14 @@ class OccupyProtBase(ProtAnalysis3D):
         raise NotImplementedError
 
     def _inputsAreReady(self):
-        """Whether no input is yet to be made, as those of a scheduled run are."""
-        return all(pointer.get() is not None for _, pointer in self.iterInputAttributes())
+        """Whether all inputs are there."""
+        needed = (
+            getattr(self, name)
+            for name, param in self.getDefinition().iterPointerParams()
+            if not param.allowsNull and self.evalParamCondition(name)
+        )
+        isGiven = all(len(v) if isinstance(v, PointerList) else v.hasValue() for v in needed)
+        return isGiven and not pendingInputs(self) and not missingInputs(self)
 
     @staticmethod
     def _inputProblems(*inputs):

@@ -190,3 +190,7 @@ def test_another_python_can_be_named_even_with_a_space_in_its_path(monkeypatch):
 
 def test_the_output_of_the_core_reaches_the_log_at_once():
     assert occupy_scipion.Plugin.getEnviron()["PYTHONUNBUFFERED"] == "1"
+
+
+def test_the_plugin_has_a_name_that_can_be_read(protocol):
+    assert protocol.getClassLabel() == f"occupy - {protocol._label}"
