@@ -21,6 +21,7 @@ from occupy_core.commands.regions.run import run_regions
 from occupy_core.errors import OccupyWarning
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.mrc import write_map
+from occupy_core.regions.by_masks.estimate import RegionParams
 
 _ABSENT = {"relion_it016_class001": "DG", "relion_it016_class002": "CJKL"}
 _TRUTH = {"D": 0.70, "G": 0.70, "C": 0.75, "J": 0.75, "K": 0.75, "L": 0.75}
@@ -57,7 +58,12 @@ def maven(folder: Path) -> str:
     volumes = sorted((folder / "00_aligned").glob("vol_*.mrc"))
     masks = sorted((folder / "02_masks" / "00_expected").glob("*.mrc.gz"))
     with tempfile.TemporaryDirectory() as out:
-        job = RegionsJob(tuple(volumes), outdir=Path(out), masks=tuple(masks), whole=True)
+        job = RegionsJob(
+            tuple(volumes),
+            outdir=Path(out),
+            masks=tuple(masks),
+            by_masks=RegionParams(whole=True),
+        )
         start = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OccupyWarning)

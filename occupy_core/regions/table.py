@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.errors import ParameterError
+from occupy_core.maps.grid import Grid
 
 Values = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RegionRow:
     """One region in one map.
 
@@ -56,7 +57,7 @@ class RegionRow:
 COLUMNS = tuple(f.name for f in fields(RegionRow))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RegionTable:
     """Occupancy of every region in every map.
 
@@ -72,12 +73,15 @@ class RegionTable:
         What holds for the whole table, one sentence each.
     shift : tuple of float
         Vector (x, y, z) in Å by which the model was moved onto the first map.
+    grid : Grid
+        Grid of the maps.
     """
 
     rows: tuple[RegionRow, ...]
     maps: tuple[str, ...]
     regions: tuple[str, ...]
     reference: tuple[str, ...]
+    grid: Grid
     notes: tuple[str, ...] = field(default=())
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
@@ -153,6 +157,7 @@ class RegionTable:
     def record(self) -> dict[str, Any]:
         """The table as plain values, NaN as None; `from_record` reads it."""
         return {
+            "grid": {"shape": self.grid.shape, "voxel_size": self.grid.voxel_size},
             "table": [plain_row(row) for row in self.rows],
             "reference": list(self.reference),
             "notes": list(self.notes),
@@ -164,13 +169,16 @@ class RegionTable:
         """Make a table of what a record holds."""
         rows = tuple(_row_from(values) for values in record["table"])
         x, y, z = record["model_shift"]
+        nz, ny, nx = record["grid"]["shape"]
+        dx, dy, dz = record["grid"]["voxel_size"]
         return cls(
-            rows,
-            tuple(dict.fromkeys(row.map for row in rows)),
-            tuple(dict.fromkeys(row.region for row in rows)),
-            tuple(record["reference"]),
-            tuple(record["notes"]),
-            (x, y, z),
+            rows=rows,
+            maps=tuple(dict.fromkeys(row.map for row in rows)),
+            regions=tuple(dict.fromkeys(row.region for row in rows)),
+            reference=tuple(record["reference"]),
+            notes=tuple(record["notes"]),
+            shift=(x, y, z),
+            grid=Grid((nz, ny, nx), (dx, dy, dz)),
         )
 
 

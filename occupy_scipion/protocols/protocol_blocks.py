@@ -8,7 +8,7 @@ from pyworkflow.object import Boolean, Float, Integer, String
 
 from occupy_core.blocks.params import EXPAND_FIELDS, LEAST_VOLUMES, BlocksParams
 from occupy_core.blocks.track.rules import rule_names
-from occupy_core.commands.blocks.job import BlocksJob, output_names
+from occupy_core.commands.blocks.job import BlocksJob
 from occupy_core.errors import ParameterError
 from occupy_scipion.constants import BENJAMINI_1995, CHAZAL_2013, FISHER_1935, KINMAN_2023
 from occupy_scipion.convert.files import fileState
@@ -119,13 +119,13 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
         # When only the tests changed, the contours of the last time are taken over.
         folder = self._getExtraPath(_SKETCH)
         job = self._newJob(maps, values, outdir=folder, resume=folder, sketch_only=True)
-        return self._runOccupy("blocks", job, output_names(job)["result"])
+        return self._runOccupy("blocks", job, job.output_names()["result"])
 
     def expandStep(self, maps, values, state):
         """Make masks and tables, from that state."""
         folders = {"outdir": self.getResultFolder(), "resume": self._getExtraPath(_SKETCH)}
         job = self._newJob(maps, values, **folders)
-        return self._runOccupy("blocks", job, output_names(job)["result"])
+        return self._runOccupy("blocks", job, job.output_names()["result"])
 
     def _newJob(self, maps, values, **run):
         sources = [VolumeSource(**source) for source in maps["sources"]]

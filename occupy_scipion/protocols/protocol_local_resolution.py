@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pyworkflow.protocol.params as params
 from pwem.objects import Float, Volume, VolumeMask
 
-from occupy_core.commands.resolution.job import ResolutionJob, output_names
+from occupy_core.commands.resolution.job import ResolutionJob
 from occupy_core.resolution.result import ResolutionParams
 from occupy_scipion.constants import CARDONE_2013, FRANK_1975, VILAS_2018
 from occupy_scipion.convert.forms import paramsFromForm
@@ -117,18 +117,16 @@ class OccupyProtLocalResolution(OneVolume, OneResult, OccupyProtBase):
             self._located(name, mask["file"], source, folder, mask["index"])
             for name, mask in given.items()
         ]
-        resolution = ResolutionParams(**resolution)
         job = ResolutionJob(
             map=self._located("map", source.file, source, folder, source.index),
             outdir=folder,
             half1=halves[0] if halves else None,
             half2=halves[1] if halves else None,
             mask=masks[0] if masks else None,
-            resolution=resolution,
-            filter=resolution.filter,
+            resolution=ResolutionParams(**resolution),
             plot=True,
         )
-        return self._runOccupy("resolution", job, output_names(job)["result"])
+        return self._runOccupy("resolution", job, job.output_names()["result"])
 
     def createOutputStep(self, arguments):
         volume, record = self._inputVolume(), self._record()

@@ -6,7 +6,7 @@ import pyworkflow.protocol.params as params
 from pwem.objects import AtomStruct, SetOfAtomStructs, VolumeMask
 from pyworkflow.object import String
 
-from occupy_core.commands.regions.job import RegionsJob, output_names
+from occupy_core.commands.regions.job import RegionsJob
 from occupy_core.errors import ParameterError
 from occupy_core.regions.by_masks.estimate import RegionParams
 from occupy_core.regions.by_model.atoms import read_model
@@ -208,7 +208,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
                 "weights": maps["weights"],
             }
         )
-        return self._runOccupy("regions", job, output_names(job)["result"])
+        return self._runOccupy("regions", job, job.output_names()["result"])
 
     def createOutputStep(self, arguments):
         volumes, record = self._volumes(), self._record()

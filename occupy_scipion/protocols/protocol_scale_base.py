@@ -3,7 +3,6 @@
 
 import pyworkflow.protocol.params as params
 
-from occupy_core.commands.scale.job import output_names
 from occupy_core.scale import METHODS, MODES, ScaleParams
 from occupy_scipion.constants import FORSBERG_2023
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
@@ -143,7 +142,7 @@ class OccupyProtScaleBase(OccupyProtBase):
 
     # --------------------------- STEPS functions -------------------------------------------------
     def _runScale(self, job):
-        return self._runOccupy("scale", job, output_names(job)["result"])
+        return self._runOccupy("scale", job, job.output_names()["result"])
 
     # --------------------------- INFO functions --------------------------------------------------
     def _sharpeningWarning(self, pointer):

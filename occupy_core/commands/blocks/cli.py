@@ -98,9 +98,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def job_values(given: dict[str, Any]) -> dict[str, Any]:
     """Nest the values of the options as a job has them, over those of a --params file."""
-    from occupy_core.commands.shared.run import read_job_values
+    from occupy_core.commands.blocks.job import BlocksJob
 
-    recorded = read_job_values(given["params"]) if "params" in given else {}
+    recorded = BlocksJob.recorded(given.get("params"))
     values = _with_threshold(given, COMMAND.job_values(_with_factors(given, recorded), recorded))
     if "volumes_dir" in given:
         values["volumes"] = _volumes_of(given)
@@ -192,7 +192,7 @@ def _earlier_values(
 ) -> dict[str, Any]:
     """Return the job of an earlier run, to go on from its saved states."""
     from occupy_core.commands.blocks.tables import record_path
-    from occupy_core.commands.shared.run import read_record
+    from occupy_core.commands.shared.record import read_record
 
     if "config" not in given:
         raise ParameterError(
@@ -218,12 +218,12 @@ def _earlier_values(
 def _run_job(given: dict[str, Any], values: dict[str, Any], remarks: Sequence[str] = ()) -> None:
     from occupy_core.commands.blocks.job import BlocksJob
     from occupy_core.commands.blocks.run import run_blocks
-    from occupy_core.commands.shared.run import changed_inputs
+    from occupy_core.commands.shared.record import changed_inputs
 
     job = BlocksJob.from_dict(values, "the command line")
     with shown_progress(given) as progress:
         result = run_blocks(job, progress)
-    changed = changed_inputs(_record_of(given), result)
+    changed = changed_inputs(_record_of(given), result.result)
     failed = job.where is not None and result.result.get("subset", True) is None
     problem = [text for text in result.warnings if failed and text.startswith("The rule ")]
     others = [text for text in result.warnings if text not in problem]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.track.rules import rule_names
-from occupy_core.commands.shared.run import JobBase, absolute, run_problems
+from occupy_core.commands.shared.job import JobBase, absolute, run_problems
 from occupy_core.errors import ParameterError
 
 
@@ -111,35 +111,34 @@ class BlocksJob(JobBase):
         found += run_problems(self.voxel_size, self.threads, self.name)
         return [*found, *_rule_problems(self.where)]
 
-
-def output_names(job: BlocksJob) -> dict[str, str]:
-    """Return the names of the files that a job writes besides the masks, by what they are."""
-    x = "" if job.name is None else f"_{job.name}"
-    state = {
-        "state_occupied": f"state_occupied{x}.npz",
-        "state_communities": f"state_communities{x}.npz",
-    }
-    if job.sketch_only:
-        return {**state, "result": f"sketch{x}.json"}
-    names = {
-        "occupancy": f"occupancy{x}.csv",
-        "thresholds": f"thresholds{x}.csv",
-        "relations": f"relations{x}.csv",
-        **state,
-    }
-    if job.where is not None:
-        names["subset"] = f"subset{x}.csv"
-    if job.plot:
-        names |= {
-            "heatmap": f"heatmap{x}.png",
-            "map": f"map{x}.png",
-            "graph": f"graph{x}.png",
-            "thresholds_plot": f"thresholds{x}.png",
+    def output_names(self) -> dict[str, str]:
+        """Return the names of the files that a job writes besides the masks, by what they are."""
+        x = "" if self.name is None else f"_{self.name}"
+        state = {
+            "state_occupied": f"state_occupied{x}.npz",
+            "state_communities": f"state_communities{x}.npz",
         }
-    if job.chimerax:
-        names["chimerax"] = f"blocks{x}.cxc"
-    # The record comes last: when it is there, everything is.
-    return {**names, "result": f"blocks{x}.json"}
+        if self.sketch_only:
+            return {**state, "result": f"sketch{x}.json"}
+        names = {
+            "occupancy": f"occupancy{x}.csv",
+            "thresholds": f"thresholds{x}.csv",
+            "relations": f"relations{x}.csv",
+            **state,
+        }
+        if self.where is not None:
+            names["subset"] = f"subset{x}.csv"
+        if self.plot:
+            names |= {
+                "heatmap": f"heatmap{x}.png",
+                "map": f"map{x}.png",
+                "graph": f"graph{x}.png",
+                "thresholds_plot": f"thresholds{x}.png",
+            }
+        if self.chimerax:
+            names["chimerax"] = f"blocks{x}.cxc"
+        # The record comes last: when it is there, everything is.
+        return {**names, "result": f"blocks{x}.json"}
 
 
 def block_names(job: BlocksJob, n: int) -> dict[str, str]:

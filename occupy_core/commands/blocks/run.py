@@ -13,12 +13,12 @@ from occupy_core.blocks.find import BlocksResult, continue_from, sketch_record
 from occupy_core.commands.blocks import figures as block_plots
 from occupy_core.commands.blocks import tables
 from occupy_core.commands.blocks.chimerax import BlockScene, write_block_scene
-from occupy_core.commands.blocks.job import BlocksJob, block_names, output_names
+from occupy_core.commands.blocks.job import BlocksJob, block_names
 from occupy_core.commands.blocks.steps import FirstSteps
 from occupy_core.commands.shared import plots
 from occupy_core.commands.shared.provenance import Checksums, versions
-from occupy_core.commands.shared.quoting import chimerax_path, csv_text
-from occupy_core.commands.shared.run import JobResult, StagedRun, staged_job
+from occupy_core.commands.shared.quoting import csv_text
+from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
 from occupy_core.errors import ParameterError
 from occupy_core.maps.binning import unbin
@@ -59,21 +59,14 @@ def run_blocks(job: BlocksJob, progress: Progress | None = None) -> JobResult:
     OutputError
         When an output exists (unless forced) or cannot be written.
     """
-    names = output_names(job)
-    if job.chimerax and not job.sketch_only:
-        chimerax_path(job.outdir / names["result"])  # a name that ChimeraX cannot read
-    with staged_job(job, names) as (folder, recorded):
-        record = _Run(job, names, folder, progress).run(recorded)
-    report(progress, 1.0, "done")
-    files = {key: job.outdir / name for key, name in names.items()}
-    return JobResult(files, record, tuple(record["warnings"]))
+    return run_job(job, _Run, progress)
 
 
-class _Run(StagedRun[BlocksJob]):
-    """One run of a job, writing into a staging folder."""
+class _Run(Run[BlocksJob]):
+    """One run of a job."""
 
-    def run(self, recorded: list[str]) -> dict[str, Any]:
-        """Do the work and return the record; `recorded` collects warnings meanwhile."""
+    def run(self) -> dict[str, Any]:
+        """Do the work and return the record."""
         job = self._job
         report(self._progress, 0.0, f"opening {len(job.volumes)} volumes")
         ensemble = Ensemble(
@@ -82,38 +75,33 @@ class _Run(StagedRun[BlocksJob]):
         self._checksums = Checksums(list(job.inputs.values()))
         steps = FirstSteps(job, ensemble, self._sha256)
         steps.run(part(self._progress, 0.0, _SKETCHED))
-        recorded += steps.remarks
-        if job.sketch_only:
-            record = self._sketched(steps, recorded)
-        else:
-            record = self._expanded(ensemble, steps, recorded)
+        self._recorded += steps.remarks
+        record = self._sketched(steps) if job.sketch_only else self._expanded(ensemble, steps)
         steps.save(self._folder, self._names)
         record["inputs"] = self._recorded_inputs(self._checksums)
         self._write_record(record)
         return record
 
-    def _sketched(self, steps: FirstSteps, recorded: list[str]) -> dict[str, Any]:
+    def _sketched(self, steps: FirstSteps) -> dict[str, Any]:
         found = sketch_record(steps.occupied, steps.communities)
         return {
             **self._described(asdict(self._job.blocks), found),
             "communities": [int(n) for n in np.bincount(steps.communities.labels)],
-            "warnings": recorded,
+            "warnings": self._recorded,
             "versions": versions(),
         }
 
-    def _expanded(
-        self, ensemble: Ensemble, steps: FirstSteps, recorded: list[str]
-    ) -> dict[str, Any]:
+    def _expanded(self, ensemble: Ensemble, steps: FirstSteps) -> dict[str, Any]:
         job = self._job
         progress = part(self._progress, _SKETCHED, _TRACKED)
         result = continue_from(
             ensemble, steps.occupied, steps.communities, job.blocks, progress=progress
         )
         report(self._progress, _TRACKED, "writing")
-        recorded += result.warnings
+        self._recorded += result.warnings
         for i, key in enumerate(self._add_masks(len(result.blocks))):
             self._write_mask(ensemble, result, i, key)
-        record = self._record(result, recorded)
+        record = self._record(result)
         self._write_tables(record)
         if job.plot:
             self._draw(ensemble, result, record)
@@ -160,7 +148,7 @@ class _Run(StagedRun[BlocksJob]):
             **found,
         }
 
-    def _record(self, result: BlocksResult, recorded: list[str]) -> dict[str, Any]:
+    def _record(self, result: BlocksResult) -> dict[str, Any]:
         job = self._job
         found = result.record()
         record = {
@@ -172,15 +160,15 @@ class _Run(StagedRun[BlocksJob]):
         for entry, key in zip(record["blocks"], block_names(job, len(result.blocks)), strict=True):
             entry["mask"] = self._names[key]
         if job.where is not None:
-            record["subset"] = self._subset(record, recorded)
-        return record | {"warnings": recorded, "versions": versions()}
+            record["subset"] = self._subset(record)
+        return record | {"warnings": self._recorded, "versions": versions()}
 
-    def _subset(self, record: dict[str, Any], recorded: list[str]) -> dict[str, Any] | None:
+    def _subset(self, record: dict[str, Any]) -> dict[str, Any] | None:
         rule = str(self._job.where)
         try:
             rows = tables.choose(rule, record["table"], [b["name"] for b in record["blocks"]])
         except ParameterError as error:
-            recorded += error.problems
+            self._recorded += error.problems
             del self._names["subset"]
             return None
         names = [row["volume"] for row in rows]

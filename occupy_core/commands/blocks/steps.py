@@ -21,7 +21,7 @@ from occupy_core.blocks.saved import (
     save_occupied,
 )
 from occupy_core.blocks.sketch.communities import Communities, sketch_communities
-from occupy_core.commands.blocks.job import BlocksJob, output_names
+from occupy_core.commands.blocks.job import BlocksJob
 from occupy_core.commands.blocks.tables import read_thresholds
 from occupy_core.commands.shared.provenance import versions
 from occupy_core.errors import MapFormatError, ParameterError
@@ -110,7 +110,7 @@ class FirstSteps:
         """Return a saved state when it was made of what the job would make it of."""
         if self._job.resume is None:
             return None
-        path = self._job.resume / output_names(self._job)[key]
+        path = self._job.resume / self._job.output_names()[key]
         if made_from(path) != self._digests()[step]:
             return None
         with suppress(MapFormatError):  # the head can be read, but not the rest

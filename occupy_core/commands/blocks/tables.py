@@ -17,7 +17,7 @@ from occupy_core.blocks.find import BlocksResult
 from occupy_core.blocks.track.rules import apply_rule
 from occupy_core.blocks.track.tracking import Relation
 from occupy_core.commands.shared.quoting import csv_name, csv_text
-from occupy_core.commands.shared.run import read_record
+from occupy_core.commands.shared.record import read_record
 from occupy_core.commands.shared.staging import output_errors, refuse_outputs, staged_outputs
 from occupy_core.errors import MapFormatError, OutputError, ParameterError
 from occupy_core.maps.mrc import map_name

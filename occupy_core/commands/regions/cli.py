@@ -29,7 +29,7 @@ COMMAND = Command(
     sections=SECTIONS,
     positional="maps",
     many=True,
-    own_fields=frozenset(("params",)),
+    own_fields=frozenset(("params", "reference")),
 )
 
 
@@ -46,24 +46,26 @@ def run(arguments: Sequence[str]) -> int:
 
 def job_values(given: dict[str, Any]) -> dict[str, Any]:
     """Nest the values of the options as a job has them, over those of a --params file."""
-    from occupy_core.commands.shared.run import read_job_values
+    from occupy_core.commands.regions.job import RegionsJob
 
-    recorded = read_job_values(given["params"]) if "params" in given else {}
-    values = COMMAND.job_values(given, recorded)
+    values = COMMAND.job_values(given, RegionsJob.recorded(given.get("params")))
     if not values.get("maps"):
         raise ParameterError("No map is given; give MAP or --params FILE.")
+    if "reference" in given:
+        group = "by_masks" if values.get("model") is None else "by_model"
+        values[group] = {**values.get(group, {}), "reference": given["reference"]}
     return values
 
 
 def _run_job(given: dict[str, Any]) -> None:
     from occupy_core.commands.regions.job import RegionsJob
     from occupy_core.commands.regions.run import run_regions
-    from occupy_core.commands.shared.run import changed_inputs
+    from occupy_core.commands.shared.record import changed_inputs
 
     with shown_progress(given) as progress:
         job = RegionsJob.from_dict(job_values(given), "the command line")
         result = run_regions(job, progress)
-    print_warnings([*result.warnings, *changed_inputs(given.get("params"), result)])
+    print_warnings([*result.warnings, *changed_inputs(given.get("params"), result.result)])
     if not given.get("quiet"):
         print(summary(job, result, verbose=given.get("verbose", False)))
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
-from occupy_core.commands.shared.run import JobBase, run_problems
+from occupy_core.commands.shared.job import JobBase, run_problems
 from occupy_core.maps.mrc import map_name
 from occupy_core.regions.by_masks.estimate import RegionParams
-from occupy_core.regions.by_model.atoms import Division
 from occupy_core.regions.by_model.estimate import ChainParams
 
 _ONE_EACH = {
@@ -49,22 +49,10 @@ class RegionsJob(JobBase):
         Size of the class that each map stands for.
     names : tuple of str
         Names of the maps; by default those of the files.
-    by : {"chain", "residues"}
-        One number for each chain, or for each window of residues.
-    window : int
-        Residues of a window.
-    ligands : bool
-        Make each ligand a region of its own.
-    assembly : str, optional
-        Biological assembly to be built first.
-    reference : str, optional
-        Regions that are full, comma-separated; None chooses them.
-    resolution : float, optional
-        Highest resolution used in Å; None means 3 Å or the Nyquist frequency.
-    align : bool
-        Move the model to where it fits.
-    whole : bool
-        Count all of a mask.
+    by_model : ChainParams
+        How a model is cut into regions and fitted.
+    by_masks : RegionParams
+        How density in masks becomes occupancy.
     chains : tuple of str
         Chains (or regions) to report; none means all. All are fitted.
     write_masks : bool
@@ -96,14 +84,8 @@ class RegionsJob(JobBase):
     scales: tuple[Path, ...] = ()
     weights: tuple[float, ...] = ()
     names: tuple[str, ...] = ()
-    by: Division = "chain"
-    window: int = 20
-    ligands: bool = False
-    assembly: str | None = None
-    reference: str | None = None
-    resolution: float | None = None
-    align: bool = True
-    whole: bool = False
+    by_model: ChainParams = field(default_factory=ChainParams)
+    by_masks: RegionParams = field(default_factory=RegionParams)
     chains: tuple[str, ...] = ()
     write_masks: bool = False
     mask_radius: float = 3.0
@@ -120,26 +102,28 @@ class RegionsJob(JobBase):
         return self.names or tuple(map_name(path) for path in self.maps)
 
     @property
-    def chain_params(self) -> ChainParams:
-        """How a model is fitted."""
-        return ChainParams(
-            by=self.by,
-            window=self.window,
-            ligands=self.ligands,
-            assembly=self.assembly,
-            reference=self.reference,
-            resolution=self.resolution,
-            align=self.align,
-        )
+    def params(self) -> ChainParams | RegionParams:
+        """The parameters that count: those of a model, or of masks."""
+        return self.by_masks if self.model is None else self.by_model
 
-    @property
-    def region_params(self) -> RegionParams:
-        """How masks are measured."""
-        return RegionParams(reference=self.reference, whole=self.whole)
+    @classmethod
+    def upgraded(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return plain values with their groups; version 0.1 had them in one row.
+
+        Its one `reference` was that of the model, or of the masks.
+        """
+        values = dict(values)
+        group = "by_masks" if values.get("model") is None else "by_model"
+        places = {f.name: "by_masks" for f in fields(RegionParams)}
+        places |= {f.name: "by_model" for f in fields(ChainParams)} | {"reference": group}
+        for name in places.keys() & values.keys():
+            nested = values.setdefault(places[name], {})
+            values[places[name]] = {**nested, name: values.pop(name)}
+        return values
 
     def problems(self) -> list[str]:
         """Return one sentence for each parameter outside its limits, as far as no map is needed."""
-        found = [*self._about_files(), *self.chain_params.problems(), *self._out_of_place()]
+        found = [*self._about_files(), *self.params.problems(), *self._out_of_place()]
         for what in ("radius", "soft"):
             value = getattr(self, f"mask_{what}")
             if not 0 <= value <= _WIDEST:
@@ -161,8 +145,8 @@ class RegionsJob(JobBase):
                 f"Both masks and the model {self.model} are given; give one of them. A model can "
                 "write masks with --write-masks."
             )
-        for field, what in _ONE_EACH.items():
-            given = len(getattr(self, field))
+        for name, what in _ONE_EACH.items():
+            given = len(getattr(self, name))
             if given not in (0, len(self.maps)):
                 found.append(
                     f"The number of {what} is {given} but that of the maps is {len(self.maps)}; "
@@ -184,12 +168,14 @@ class RegionsJob(JobBase):
     def _out_of_place(self) -> list[str]:
         """What is asked for but would have no effect."""
         if self.model is not None:
-            return ["--whole is about masks, but a model is given; leave it out."] * self.whole
+            return [
+                "--whole is about masks, but a model is given; leave it out."
+            ] * self.by_masks.whole
         asked = {
-            "--by residues": self.by != "chain",
-            "--ligands": self.ligands,
-            "--assembly": self.assembly is not None,
-            "--resolution": self.resolution is not None,
+            "--by residues": self.by_model.by != "chain",
+            "--ligands": self.by_model.ligands,
+            "--assembly": self.by_model.assembly is not None,
+            "--resolution": self.by_model.resolution is not None,
             "--write-masks": self.write_masks,
         }
         return [
@@ -198,31 +184,30 @@ class RegionsJob(JobBase):
             if given
         ]
 
+    def output_names(self) -> dict[str, str]:
+        """Return the names of the files that a job writes, by what they are, in their order.
 
-def output_names(job: RegionsJob) -> dict[str, str]:
-    """Return the names of the files that a job writes, by what they are, in their order.
-
-    Masks are not among them: which there are follows from the model, see `mask_names`.
-    """
-    several = len(job.maps) > 1
-    names = {"table": _file(job, "regions", "csv")}
-    if several:
-        names["differences"] = _file(job, "differences", "csv")
-    if job.plot:
-        names["bars"] = _file(job, "regions", "png")
+        Masks are not among them: which there are follows from the model, see `mask_names`.
+        """
+        several = len(self.maps) > 1
+        names = {"table": _file(self, "regions", "csv")}
         if several:
-            names["heatmap"] = _file(job, "regions_heatmap", "png")
-    if job.chimerax:
-        if job.model is not None:
-            labels = _file_names(job.map_names)
-            for i, label in enumerate(labels, start=1):
-                of_map = f"_{label}" if several else ""
-                number = f"_{i}" if several else ""
-                names[f"attributes{number}"] = _file(job, f"occupancy{of_map}", "defattr")
-                names[f"model{number}"] = _file(job, f"occupancy{of_map}", "cif")
-        names["chimerax"] = _file(job, "regions", "cxc")
-    # The record comes last: when it is there, everything is.
-    return {**names, "result": _file(job, "result", "json")}
+            names["differences"] = _file(self, "differences", "csv")
+        if self.plot:
+            names["bars"] = _file(self, "regions", "png")
+            if several:
+                names["heatmap"] = _file(self, "regions_heatmap", "png")
+        if self.chimerax:
+            if self.model is not None:
+                labels = _file_names(self.map_names)
+                for i, label in enumerate(labels, start=1):
+                    of_map = f"_{label}" if several else ""
+                    number = f"_{i}" if several else ""
+                    names[f"attributes{number}"] = _file(self, f"occupancy{of_map}", "defattr")
+                    names[f"model{number}"] = _file(self, f"occupancy{of_map}", "cif")
+            names["chimerax"] = _file(self, "regions", "cxc")
+        # The record comes last: when it is there, everything is.
+        return {**names, "result": _file(self, "result", "json")}
 
 
 def mask_names(job: RegionsJob, regions: Iterable[str]) -> dict[str, str]:

@@ -81,22 +81,22 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
     ),
     "Regions of a model": (
         Option(
-            "by",
+            "by_model.by",
             ("--by",),
             str,
             "One number for each chain or for windows of residues along it: chain or residues, "
             "default chain.",
             "chain|residues",
         ),
-        number("window", "--window", "N", "Residues of a window, default 20.", int),
+        number("by_model.window", "--window", "N", "Residues of a window, default 20.", int),
         switch(
-            "ligands",
+            "by_model.ligands",
             "--ligands",
             "Make each ligand a region of its own, such as A/HEM 201. By default it is a part of "
             "its chain; with windows it always is a region.",
         ),
         word(
-            "assembly",
+            "by_model.assembly",
             "--assembly",
             "NAME",
             "Build this biological assembly of the model first. Its copies are named A1, A2 and so "
@@ -121,20 +121,20 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "level that a tenth of the model (a quarter of the masks) shares in every map.",
         ),
         number(
-            "resolution",
+            "by_model.resolution",
             "-r --resolution",
             "Å",
             "Finest detail of the model that is fitted, default 3 Å or what the voxels allow. It "
             "need not be the resolution of the map: detail that the map lacks does not count.",
         ),
         switch(
-            "align",
+            "by_model.align",
             "--align",
             "Move the model to where it fits when that is clearly elsewhere, and follow small "
             "shifts in each map; this is the default. Rotations are not searched.",
         ),
         switch(
-            "whole",
+            "by_masks.whole",
             "--whole",
             "Take the plain weighted mean over each mask, as MAVEn does. By default a mask is "
             "peeled to the surface of the molecule, so that tight and generous masks read alike.",

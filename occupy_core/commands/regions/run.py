@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,15 +13,15 @@ import numpy as np
 
 from occupy_core.commands.regions.figures import bars_size, draw_bars, draw_heatmap, heatmap_size
 from occupy_core.commands.regions.files import RegionScene, attribute_text, model_text, scene_text
-from occupy_core.commands.regions.job import RegionsJob, mask_names, output_names
+from occupy_core.commands.regions.job import RegionsJob, mask_names
 from occupy_core.commands.shared import plots
 from occupy_core.commands.shared.plain_values import to_dict
 from occupy_core.commands.shared.provenance import Checksums, versions
-from occupy_core.commands.shared.quoting import chimerax_path, csv_text
-from occupy_core.commands.shared.run import JobResult, StagedRun, staged_job
+from occupy_core.commands.shared.quoting import csv_text
+from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import refuse_outputs
 from occupy_core.errors import EstimationError
-from occupy_core.maps.grid import DensityMap, Grid, require_same_grid
+from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import map_name, read_map, require_varying, write_map
 from occupy_core.progress import Progress, part, report
 from occupy_core.regions.by_masks.estimate import region_occupancy
@@ -63,15 +63,7 @@ def run_regions(job: RegionsJob, progress: Progress | None = None) -> JobResult:
     OutputError
         When an output exists (unless forced) or cannot be written.
     """
-    names = output_names(job)
-    if job.chimerax:
-        for path in (job.outdir / names["result"], *job.inputs.values()):
-            chimerax_path(path)  # a name that ChimeraX cannot read is met before the work
-    with staged_job(job, names) as (folder, recorded):
-        record = _Run(job, names, folder, progress).run(recorded)
-    report(progress, 1.0, "done")
-    files = {key: job.outdir / name for key, name in names.items()}
-    return JobResult(files, record, tuple(record["warnings"]))
+    return run_job(job, _Run, progress)
 
 
 class _Maps:
@@ -79,76 +71,32 @@ class _Maps:
 
     def __init__(self, job: RegionsJob) -> None:
         self._job = job
-        self.grid: Grid | None = None
-        self.last: DensityMap | None = None
 
     def __len__(self) -> int:
         return len(self._job.maps)
 
     def __iter__(self) -> Iterator[DensityMap]:
         for path, name in zip(self._job.maps, self._job.map_names, strict=True):
-            self.last = None  # not to be held while the next one is read
-            self.last = read_map(path, voxel_size=self._job.voxel_size, name=name)
-            require_varying(self.last)
-            self.grid = self.grid or self.last.grid
-            yield self.last
-
-    def scales(self) -> Iterator[DensityMap | None]:
-        """The local scale of the map read last; None where there is none to be had."""
-        for i in range(len(self)):
-            density = self.last
-            assert density is not None
-            if not self._job.scales:
-                yield _local_scale(density)
-                continue
-            scale = read_map(self._job.scales[i], voxel_size=self._job.voxel_size)
-            require_same_grid(density, scale, "scale map")
-            yield scale
+            density = read_map(path, voxel_size=self._job.voxel_size, name=name)
+            require_varying(density)
+            yield density
+            del density  # not to be held while the next one is read
 
 
-def _local_scale(density: DensityMap) -> DensityMap | None:
-    """Estimate the local scale with all defaults; its warnings are not about occupancies."""
-    try:
-        return estimate_scale(density, ScaleParams()).scale
-    except EstimationError:
-        return None
+class _Run(Run[RegionsJob]):
+    """One run of a job."""
 
-
-class _Run(StagedRun[RegionsJob]):
-    """One run of a job, writing into a staging folder."""
-
-    def run(self, recorded: list[str]) -> dict[str, Any]:
-        """Do the work and return the record; `recorded` collects warnings meanwhile."""
-        job, names = self._job, self._names
+    def run(self) -> dict[str, Any]:
+        """Do the work and return the record."""
+        job = self._job
         report(self._progress, 0.0, "reading")
-        maps = _Maps(job)
-        model = None
-        if job.model is None:
-            table = self._of_masks(maps)
-        else:
-            model = read_model(
-                job.model,
-                by=job.by,
-                window=job.window,
-                ligands=job.ligands,
-                assembly=job.assembly,
-            )
-            chosen_regions(model.names, job.chains)  # a wrong name is met before the work
-            inside = part(self._progress, 0.0, _MEASURED)
-            table = chain_occupancy(
-                maps, model, job.chain_params, scales=maps.scales(), progress=inside
-            )
+        model = self._read_model()
+        table = self._of_masks() if model is None else self._of_model(model)
+        if model is not None:
             model = model.moved(np.array(table.shift))
-            if job.half1:
-                recorded.append(
-                    "Half maps are not used with a model: the errors come from what the fit leaves "
-                    "over."
-                )
-        about_the_file = () if model is None else model.notes
         checksums = Checksums(list(job.inputs.values()))
-        assert maps.grid is not None
         voxels = sum(row.n_voxels for row in table.rows[: len(table.regions)])
-        volume = voxels * math.prod(maps.grid.voxel_size)
+        volume = voxels * math.prod(table.grid.voxel_size)
         if job.chains:
             table = table.only(job.chains)
         report(self._progress, _MEASURED, "writing")
@@ -156,26 +104,57 @@ class _Run(StagedRun[RegionsJob]):
         average = table.averaged(job.weights) if job.weights else ()
         self._write_tables(table, compared)
         if model is not None and job.write_masks:
-            self._write_masks(table, model, maps.grid)
+            self._write_masks(table, model)
         self._draw(table)
         if job.chimerax:
             self._write_scene(table, model, volume)
+        about_the_file = () if model is None else model.notes
         record: dict[str, Any] = {
             "job": self._recorded_job(),
             "inputs": self._recorded_inputs(checksums),
-            "grid": {"shape": maps.grid.shape, "voxel_size": maps.grid.voxel_size},
-            "parameters": to_dict(job.region_params if model is None else job.chain_params),
+            "grid": {},
+            "parameters": to_dict(job.params),
             **table.record(),
             "differences": [plain_row(d) for d in compared],
             "average": [plain_row(replace(row, map=_MEAN)) for row in average],
-            "files": names,
-            "warnings": [*recorded, *(n for n in table.notes if n not in about_the_file)],
+            "files": self._names,
+            "warnings": [*self._recorded, *(n for n in table.notes if n not in about_the_file)],
             "versions": _versions(with_model=model is not None),
         }
         self._write_record(record)
         return record
 
-    def _of_masks(self, maps: _Maps) -> RegionTable:
+    def _read_model(self) -> AtomicModel | None:
+        job = self._job
+        if job.model is None:
+            return None
+        params = job.by_model
+        model = read_model(
+            job.model,
+            by=params.by,
+            window=params.window,
+            ligands=params.ligands,
+            assembly=params.assembly,
+        )
+        chosen_regions(model.names, job.chains)  # a wrong name is met before the work
+        return model
+
+    def _of_model(self, model: AtomicModel) -> RegionTable:
+        table = chain_occupancy(
+            _Maps(self._job),
+            model,
+            self._job.by_model,
+            scale_of=self._scale_of(),
+            progress=part(self._progress, 0.0, _MEASURED),
+        )
+        if self._job.half1:
+            self._recorded.append(
+                "Half maps are not used with a model: the errors come from what the fit leaves "
+                "over."
+            )
+        return table
+
+    def _of_masks(self) -> RegionTable:
         job = self._job
         masks = (read_map(path, voxel_size=job.voxel_size) for path in job.masks)
         halves = None
@@ -185,13 +164,26 @@ class _Run(StagedRun[RegionsJob]):
                 for first, second in zip(job.half1, job.half2, strict=True)
             )
         return region_occupancy(
-            maps,
+            _Maps(job),
             masks,
-            job.region_params,
+            job.by_masks,
             half_maps=halves,
-            scales=maps.scales(),
+            scale_of=self._scale_of(),
             progress=part(self._progress, 0.0, _MEASURED),
         )
+
+    def _scale_of(self) -> Callable[[DensityMap], DensityMap | None]:
+        """How the local scale of each map, in their order, is had."""
+        if not self._job.scales:
+            return _local_scale
+        paths = iter(self._job.scales)
+
+        def scale_of(density: DensityMap) -> DensityMap:
+            scale = read_map(next(paths), voxel_size=self._job.voxel_size)
+            require_same_grid(density, scale, "scale map")
+            return scale
+
+        return scale_of
 
     def _half(self, path: Path) -> DensityMap:
         return read_map(path, voxel_size=self._job.voxel_size)
@@ -204,14 +196,14 @@ class _Run(StagedRun[RegionsJob]):
             rows = [asdict(difference) for difference in compared]
             self._write_text("differences", csv_text(columns, rows, digits=_DIGITS))
 
-    def _write_masks(self, table: RegionTable, model: AtomicModel, grid: Grid) -> None:
+    def _write_masks(self, table: RegionTable, model: AtomicModel) -> None:
         job = self._job
         names = mask_names(job, table.regions)
         refuse_outputs(job.outdir, names.values(), list(job.inputs.values()), force=job.force)
         reported = replace(
             model, regions=tuple(r for r in model.regions if r.name in table.regions)
         )
-        for mask in chain_masks(reported, grid, radius=job.mask_radius, soft=job.mask_soft):
+        for mask in chain_masks(reported, table.grid, radius=job.mask_radius, soft=job.mask_soft):
             label = f"Soft mask of {mask.name} of {model.name}"
             write_map(self._folder / names[f"mask_{mask.name}"], mask, labels=[label])
         result = self._names.pop("result")  # the record stays the last
@@ -241,6 +233,14 @@ class _Run(StagedRun[RegionsJob]):
             colored = [path for path in job.masks if map_name(path) in table.regions]
         scene = RegionScene(job.maps, colored, masks=model is None, volume=volume)
         self._write_text("chimerax", scene_text(table, scene))
+
+
+def _local_scale(density: DensityMap) -> DensityMap | None:
+    """Estimate the local scale with all defaults; its warnings are not about occupancies."""
+    try:
+        return estimate_scale(density, ScaleParams()).scale
+    except EstimationError:
+        return None
 
 
 def _versions(*, with_model: bool) -> dict[str, str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from occupy_core.commands.resolution.options import SECTIONS
-from occupy_core.commands.shared.command import Command, print_warnings, shown_progress
+from occupy_core.commands.shared.command import (
+    Command,
+    base_name,
+    print_warnings,
+    shown_progress,
+)
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -48,35 +52,25 @@ def run(arguments: Sequence[str]) -> int:
 
 def job_values(given: dict[str, Any]) -> dict[str, Any]:
     """Nest the values of the options as a job has them, over those of a --params file."""
-    values = recorded_values(COMMAND, given)
+    from occupy_core.commands.resolution.job import ResolutionJob
+
+    values = COMMAND.job_values(given, ResolutionJob.recorded(given.get("params")))
     if all(values.get(key) is None for key in ("map", "half1", "half2")):
         raise ParameterError(
             "No map is given; give MAP, --half1 FILE and --half2 FILE, or --params FILE."
         )
-    return values
-
-
-def recorded_values(command: Command, given: dict[str, Any]) -> dict[str, Any]:
-    """Nest the values of the options over those of a --params file; -o may be the name of a map."""
-    from occupy_core.commands.shared.run import read_job_values
-    from occupy_core.maps.mrc import map_name
-
-    recorded = read_job_values(given["params"]) if "params" in given else {}
-    values = command.job_values(given, recorded)
-    if "name" in given and os.sep not in given["name"]:
-        values["name"] = map_name(given["name"])
-    return values
+    return values | base_name(given)
 
 
 def _run_job(given: dict[str, Any]) -> None:
     from occupy_core.commands.resolution.job import ResolutionJob
     from occupy_core.commands.resolution.run import run_resolution
-    from occupy_core.commands.shared.run import changed_inputs
+    from occupy_core.commands.shared.record import changed_inputs
 
     job = ResolutionJob.from_dict(job_values(given), "the command line")
     with shown_progress(given) as progress:
         result = run_resolution(job, progress)
-    print_warnings([*result.warnings, *changed_inputs(given.get("params"), result)])
+    print_warnings([*result.warnings, *changed_inputs(given.get("params"), result.result)])
     if not given.get("quiet"):
         print(summary(job, result, verbose=given.get("verbose", False)))
 

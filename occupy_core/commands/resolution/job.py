@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from occupy_core.commands.shared.run import JobBase, half_map_problems, run_problems
+from occupy_core.commands.shared.half_maps import half_map_problems
+from occupy_core.commands.shared.job import JobBase, run_problems
 from occupy_core.maps.mrc import map_name
 from occupy_core.resolution.result import ResolutionParams
 
@@ -30,9 +33,6 @@ class ResolutionJob(JobBase):
         Voxel size in Å, instead of what the headers of the maps say.
     resolution : ResolutionParams
         How the resolution is estimated.
-    filter : bool
-        Write the map, and the half maps, low-passed to the local resolution; it counts over the
-        `filter` of `resolution`.
     plot : bool
         Draw figures.
     chimerax : bool
@@ -53,15 +53,18 @@ class ResolutionJob(JobBase):
     mask: Path | None = None
     voxel_size: float | None = None
     resolution: ResolutionParams = field(default_factory=ResolutionParams)
-    filter: bool = False
     plot: bool = False
     chimerax: bool = True
     threads: int | None = None
     force: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "resolution", replace(self.resolution, filter=self.filter))
+    @classmethod
+    def upgraded(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return plain values with `filter` in its group; version 0.1 had it beside the group."""
+        values, group = dict(values), values.get("resolution", {})
+        if "filter" in values and isinstance(group, Mapping):
+            values["resolution"] = {**group, "filter": values.pop("filter")}
+        return values
 
     @property
     def base_name(self) -> str:
@@ -87,36 +90,37 @@ class ResolutionJob(JobBase):
             )
         return found + run_problems(self.voxel_size, self.threads, self.base_name)
 
+    def output_names(self) -> dict[str, str]:
+        """Return the names of the files that a job may write, by what they are, in their order.
 
-def output_names(job: ResolutionJob) -> dict[str, str]:
-    """Return the names of the files that a job may write, by what they are, in their order.
-
-    Which of them are written depends on the map too: FSC 0.5 is not known when the noise of the
-    solvent is gone, and nothing can be drawn of a map in which nothing is resolved.
-    """
-    x = job.base_name
-    names = {
-        "resolution": f"resolution_{x}.mrc",
-        "resolution05": f"resolution05_{x}.mrc",
-        "sigma": f"resolution_sigma_{x}.mrc",
-        "mask": f"mask_{x}.mrc",
-        "censored": f"resolution_censored_{x}.mrc",
-    }
-    if job.resolution.second_opinion:
-        names["disagreement"] = f"resolution_disagreement_{x}.mrc"
-    if job.has_halves:
-        names["single_map"] = f"resolution_single_{x}.mrc"
-    if job.filter:
-        names["filtered"] = f"filtered_{x}.mrc"
-        if job.has_halves:
-            names |= {f"filtered_{half}": f"filtered_{half}_{x}.mrc" for half in ("half1", "half2")}
-    if job.plot:
-        names |= {
-            "slices_plot": f"resolutionSlices_{x}.png",
-            "histogram_plot": f"resolutionHist_{x}.png",
-            "global_plot": f"resolutionGlobal_{x}.png",
+        Which of them are written depends on the map too: FSC 0.5 is not known when the noise of the
+        solvent is gone, and nothing can be drawn of a map in which nothing is resolved.
+        """
+        x = self.base_name
+        names = {
+            "resolution": f"resolution_{x}.mrc",
+            "resolution05": f"resolution05_{x}.mrc",
+            "sigma": f"resolution_sigma_{x}.mrc",
+            "mask": f"mask_{x}.mrc",
+            "censored": f"resolution_censored_{x}.mrc",
         }
-    if job.chimerax:
-        names["chimerax"] = f"chimX_resolution_{x}.cxc"
-    # The record comes last: when it is there, everything is.
-    return {**names, "result": f"resolution_{x}.json"}
+        if self.resolution.second_opinion:
+            names["disagreement"] = f"resolution_disagreement_{x}.mrc"
+        if self.has_halves:
+            names["single_map"] = f"resolution_single_{x}.mrc"
+        if self.resolution.filter:
+            names["filtered"] = f"filtered_{x}.mrc"
+            if self.has_halves:
+                names |= {
+                    f"filtered_{half}": f"filtered_{half}_{x}.mrc" for half in ("half1", "half2")
+                }
+        if self.plot:
+            names |= {
+                "slices_plot": f"resolutionSlices_{x}.png",
+                "histogram_plot": f"resolutionHist_{x}.png",
+                "global_plot": f"resolutionGlobal_{x}.png",
+            }
+        if self.chimerax:
+            names["chimerax"] = f"chimX_resolution_{x}.cxc"
+        # The record comes last: when it is there, everything is.
+        return {**names, "result": f"resolution_{x}.json"}

@@ -80,7 +80,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "Value of the resolution maps outside the mask, default 0.0.",
         ),
         switch(
-            "filter",
+            "resolution.filter",
             "--filter",
             "Write the map low-passed to its local resolution, as filtered_X.mrc. The half maps "
             "too when they are given.",

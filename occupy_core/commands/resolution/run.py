@@ -15,11 +15,11 @@ from occupy_core.commands.resolution.chimerax import (
     write_resolution_chimerax,
 )
 from occupy_core.commands.resolution.figures import color_limits
-from occupy_core.commands.resolution.job import ResolutionJob, output_names
+from occupy_core.commands.resolution.job import ResolutionJob
+from occupy_core.commands.shared.half_maps import read_half_maps
 from occupy_core.commands.shared.plain_values import to_dict
 from occupy_core.commands.shared.provenance import Checksums, versions
-from occupy_core.commands.shared.quoting import chimerax_path
-from occupy_core.commands.shared.run import JobResult, StagedRun, read_half_maps, staged_job
+from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
 from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps.grid import Array, DensityMap
@@ -61,15 +61,7 @@ def run_resolution(job: ResolutionJob, progress: Progress | None = None) -> JobR
     OutputError
         When an output exists (unless forced) or cannot be written.
     """
-    names = output_names(job)
-    if job.chimerax:
-        for path in (job.outdir / names["result"], *job.inputs.values()):
-            chimerax_path(path)  # a name that ChimeraX cannot read is met before the work
-    with staged_job(job, names) as (folder, recorded):
-        record = _Run(job, names, folder, progress).run(recorded)
-    report(progress, 1.0, "done")
-    files = {key: job.outdir / name for key, name in names.items()}
-    return JobResult(files, record, tuple(record["warnings"]))
+    return run_job(job, _Run, progress)
 
 
 def mean_map(halves: tuple[DensityMap, DensityMap]) -> DensityMap:
@@ -94,11 +86,11 @@ def require_edge(density: DensityMap) -> None:
         )
 
 
-class _Run(StagedRun[ResolutionJob]):
-    """One run of a job, writing into a staging folder."""
+class _Run(Run[ResolutionJob]):
+    """One run of a job."""
 
-    def run(self, recorded: list[str]) -> dict[str, Any]:
-        """Do the work and return the record; `recorded` collects warnings meanwhile."""
+    def run(self) -> dict[str, Any]:
+        """Do the work and return the record."""
         job = self._job
         density, halves = self._read()
         require_edge(density)
@@ -118,7 +110,7 @@ class _Run(StagedRun[ResolutionJob]):
             "parameters": to_dict(replace(job.resolution, window=result.window)),
             **resolution_record(result),
             "files": self._names,
-            "warnings": recorded,
+            "warnings": self._recorded,
             "versions": versions(),
         }
         report(self._progress, _WRITTEN, "writing the report")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from occupy_core.commands.scale.options import SECTIONS
-from occupy_core.commands.shared.command import BARE, Command, print_warnings, shown_progress
+from occupy_core.commands.shared.command import (
+    BARE,
+    Command,
+    base_name,
+    print_warnings,
+    shown_progress,
+)
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -48,10 +53,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def job_values(given: dict[str, Any]) -> dict[str, Any]:
     """Nest the values of the options as a job has them, over those of a --params file."""
-    from occupy_core.commands.shared.run import read_job_values
+    from occupy_core.commands.scale.job import ScaleJob
 
-    recorded = read_job_values(given["params"]) if "params" in given else {}
-    values = COMMAND.job_values(_with_gamma(given), recorded)
+    values = COMMAND.job_values(_with_gamma(given), ScaleJob.recorded(given.get("params")))
     if values.get("map") is None:
         raise ParameterError("No map is given; give MAP, --emdb ID or --params FILE.")
     if given.get("keep_output_path"):
@@ -60,9 +64,7 @@ def job_values(given: dict[str, Any]) -> dict[str, Any]:
                 "Both --outdir and --keep-output-path are given; leave out one of them."
             )
         values["outdir"] = Path(values["map"]).parent
-    if "name" in given:
-        values["name"] = _base_name(given["name"])
-    return values
+    return values | base_name(given)
 
 
 def _with_gamma(given: dict[str, Any]) -> dict[str, Any]:
@@ -80,17 +82,10 @@ def _with_gamma(given: dict[str, Any]) -> dict[str, Any]:
     return {**given, **dict.fromkeys(bare, gamma)}
 
 
-def _base_name(text: str) -> str:
-    """Return the base name that -o gives, as a name or as the name of a map."""
-    from occupy_core.maps.mrc import map_name
-
-    return text if os.sep in text else map_name(text)
-
-
 def _run_job(given: dict[str, Any]) -> None:
     from occupy_core.commands.scale.job import ScaleJob
     from occupy_core.commands.scale.run import run_scale
-    from occupy_core.commands.shared.run import changed_inputs
+    from occupy_core.commands.shared.record import changed_inputs
 
     with shown_progress(given) as progress:
         if "emdb" in given:
@@ -100,7 +95,7 @@ def _run_job(given: dict[str, Any]) -> None:
             values["chimerax"] = True
         job = ScaleJob.from_dict(values, "the command line")
         result = run_scale(job, progress)
-    print_warnings([*result.warnings, *changed_inputs(given.get("params"), result)])
+    print_warnings([*result.warnings, *changed_inputs(given.get("params"), result.result)])
     if not given.get("quiet"):
         print(summary(job, result, verbose=given.get("verbose", False)))
     if given.get("show_chimerax"):

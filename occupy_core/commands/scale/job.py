@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from occupy_core.commands.shared.run import JobBase, half_map_problems, run_problems
+from occupy_core.commands.shared.half_maps import half_map_problems
+from occupy_core.commands.shared.job import JobBase, run_problems
 from occupy_core.maps.mrc import map_name
 from occupy_core.scale.params import ModifyParams, Output, ScaleParams
 
@@ -128,41 +129,40 @@ class ScaleJob(JobBase):
             )
         return found + run_problems(self.voxel_size, self.threads, self.base_name)
 
-
-def output_names(job: ScaleJob) -> dict[str, str]:
-    """Return the names of the files that a job writes, by what they are, in their order."""
-    x = job.base_name
-    names = {}
-    if job.scale_map is None:
-        names["scale"] = f"scale_{job.scale.mode}_{x}.mrc"
-        if job.scale.method == "calibrated":
-            names["scale_sigma"] = f"scale_sigma_{x}.mrc"
-    names["confidence"] = f"conf_{x}.mrc"
-    if job.scale.solvent_def_scale is not None:
-        names["solvent_definition"] = f"solDef_{x}.mrc"
-    if job.save_all_maps:
-        names["lowpass"] = f"lowpass_{x}.mrc"
-    for output in job.modify.kinds():
-        key = output_key(output.kind, output.pivot)
-        prefix = _prefix(output, job.modify.exclude_solvent)
-        names[key] = f"{prefix}_{x}.mrc"
-        if job.half1 is not None and output.kind != "subtraction_mask":
-            for half in ("half1", "half2"):
-                names[f"{key}_{half}"] = f"{prefix}_{half}_{x}.mrc"
-    if job.plot:
-        names |= {
-            "solvent_plot": f"solModel_{x}.png",
-            "slices_plot": f"slices_{x}.png",
-            "histogram_plot": f"scaleHist_{x}.png",
-        }
-        if any(output.gamma for output in job.modify.kinds()):
-            names["modification_plot"] = f"modification_{x}.png"
-    if job.chimerax:
-        names["chimerax"] = f"chimX_{x}.cxc"
-    if job.chimerax_silent:
-        names["chimerax_silent"] = f"chimX_{x}_silent.cxc"
-    # The record comes last: when it is there, everything is.
-    return {**names, "log": f"log_{x}.txt", "result": f"result_{x}.json"}
+    def output_names(self) -> dict[str, str]:
+        """Return the names of the files that a job writes, by what they are, in their order."""
+        x = self.base_name
+        names = {}
+        if self.scale_map is None:
+            names["scale"] = f"scale_{self.scale.mode}_{x}.mrc"
+            if self.scale.method == "calibrated":
+                names["scale_sigma"] = f"scale_sigma_{x}.mrc"
+        names["confidence"] = f"conf_{x}.mrc"
+        if self.scale.solvent_def_scale is not None:
+            names["solvent_definition"] = f"solDef_{x}.mrc"
+        if self.save_all_maps:
+            names["lowpass"] = f"lowpass_{x}.mrc"
+        for output in self.modify.kinds():
+            key = output_key(output.kind, output.pivot)
+            prefix = _prefix(output, self.modify.exclude_solvent)
+            names[key] = f"{prefix}_{x}.mrc"
+            if self.half1 is not None and output.kind != "subtraction_mask":
+                for half in ("half1", "half2"):
+                    names[f"{key}_{half}"] = f"{prefix}_{half}_{x}.mrc"
+        if self.plot:
+            names |= {
+                "solvent_plot": f"solModel_{x}.png",
+                "slices_plot": f"slices_{x}.png",
+                "histogram_plot": f"scaleHist_{x}.png",
+            }
+            if any(output.gamma for output in self.modify.kinds()):
+                names["modification_plot"] = f"modification_{x}.png"
+        if self.chimerax:
+            names["chimerax"] = f"chimX_{x}.cxc"
+        if self.chimerax_silent:
+            names["chimerax_silent"] = f"chimX_{x}_silent.cxc"
+        # The record comes last: when it is there, everything is.
+        return {**names, "log": f"log_{x}.txt", "result": f"result_{x}.json"}
 
 
 def output_key(kind: str, pivot: float | None) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from occupy_core.commands.scale.job import ScaleJob, output_key, output_names
+from occupy_core.commands.scale.job import ScaleJob, output_key
 from occupy_core.commands.scale.log import log_text
 from occupy_core.commands.shared import plots
 from occupy_core.commands.shared.chimerax import Scene, contour_level, write_chimerax
+from occupy_core.commands.shared.half_maps import read_half_maps
 from occupy_core.commands.shared.plain_values import to_dict
 from occupy_core.commands.shared.provenance import Checksums, versions
-from occupy_core.commands.shared.quoting import chimerax_path
-from occupy_core.commands.shared.run import JobResult, StagedRun, read_half_maps, staged_job
+from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
 from occupy_core.errors import EstimationError, MapFormatError, ParameterError
 from occupy_core.maps.filters import histogram
@@ -80,35 +80,23 @@ def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
     OutputError
         When an output exists (unless forced) or cannot be written.
     """
-    names = output_names(job)
-    if job.chimerax or job.chimerax_silent:
-        for path in (job.outdir / names["result"], *job.inputs.values()):
-            chimerax_path(path)  # a name that ChimeraX cannot read is met before the work
-    # The writer ends before the folder goes, whatever happens.
-    with staged_job(job, names) as (folder, recorded), ThreadPoolExecutor(1) as writer:
-        record = _Run(job, names, folder, writer, progress).run(recorded)
-    report(progress, 1.0, "done")
-    files = {key: job.outdir / name for key, name in names.items()}
-    return JobResult(files, record, tuple(record["warnings"]))
+    return run_job(job, _Run, progress)
 
 
-class _Run(StagedRun[ScaleJob]):
-    """One run of a job, writing into a staging folder."""
+class _Run(Run[ScaleJob]):
+    """One run of a job; its maps are written while the next ones are computed."""
 
-    def __init__(
-        self,
-        job: ScaleJob,
-        names: dict[str, str],
-        folder: Path,
-        writer: ThreadPoolExecutor,
-        progress: Progress | None,
-    ) -> None:
-        super().__init__(job, names, folder, progress)
-        self._writer = writer
-        self._writing: list[Future[Path]] = []
+    _writer: ThreadPoolExecutor
+    _writing: list[Future[Path]]
 
-    def run(self, recorded: list[str]) -> dict[str, Any]:
-        """Do the work and return the record; `recorded` collects warnings meanwhile."""
+    def run(self) -> dict[str, Any]:
+        """Do the work and return the record."""
+        # The writer ends before the folder goes, whatever happens.
+        with ThreadPoolExecutor(1) as self._writer:
+            self._writing = []
+            return self._work()
+
+    def _work(self) -> dict[str, Any]:
         job = self._job
         report(self._progress, 0.0, f"reading {job.map}")
         checksums = Checksums(list(job.inputs.values()))
@@ -129,7 +117,7 @@ class _Run(StagedRun[ScaleJob]):
         self._written()
         if job.plot:
             self._draw(density, estimate)
-        recorded += [*estimate.warnings, *_offset_warnings(job, estimate)]
+        self._recorded += [*estimate.warnings, *_offset_warnings(job, estimate)]
         record: dict[str, Any] = {
             "job": self._recorded_job(),
             "inputs": self._recorded_inputs(checksums),
@@ -138,7 +126,7 @@ class _Run(StagedRun[ScaleJob]):
             "tiles": None if estimate.tiles is None else estimate.tiles._asdict(),
             "calibration": None if estimate.calibration is None else asdict(estimate.calibration),
             "files": self._names,
-            "warnings": recorded,
+            "warnings": self._recorded,
             "versions": versions(),
         }
         record["inputs"]["map"] |= {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 import sys
 import textwrap
@@ -265,6 +266,16 @@ class Command:
             elif isinstance(values.setdefault(group, {}), dict):
                 values[group] = {**values[group], name: value}
         return values
+
+
+def base_name(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the base name that -o gives, as a name or as the name of a map; nothing without."""
+    from occupy_core.maps.mrc import map_name
+
+    text = given.get("name")
+    if text is None:
+        return {}
+    return {"name": text if os.sep in text else map_name(text)}
 
 
 @contextmanager

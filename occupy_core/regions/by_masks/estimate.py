@@ -7,7 +7,7 @@ alike in composition and packing. With an atomic model, `chains` does better.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from occupy_core.errors import EstimationError, ParameterError
-from occupy_core.maps.grid import Array, DensityMap, require_same_grid
+from occupy_core.maps.grid import Array, DensityMap, Grid, require_same_grid
 from occupy_core.progress import Progress, report
 from occupy_core.regions.by_masks.noise import (
     Slices,
@@ -59,6 +59,10 @@ class RegionParams:
 
     reference: str | None = None
     whole: bool = False
+
+    def problems(self, grid: Grid | None = None) -> list[str]:
+        """Return what is wrong with the parameters, one sentence each: nothing can be."""
+        return []
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +120,7 @@ def region_occupancy(
     params: RegionParams | None = None,
     *,
     half_maps: Iterable[tuple[DensityMap, DensityMap] | None] | None = None,
-    scales: Iterable[DensityMap | None] | None = None,
+    scale_of: Callable[[DensityMap], DensityMap | None] | None = None,
     progress: Progress | None = None,
 ) -> RegionTable:
     """Measure the occupancy of masked regions in one or more maps.
@@ -130,8 +134,9 @@ def region_occupancy(
     params : RegionParams, optional
     half_maps : iterable of pairs of DensityMap, optional
         Half maps of each map, for the noise; by default it is taken from the solvent.
-    scales : iterable of DensityMap, optional
-        Local scale of each map, for the column `mean_scale`.
+    scale_of : callable, optional
+        Returns the local scale of a map, for the column `mean_scale`; called once for each map, in
+        their order.
     progress : Progress, optional
 
     Returns
@@ -162,13 +167,13 @@ def region_occupancy(
     each = zip(
         chain([first], stream),
         repeat(None) if half_maps is None else half_maps,
-        repeat(None) if scales is None else scales,
         strict=False,
     )
-    for density, halves, scale in each:
+    for density, halves in each:
         report(progress, 0.1 + 0.9 * (1 - 1 / (1 + len(measured))), f"measuring {density.name}")
         require_same_grid(first, density, "map")
         found = _measure(density, counted, solvent_of(density, halves, solvent))
+        scale = None if scale_of is None else scale_of(density)
         means = [math.nan if scale is None else region.mean(scale) for region in regions]
         measured.append(replace(found, mean_scale=tuple(means)))
     sizes = np.array([float(region.weight.sum()) for region in regions])
@@ -181,6 +186,7 @@ def region_occupancy(
         regions=names,
         reference=tuple(names[j] for j in occupancies.members),
         notes=(*notes, *occupancies.notes),
+        grid=first.grid,
     )
 
 

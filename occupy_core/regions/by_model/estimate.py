@@ -8,9 +8,9 @@ takes for low occupancy (mobile chains, light atoms, edges, filters, sharpening)
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, replace
-from itertools import chain, repeat
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,7 @@ def chain_occupancy(
     model: AtomicModel | str | os.PathLike[str],
     params: ChainParams | None = None,
     *,
-    scales: Iterable[DensityMap | None] | None = None,
+    scale_of: Callable[[DensityMap], DensityMap | None] | None = None,
     progress: Progress | None = None,
 ) -> RegionTable:
     """Measure the occupancy of the regions of a model in one or more maps.
@@ -103,8 +103,9 @@ def chain_occupancy(
     model : AtomicModel or path
         Model in the frame of the maps.
     params : ChainParams, optional
-    scales : iterable of DensityMap, optional
-        Local scale of each map, for the column `mean_scale`.
+    scale_of : callable, optional
+        Returns the local scale of a map, for the column `mean_scale`; called once for each map, in
+        their order.
     progress : Progress, optional
 
     Returns
@@ -139,15 +140,13 @@ def chain_occupancy(
     fitter, regions = _in_view(model, first, params)
     total = len(maps) if isinstance(maps, Sized) else 0
     measured: list[Measured] = []
-    each_scale = repeat(None) if scales is None else scales
-    for density, scale in zip(chain([first], stream), each_scale, strict=False):
+    for density in chain([first], stream):
         done = len(measured) / max(total, len(measured) + 1)
         report(progress, 0.1 + 0.9 * done, f"fitting {density.name}")
         require_same_grid(first, density, "map")
         fit = fitter.fit(density, follow=params.align)
-        measured.append(
-            Measured(density.name, fit, regions.mean_scale(scale), regions.cut_off(density))
-        )
+        mean_scale = regions.mean_scale(None if scale_of is None else scale_of(density))
+        measured.append(Measured(density.name, fit, mean_scale, regions.cut_off(density)))
     occupancies = regions.occupancies([m.fit for m in measured], reference)
     rows = [row for i, m in enumerate(measured) for row in regions.rows(m, occupancies, i)]
     report(progress, 1.0, "done")
@@ -158,6 +157,7 @@ def chain_occupancy(
         reference=tuple(model.names[j] for j in occupancies.members),
         notes=(*notes, *occupancies.notes, *map_notes(measured)),
         shift=shift,
+        grid=first.grid,
     )
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from occupy_core.errors import EstimationError, ParameterError
+from occupy_core.maps.grid import Grid
 from occupy_core.regions.significance import differences, full_level, normalise, region_indices
 from occupy_core.regions.table import RegionTable, make_row
 
@@ -113,7 +114,9 @@ def table(values, sigma=0.05):
         for m, row in zip(maps, values, strict=True)
         for r, v in zip(regions, row, strict=True)
     )
-    return RegionTable(rows, maps, regions, (regions[0],))
+    return RegionTable(
+        rows=rows, maps=maps, regions=regions, reference=(regions[0],), grid=Grid.cubic(8, 1.5)
+    )
 
 
 def test_chance_differences_are_not_significant_after_correction():

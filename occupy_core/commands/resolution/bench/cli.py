@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from occupy_core.commands.resolution.cli import recorded_values
 from occupy_core.commands.resolution.options import BENCH_SECTIONS
-from occupy_core.commands.shared.command import Command, print_warnings, shown_progress
+from occupy_core.commands.shared.command import (
+    Command,
+    base_name,
+    print_warnings,
+    shown_progress,
+)
 
 COMMAND = Command(
     name="resolution bench",
@@ -39,7 +43,9 @@ def run_job(given: dict[str, Any]) -> None:
     """Compare, and print the table."""
     from occupy_core.commands.resolution.bench.run import ResolutionBenchJob, run_resolution_bench
 
-    job = ResolutionBenchJob.from_dict(recorded_values(COMMAND, given), "the command line")
+    recorded = ResolutionBenchJob.recorded(given.get("params"))
+    values = COMMAND.job_values(given, recorded) | base_name(given)
+    job = ResolutionBenchJob.from_dict(values, "the command line")
     with shown_progress(given) as progress:
         result = run_resolution_bench(job, progress)
     print_warnings(result.warnings)

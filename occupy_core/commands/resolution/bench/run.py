@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -10,19 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from occupy_core.commands.resolution.run import mean_map, require_edge
+from occupy_core.commands.shared.half_maps import half_map_problems, read_half_maps
+from occupy_core.commands.shared.job import JobBase, run_problems
 from occupy_core.commands.shared.provenance import Checksums, versions
 from occupy_core.commands.shared.quoting import csv_text
-from occupy_core.commands.shared.run import (
-    NOT_RECORDED,
-    JobBase,
-    JobResult,
-    half_map_problems,
-    read_half_maps,
-    run_problems,
-    staged_job,
-)
-from occupy_core.commands.shared.staging import output_errors
-from occupy_core.errors import EstimationError, OccupyWarning
+from occupy_core.commands.shared.run import JobResult, Run, run_job
+from occupy_core.errors import EstimationError, OccupyWarning, ParameterError
 from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import map_name, read_map
 from occupy_core.progress import Progress, part, report
@@ -85,10 +77,9 @@ class ResolutionBenchJob(JobBase):
             *run_problems(self.voxel_size, self.threads, self.base_name),
         ]
 
-
-def bench_names(job: ResolutionBenchJob) -> dict[str, str]:
-    """Return the names of the files that are written, by what they are."""
-    return {"table": f"bench_{job.base_name}.csv", "result": f"bench_{job.base_name}.json"}
+    def output_names(self) -> dict[str, str]:
+        """Return the names of the files that are written, by what they are."""
+        return {"table": f"bench_{self.base_name}.csv", "result": f"bench_{self.base_name}.json"}
 
 
 def run_resolution_bench(job: ResolutionBenchJob, progress: Progress | None = None) -> JobResult:
@@ -114,71 +105,89 @@ def run_resolution_bench(job: ResolutionBenchJob, progress: Progress | None = No
     OutputError
         When an output exists (unless forced) or cannot be written.
     """
-    names = bench_names(job)
-    with staged_job(job, names) as (folder, recorded):
-        record = {
-            "job": {k: v for k, v in job.to_dict().items() if k not in NOT_RECORDED},
-            **_compared(job, progress),
-            "files": names,
-            "warnings": recorded,
+    return run_job(job, _Run, progress)
+
+
+class _Run(Run[ResolutionBenchJob]):
+    """One run of a job."""
+
+    def run(self) -> dict[str, Any]:
+        """Do the work and return the record."""
+        job = self._job
+        report(self._progress, 0.0, f"reading {job.half1}")
+        halves = self._read()
+        mask = None if job.mask is None else read_map(job.mask, voxel_size=job.voxel_size)
+        checksums = Checksums(list(job.inputs.values()))
+        density = mean_map(halves)
+        require_edge(density)
+        reference = self._reference(density, halves, mask)
+        del halves  # as large as the map each
+        table = self._compared(density, reference)
+        record: dict[str, Any] = {
+            "job": self._recorded_job(),
+            "inputs": self._recorded_inputs(checksums),
+            "parameters": {"window": reference.window},
+            "reference": {
+                "global_0143": reference.overall.at_0143,
+                "global_05": reference.overall.at_05,
+                "quantiles": reference.quantiles,
+            },
+            "model_checksum": reference.model_checksum,
+            "table": table,
+            "files": self._names,
+            "warnings": self._recorded,
             "versions": versions(),
         }
-        with output_errors(job.outdir):
-            (folder / names["table"]).write_text(
-                csv_text(list(record["table"][0]), record["table"]), encoding="utf-8"
-            )
-            text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-            (folder / names["result"]).write_text(text, encoding="utf-8")
-    report(progress, 1.0, "done")
-    files = {key: job.outdir / name for key, name in names.items()}
-    return JobResult(files, record, tuple(record["warnings"]))
+        self._write_text("table", csv_text(list(table[0]), table))
+        self._write_record(record)
+        return record
 
+    def _read(self) -> tuple[DensityMap, DensityMap]:
+        job = self._job
+        if job.half1 is None or job.half2 is None:
+            raise ParameterError("No half maps are given; give --half1 and --half2.")
+        return read_half_maps(job.half1, job.half2, job.voxel_size)
 
-def _compared(job: ResolutionBenchJob, progress: Progress | None) -> dict[str, Any]:
-    """Compute the reference and the table."""
-    assert job.half1 is not None  # `problems` has seen to it
-    assert job.half2 is not None
-    report(progress, 0.0, f"reading {job.half1}")
-    halves = read_half_maps(job.half1, job.half2, job.voxel_size)
-    mask = None if job.mask is None else read_map(job.mask, voxel_size=job.voxel_size)
-    checksums = Checksums(list(job.inputs.values()))
-    density = mean_map(halves)
-    require_edge(density)
-    params = replace(job.resolution, second_opinion=False, filter=True, background=0.0)
-    reference = _estimate(
-        density, params, half_maps=halves, mask=mask, progress=part(progress, _READ, _REFERENCE)
-    )
-    # Of the maps of the reference these are not needed, and each is as large as the map.
-    del halves
-    reference = replace(reference, single_map=None, filtered=reference.filtered[:1])
-    if not reference.mask.data.any():
-        raise EstimationError(
-            f"Nothing stands out of the noise of {job.half1.name} and {job.half2.name}, so there "
-            "is nothing to compare; give the half maps of a molecule, or --mask."
+    def _params(self, *, filtered: bool) -> ResolutionParams:
+        return replace(self._job.resolution, second_opinion=False, filter=filtered, background=0.0)
+
+    def _reference(
+        self,
+        density: DensityMap,
+        halves: tuple[DensityMap, DensityMap],
+        mask: DensityMap | None,
+    ) -> ResolutionResult:
+        """Return what the half maps say, with the map filtered to that."""
+        reference = _estimate(
+            density,
+            self._params(filtered=True),
+            half_maps=halves,
+            mask=mask,
+            progress=part(self._progress, _READ, _REFERENCE),
         )
-    params = replace(params, filter=False)
-    table: list[dict[str, Any]] = []
-    versions_of = _versions(density, reference)
-    for i, (label, make) in enumerate(versions_of.items()):
+        if not reference.mask.data.any():
+            raise EstimationError(
+                f"Nothing stands out of the noise of {halves[0].name} and {halves[1].name}, so "
+                "there is nothing to compare; give the half maps of a molecule, or --mask."
+            )
+        # Of the maps of the reference these are not needed, and each is as large as the map.
+        return replace(reference, single_map=None, filtered=reference.filtered[:1])
+
+    def _compared(self, density: DensityMap, reference: ResolutionResult) -> list[dict[str, Any]]:
+        """Return two rows for each version of the map."""
+        table: list[dict[str, Any]] = []
+        versions_of = _versions(density, reference)
         share = (1 - _REFERENCE) / len(versions_of)
-        start = _REFERENCE + i * share
-        progress_of = part(progress, start, start + share)
-        result = _estimate(make(), params, mask=reference.mask, progress=progress_of)
-        table += _rows(label, result, reference)
-    digests = checksums.result()
-    return {
-        "inputs": {
-            key: {"file": str(path), "sha256": digests[path]} for key, path in job.inputs.items()
-        },
-        "parameters": {"window": reference.window},
-        "reference": {
-            "global_0143": reference.overall.at_0143,
-            "global_05": reference.overall.at_05,
-            "quantiles": reference.quantiles,
-        },
-        "model_checksum": reference.model_checksum,
-        "table": table,
-    }
+        for i, (label, make) in enumerate(versions_of.items()):
+            start = _REFERENCE + i * share
+            result = _estimate(
+                make(),
+                self._params(filtered=False),
+                mask=reference.mask,
+                progress=part(self._progress, start, start + share),
+            )
+            table += _rows(label, result, reference)
+        return table
 
 
 def _versions(

@@ -13,7 +13,7 @@ from small_jobs import contents
 
 from occupy_core import MapFormatError, ParameterError
 from occupy_core.blocks.params import BlocksParams
-from occupy_core.commands.blocks.job import BlocksJob, output_names
+from occupy_core.commands.blocks.job import BlocksJob
 from occupy_core.commands.blocks.run import run_blocks
 from occupy_core.commands.blocks.tables import (
     choose,
@@ -225,7 +225,7 @@ def test_a_folder_without_a_search_is_told(tmp_path):
 
 
 def test_the_names_of_the_outputs_are_known_before(ensemble_files):
-    plain = output_names(BlocksJob(ensemble_files, plot=False, chimerax=False))
+    plain = BlocksJob(ensemble_files, plot=False, chimerax=False).output_names()
     assert "heatmap" not in plain
     assert "subset" not in plain
     assert list(plain)[-1] == "result"

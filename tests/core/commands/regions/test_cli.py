@@ -16,12 +16,27 @@ from occupy_core.commands.regions.job import RegionsJob
 from occupy_core.commands.shared.plain_values import value_types
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.mrc import write_map
+from occupy_core.regions.by_masks.estimate import RegionParams
 from occupy_core.regions.by_model.atoms import read_model
+from occupy_core.regions.by_model.estimate import ChainParams
 
 # matplotlib 3.8 calls what newer versions of pyparsing deprecate
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
 
-FIELDS = dataclasses.fields(RegionsJob)
+
+def list_parameters():
+    """The fields of a job and of its two groups, with the class that has them."""
+    for field in dataclasses.fields(RegionsJob):
+        if field.name not in ("by_model", "by_masks"):
+            yield field.name, RegionsJob, field
+    for group, cls in (("by_model", ChainParams), ("by_masks", RegionParams)):
+        for field in dataclasses.fields(cls):
+            # One option names the reference, whether it is of a model or of masks.
+            name = "reference" if field.name == "reference" else f"{group}.{field.name}"
+            yield name, cls, field
+
+
+PARAMETERS = tuple(list_parameters())
 
 
 def job(*arguments):
@@ -39,11 +54,11 @@ def inputs(tmp_path_factory):
 # ---- options ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
-def test_every_parameter_has_an_option_of_its_type_that_tells_its_default(field):
-    options = [option for option in COMMAND.options() if option.field == field.name]
-    assert options, f"no option sets {field.name}"
-    expected = value_types(RegionsJob)[field.name]
+@pytest.mark.parametrize(("name", "cls", "field"), PARAMETERS)
+def test_every_parameter_has_an_option_of_its_type_that_tells_its_default(name, cls, field):
+    options = [option for option in COMMAND.options() if option.field == name]
+    assert options, f"no option sets {name}"
+    expected = value_types(cls)[field.name]
     for option in options:
         assert option.kind is expected.kind
         assert option.many == expected.many
@@ -54,7 +69,7 @@ def test_every_parameter_has_an_option_of_its_type_that_tells_its_default(field)
 
 
 def test_no_option_sets_what_does_not_exist():
-    known = {field.name for field in FIELDS} | COMMAND.command_fields
+    known = {name for name, _, _ in PARAMETERS} | COMMAND.command_fields
     assert {option.field for option in COMMAND.options()} == known
 
 
@@ -73,20 +88,28 @@ def test_files_are_read_in_their_order(text, field, value):
 @pytest.mark.parametrize(
     ("text", "field", "value"),
     [
-        ("--reference-region A,B", "reference", "A,B"),
-        ("--by residues", "by", "residues"),
-        ("--window=15", "window", 15),
+        ("--reference-region A,B", "by_model.reference", "A,B"),
+        ("--by residues", "by_model.by", "residues"),
+        ("--window=15", "by_model.window", 15),
         ("--chains D G", "chains", ("D", "G")),
         ("--weights 100 2.5", "weights", (100.0, 2.5)),
-        ("--no-align", "align", False),
+        ("--no-align", "by_model.align", False),
         ("--no-plot", "plot", False),
         ("--write_masks", "write_masks", True),
-        ("-r 4", "resolution", 4.0),
+        ("-r 4", "by_model.resolution", 4.0),
         ("-o run1", "name", "run1"),
     ],
 )
 def test_options_set_their_field(text, field, value):
-    assert getattr(job("a.mrc", "--model", "m.cif", *text.split()), field) == value
+    found = job("a.mrc", "--model", "m.cif", *text.split())
+    for part in field.split("."):
+        found = getattr(found, part)
+    assert found == value
+
+
+def test_the_reference_of_masks_is_no_reference_of_a_model():
+    found = job("a.mrc", "--masks", "m.mrc", "--reference", "m")
+    assert (found.by_masks.reference, found.by_model.reference) == ("m", None)
 
 
 # ---- help -------------------------------------------------------------------------------------

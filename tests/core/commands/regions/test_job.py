@@ -10,19 +10,20 @@ import pytest
 from small_jobs import contents
 from small_models import GRID, density_of, noisy, three_chains
 
-from occupy_core.commands.regions.job import RegionsJob, mask_names, output_names
+from occupy_core.commands.regions.job import RegionsJob, mask_names
 from occupy_core.commands.regions.run import run_regions
-from occupy_core.commands.shared.run import read_job_values
+from occupy_core.commands.shared.record import read_job_values
 from occupy_core.errors import GridMismatchError, OutputError, ParameterError
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.regions.by_model.atoms import read_model
-from occupy_core.regions.by_model.estimate import chain_masks
+from occupy_core.regions.by_model.estimate import ChainParams, chain_masks
 from occupy_core.regions.table import COLUMNS, RegionTable
 
 # matplotlib 3.8 calls what newer versions of pyparsing deprecate
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
 
+WINDOWS = ChainParams(by="residues", window=12)
 STATES = ({"B": 0.5}, {"B": 0.0, "C": 0.4})
 
 
@@ -133,7 +134,7 @@ def test_only_the_chains_asked_for_are_reported_but_all_are_fitted(inputs, tmp_p
 
 
 def test_a_chain_stands_for_all_its_windows(inputs, tmp_path):
-    job = job_of(inputs, tmp_path / "out", chains=("B",), by="residues", window=12)
+    job = job_of(inputs, tmp_path / "out", chains=("B",), by_model=WINDOWS)
     assert {row["region"] for row in run_regions(job).result["table"]} == {"B:1-12", "B:13-24"}
 
 
@@ -190,7 +191,7 @@ def test_names_of_files_are_distinct_and_tame(inputs, tmp_path):
         "mask_A_HEM_201_2_x.mrc",
         "mask_A_1-20_x.mrc",
     ]
-    assert output_names(job)["result"] == "result_x.json"
+    assert job.output_names()["result"] == "result_x.json"
 
 
 @pytest.mark.parametrize(
@@ -204,16 +205,19 @@ def test_names_of_files_are_distinct_and_tame(inputs, tmp_path):
         ({"half1": ("h.mrc",)}, "on one side only"),
         ({"half1": ("h.mrc",) * 2, "half2": ("k.mrc",) * 2}, "half maps"),
         ({"scales": ("h.mrc",) * 2}, "scale maps is 2"),
-        ({"by": "residues", "model": None, "masks": ("m.mrc",)}, "--by residues needs a model"),
+        (
+            {"by_model": {"by": "residues"}, "model": None, "masks": ("m.mrc",)},
+            "--by residues needs a model",
+        ),
         ({"write_masks": True, "model": None, "masks": ("m.mrc",)}, "--write-masks needs"),
-        ({"whole": True}, "--whole is about masks"),
-        ({"window": 2}, "at least 3"),
+        ({"by_masks": {"whole": True}}, "--whole is about masks"),
+        ({"by_model": {"window": 2}}, "at least 3"),
         ({"mask_soft": -1.0}, "soft edge of the masks is -1 Å"),
         ({"voxel_size": 0.0}, "positive number"),
         ({"threads": 0}, "at least 1"),
         ({"name": "a/b"}, "must be a file name"),
         ({"chains": ("Z",)}, "'Z' is no chain or region; give some of A, B, C"),
-        ({"reference": "Z"}, "the regions are A, B, C"),
+        ({"by_model": {"reference": "Z"}}, "the regions are A, B, C"),
     ],
 )
 def test_wrong_jobs_are_told_in_a_sentence(inputs, tmp_path, options, sentence):

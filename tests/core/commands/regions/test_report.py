@@ -19,6 +19,7 @@ from occupy_core.commands.regions.files import (
 )
 from occupy_core.commands.shared.plots import new_figure, save_figure
 from occupy_core.errors import ParameterError
+from occupy_core.maps.grid import Grid
 from occupy_core.regions.by_model.atoms import read_model
 from occupy_core.regions.table import RegionTable, make_row
 
@@ -35,7 +36,13 @@ def table_of(values, regions=None, reference=("A",)):
         for name, row in zip(maps, values, strict=True)
         for region, value in zip(regions, row, strict=True)
     ]
-    return RegionTable(tuple(rows), tuple(maps), tuple(regions), tuple(reference))
+    return RegionTable(
+        rows=tuple(rows),
+        maps=tuple(maps),
+        regions=tuple(regions),
+        reference=tuple(reference),
+        grid=Grid.cubic(8, 1.5),
+    )
 
 
 # ---- figures ----------------------------------------------------------------------------------

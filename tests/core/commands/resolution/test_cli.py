@@ -44,9 +44,9 @@ def list_parameters(job_class):
                 yield (f"{group}.{field.name}" if group else field.name), cls, field
 
 
-# The filter is a field of the job; of the parameters the bench needs the window only.
+# Of the parameters the bench needs the window only.
 ELSEWHERE = {
-    "resolution": {"resolution.filter"},
+    "resolution": set(),
     "bench": {"resolution.filter", "resolution.second_opinion", "resolution.background"},
 }
 
@@ -86,7 +86,7 @@ def test_defaults_are_those_of_the_dataclasses():
         ("y.mrc --window 8", "resolution.window", 8.0),
         ("y.mrc --background -1", "resolution.background", -1.0),
         ("y.mrc --no-second-opinion", "resolution.second_opinion", False),
-        ("y.mrc --filter", "filter", True),
+        ("y.mrc --filter", "resolution.filter", True),
         ("y.mrc --no-chimerax", "chimerax", False),
         ("y.mrc -o other.mrc", "name", "other"),
         ("y.mrc --threads 2", "threads", 2),
@@ -104,7 +104,6 @@ def test_options_count_more_than_the_file(tmp_path):
     params = tmp_path / "params.json"
     params.write_text(json.dumps({"map": "y.mrc", "filter": True, "resolution": {"window": 6}}))
     found = job("--params", params, "--no-filter", "--background", "3")
-    assert not found.filter
     assert not found.resolution.filter
     assert (found.resolution.window, found.resolution.background) == (6.0, 3.0)
 
@@ -122,16 +121,18 @@ def test_the_manual_page_is_what_help_all_prints(name, mark):
 
 
 def test_the_manual_page_knows_every_option_and_file_it_names():
-    from occupy_core.commands.resolution.job import output_names
-
     page = (ROOT / "docs" / "resolution.md").read_text(encoding="utf-8")
     known = {flag for c in COMMANDS.values() for option in c.options() for flag in option.flags}
     named = set(re.findall(r"(?<![\w-])--[A-Za-z][A-Za-z0-9-]*", page)) - {"--option", "--no-"}
     assert {flag for flag in named if not flag.endswith("-")} <= known
     everything = ResolutionJob(
-        Path("X.mrc"), half1=Path("a"), half2=Path("b"), plot=True, filter=True
+        Path("X.mrc"),
+        half1=Path("a"),
+        half2=Path("b"),
+        plot=True,
+        resolution=ResolutionParams(filter=True),
     )
-    for key, file in output_names(everything).items():
+    for key, file in everything.output_names().items():
         assert f"`{file}`" in page
         assert f"`{key}`" in page or key.startswith("filtered_half")
 

@@ -10,7 +10,7 @@ import pytest
 from small_jobs import contents
 from small_resolution import GRID, write_resolution_maps
 
-from occupy_core.commands.resolution.job import ResolutionJob, output_names
+from occupy_core.commands.resolution.job import ResolutionJob
 from occupy_core.commands.resolution.run import run_resolution
 from occupy_core.commands.shared.provenance import sha256
 from occupy_core.errors import OccupyWarning
@@ -21,6 +21,9 @@ from occupy_core.resolution.use.processed import soft_masked
 
 # matplotlib 3.8 calls what newer versions of pyparsing deprecate
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
+
+
+FILTERED = ResolutionParams(filter=True)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,9 @@ def halves(maps):
 @pytest.fixture(scope="module")
 def everything(maps, tmp_path_factory):
     """A job that writes all there is, and its result."""
-    job = ResolutionJob(**maps, outdir=tmp_path_factory.mktemp("all"), plot=True, filter=True)
+    job = ResolutionJob(
+        **maps, outdir=tmp_path_factory.mktemp("all"), plot=True, resolution=FILTERED
+    )
     return job, run_resolution(job)
 
 
@@ -61,9 +66,9 @@ PLAIN = ["resolution_x.mrc", "resolution05_x.mrc", "resolution_sigma_x.mrc", "ma
     [
         ({}, []),
         ({"half1": Path("a"), "half2": Path("b")}, ["resolution_single_x.mrc"]),
-        ({"filter": True}, ["filtered_x.mrc"]),
+        ({"resolution": FILTERED}, ["filtered_x.mrc"]),
         (
-            {"filter": True, "half1": Path("a"), "half2": Path("b")},
+            {"resolution": FILTERED, "half1": Path("a"), "half2": Path("b")},
             [
                 *("resolution_single_x.mrc", "filtered_x.mrc"),
                 *("filtered_half1_x.mrc", "filtered_half2_x.mrc"),
@@ -72,14 +77,14 @@ PLAIN = ["resolution_x.mrc", "resolution05_x.mrc", "resolution_sigma_x.mrc", "ma
     ],
 )
 def test_maps_have_the_names_of_the_manual(options, more):
-    names = list(output_names(ResolutionJob(Path("in/x.map.gz"), **options)).values())
+    names = list(ResolutionJob(Path("in/x.map.gz"), **options)).values().output_names()
     flags = ["resolution_censored_x.mrc", "resolution_disagreement_x.mrc"]
     assert [name for name in names if name.endswith(".mrc")] == PLAIN + flags + more
     assert len(set(names)) == len(names)
 
 
 def test_the_record_comes_last_and_has_the_name_of_the_map():
-    names = output_names(ResolutionJob(Path("x.mrc"), plot=True, filter=True))
+    names = ResolutionJob(Path("x.mrc"), plot=True, resolution=FILTERED).output_names()
     assert list(names.items())[-1] == ("result", "resolution_x.json")
 
 
@@ -89,9 +94,10 @@ def test_the_name_is_that_of_the_map_or_of_half_map_1():
     assert ResolutionJob(Path("x.mrc"), name="other").base_name == "other"
 
 
-def test_the_filter_of_the_job_is_that_of_the_parameters():
-    assert ResolutionJob(Path("x"), filter=True).resolution.filter
-    assert not ResolutionJob(Path("x"), resolution=ResolutionParams(filter=True)).resolution.filter
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_filter_beside_its_group_counts_as_it_did(chosen):
+    values = {"map": "x", "filter": chosen, "resolution": {"window": 6, "filter": not chosen}}
+    assert ResolutionJob.from_dict(values).resolution == ResolutionParams(window=6, filter=chosen)
 
 
 # ---- runs -------------------------------------------------------------------------------------
@@ -99,7 +105,7 @@ def test_the_filter_of_the_job_is_that_of_the_parameters():
 
 def test_a_run_writes_exactly_what_it_says(everything):
     job, result = everything
-    expected = output_names(job)
+    expected = job.output_names()
     assert set(contents(job.outdir)) == {path.name for path in result.files.values()}
     assert result.result["files"] == {key: path.name for key, path in result.files.items()}
     assert set(result.files) <= set(expected)
@@ -173,7 +179,7 @@ def test_every_map_lies_on_the_input(everything):
 )
 def test_any_box_goes_through(tmp_path, grid):
     made = write_resolution_maps(tmp_path, grid=grid)
-    result = run_resolution(ResolutionJob(made["map"], tmp_path / "out", filter=True))
+    result = run_resolution(ResolutionJob(made["map"], tmp_path / "out", resolution=FILTERED))
     for path in result.files.values():
         if path.suffix == ".mrc":
             assert read_map(path).grid == grid
@@ -201,8 +207,8 @@ def test_without_a_map_it_is_the_mean_of_the_half_maps(maps, halves, tmp_path):
     second = second.with_data(second.data * np.float32(first.data.std() / second.data.std()))
     mean = first.with_data(np.float32(0.5) * (first.data + second.data))
     full = write_map(tmp_path / "mean.mrc", mean)
-    one = run_resolution(ResolutionJob(full, tmp_path / "one", **halves, filter=True))
-    two = run_resolution(ResolutionJob(outdir=tmp_path / "two", **halves, filter=True))
+    one = run_resolution(ResolutionJob(full, tmp_path / "one", **halves, resolution=FILTERED))
+    two = run_resolution(ResolutionJob(outdir=tmp_path / "two", **halves, resolution=FILTERED))
     for key in ("resolution", "filtered"):
         found = [read_map(result.files[key]).data for result in (one, two)]
         np.testing.assert_allclose(*found, rtol=1e-3, atol=1e-4)
@@ -230,7 +236,9 @@ def test_pure_noise_gives_maps_without_resolution_and_a_warning(noise, tmp_path,
     if more:
         data = np.random.default_rng(2).standard_normal(GRID.shape, dtype=np.float32)
         more = {"half1": noise, "half2": write_map(tmp_path / "n2.mrc", DensityMap(data, GRID))}
-    job = ResolutionJob(None if more else noise, tmp_path / "out", plot=True, filter=True, **more)
+    job = ResolutionJob(
+        None if more else noise, tmp_path / "out", plot=True, resolution=FILTERED, **more
+    )
     result = run_resolution(job)
     (warning,) = result.warnings
     assert "no resolution is reported" in warning
@@ -260,7 +268,8 @@ def test_where_the_solvent_is_gone_half_is_not_reported(maps, tmp_path):
 def test_progress_rises_from_zero_to_one(maps, tmp_path):
     calls = []
     run_resolution(
-        ResolutionJob(maps["map"], tmp_path / "out", filter=True), lambda f, text: calls.append(f)
+        ResolutionJob(maps["map"], tmp_path / "out", resolution=FILTERED),
+        lambda f, text: calls.append(f),
     )
     assert calls[0] == 0.0
     assert calls[-1] == 1.0
@@ -283,8 +292,7 @@ def test_a_rerun_of_the_record_gives_the_same_bytes(everything, tmp_path, number
 def test_a_job_survives_json():
     job = ResolutionJob(
         *(Path("x.mrc"), Path("out"), "name", Path("a.mrc"), Path("b.mrc"), Path("m.mrc"), 1.5),
-        resolution=ResolutionParams(window=7.0, second_opinion=False, background=-1.0),
-        filter=True,
+        resolution=ResolutionParams(window=7.0, second_opinion=False, background=-1.0, filter=True),
         threads=2,
     )
     assert ResolutionJob.from_dict(json.loads(json.dumps(job.to_dict()))) == job

@@ -10,7 +10,7 @@ from small_jobs import contents, start_python, write_small_map
 
 from occupy_core import GridMismatchError, OutputError, ParameterError
 from occupy_core.commands.scale import run as jobs
-from occupy_core.commands.scale.job import ScaleJob, output_names
+from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.commands.scale.run import run_scale
 from occupy_core.maps import Grid, write_map
 from occupy_core.scale.params import ModifyParams, ScaleParams
@@ -86,8 +86,8 @@ def test_a_forced_run_leaves_nothing_of_the_one_before(small, tmp_path):
     (outdir / "notes.txt").write_text("mine")
     job = ScaleJob(small, outdir, modify=ModifyParams(amplify=4), force=True)
     run_scale(job)
-    others = output_names(replace(job, name="other", modify=ModifyParams()))
-    kept = {*output_names(job).values(), *others.values(), "notes.txt"}
+    others = replace(job, name="other", modify=ModifyParams()).output_names()
+    kept = {*job.output_names().values(), *others.values(), "notes.txt"}
     assert set(contents(outdir)) == kept
 
 
@@ -231,7 +231,7 @@ def test_the_run_after_a_killed_one_starts_clean(small, tmp_path):
     assert leftover.name.startswith(".")
     job = ScaleJob(small, outdir)
     run_scale(job)
-    assert set(contents(outdir)) == set(output_names(job).values())
+    assert set(contents(outdir)) == set(job.output_names().values())
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(small, tmp_path):

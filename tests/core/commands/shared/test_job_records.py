@@ -9,7 +9,7 @@ import pytest
 from small_jobs import EVERYTHING, ROOT, contents
 
 from occupy_core import ParameterError
-from occupy_core.commands.scale.job import ScaleJob, output_names
+from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.commands.scale.run import run_scale
 from occupy_core.scale.params import ModifyParams, ScaleParams
 
@@ -119,7 +119,7 @@ def manual():
 
 def test_the_manual_names_every_file_as_the_record_does(small, halves):
     job = ScaleJob(small, plot=True, **halves, **EVERYTHING)
-    for key in output_names(job):
+    for key in job.output_names():
         assert f"`{key}`" in manual() or re.search(r"_half[12]$", key)
 
 

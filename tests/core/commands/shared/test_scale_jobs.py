@@ -9,7 +9,7 @@ import pytest
 from small_jobs import EVERYTHING, GRID, contents, write_small_map
 
 from occupy_core import EstimationError, MapFormatError, ParameterError
-from occupy_core.commands.scale.job import ScaleJob, output_names
+from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.commands.scale.run import run_scale
 from occupy_core.commands.shared.provenance import sha256
 from occupy_core.maps import DensityMap, Grid, read_map, write_map
@@ -72,20 +72,20 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :Deprecation
 )
 def test_maps_have_the_names_of_the_seed_programs(options, maps):
     options["scale"] = replace(options.get("scale", ScaleParams()), method="occupy")
-    names = list(output_names(ScaleJob(Path("in/x.map.gz"), **options)).values())
+    names = list(ScaleJob(Path("in/x.map.gz"), **options).output_names().values())
     assert [name for name in names if name.endswith(".mrc")] == maps
     assert len(set(names)) == len(names)
 
 
 def test_a_calibrated_scale_comes_with_its_standard_error():
-    names = output_names(ScaleJob(Path("in/x.map.gz")))
+    names = ScaleJob(Path("in/x.map.gz")).output_names()
     assert list(names)[:3] == ["scale", "scale_sigma", "confidence"]
     assert names["scale_sigma"] == "scale_sigma_x.mrc"
-    assert "scale_sigma" not in output_names(ScaleJob(Path("x.mrc"), scale_map=Path("s.mrc")))
+    assert "scale_sigma" not in ScaleJob(Path("x.mrc"), scale_map=Path("s.mrc")).output_names()
 
 
 def test_the_record_comes_last():
-    assert list(output_names(ScaleJob(Path("x.mrc"), plot=True)))[-1] == "result"
+    assert list(ScaleJob(Path("x.mrc"), plot=True).output_names())[-1] == "result"
 
 
 # ---- runs -------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def test_the_record_comes_last():
 def test_a_run_writes_exactly_what_it_says(small, halves, tmp_path):
     job = ScaleJob(small, tmp_path / "out", plot=True, **halves, **EVERYTHING)
     result = run_scale(job)
-    names = output_names(job)
+    names = job.output_names()
     assert result.files == {key: tmp_path / "out" / name for key, name in names.items()}
     assert set(contents(tmp_path / "out")) == set(names.values())
     assert result.result["files"] == names

@@ -226,7 +226,9 @@ def test_masks_of_another_range_are_scaled_and_it_is_said():
 
 def test_the_mean_scale_is_reported():
     scale = DensityMap(np.full(GRIDS[0].shape, 0.5), GRIDS[0])
-    table = region_occupancy([make_map(GRIDS[0], {})], make_masks(GRIDS[0]), scales=[scale])
+    table = region_occupancy(
+        [make_map(GRIDS[0], {})], make_masks(GRIDS[0]), scale_of=lambda density: scale
+    )
     assert [r.mean_scale for r in table.rows] == pytest.approx([0.5] * 3)
 
 

@@ -231,7 +231,7 @@ def test_a_model_of_something_else_is_told(model):
 
 def test_the_mean_of_a_scale_map_is_reported(model, clean):
     scale = DensityMap(np.full(GRID.shape, 0.25), GRID)
-    table = chain_occupancy([noisy(clean, 0.03, 1)], model, scales=[scale])
+    table = chain_occupancy([noisy(clean, 0.03, 1)], model, scale_of=lambda density: scale)
     assert [row.mean_scale for row in table.rows] == pytest.approx([0.25] * 3)
 
 

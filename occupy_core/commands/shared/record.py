@@ -1,0 +1,59 @@
+"""Records of runs and files of parameters: how they are read, and what changed since."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from occupy_core.errors import ParameterError
+
+
+def read_job_values(path: Path) -> dict[str, Any]:
+    """Read the values of a job as they stand in a params.json or in a record."""
+    values = read_record(path)
+    values = values.get("job", values)
+    if not isinstance(values, dict):
+        raise ParameterError(f"{path} does not hold the parameters of a job; check the path.")
+    return values
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a params.json or the record of an earlier run, whole."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be read: {error.strerror}; check the path.") from error
+    except ValueError as error:
+        raise ParameterError(f"{path} is not a JSON file ({error}); check the path.") from error
+    if not isinstance(record, dict):
+        raise ParameterError(f"{path} does not hold the parameters of a job; check the path.")
+    return record
+
+
+def changed_inputs(before: Path | None, record: dict[str, Any]) -> list[str]:
+    """Say which inputs are not those of the record that was run again.
+
+    Parameters
+    ----------
+    before : Path, optional
+        The earlier record, or a params.json, which has no checksums.
+    record : dict
+        That of the new run.
+    """
+    entries = {} if before is None else read_record(before).get("inputs")
+    if not isinstance(entries, dict):
+        return []
+    known = {entry["file"]: entry["sha256"] for entry in entries.values()}
+    changed = [
+        entry["file"]
+        for entry in record["inputs"].values()
+        if known.get(entry["file"], entry["sha256"]) != entry["sha256"]
+    ]
+    if not changed:
+        return []
+    more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+    return [
+        f"The input {changed[0]}{more} has changed since {before} was written, so the results "
+        "differ from those."
+    ]
