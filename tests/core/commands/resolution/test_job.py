@@ -77,7 +77,7 @@ PLAIN = ["resolution_x.mrc", "resolution05_x.mrc", "resolution_sigma_x.mrc", "ma
     ],
 )
 def test_maps_have_the_names_of_the_manual(options, more):
-    names = list(ResolutionJob(Path("in/x.map.gz"), **options)).values().output_names()
+    names = list(ResolutionJob(Path("in/x.map.gz"), **options).output_names().values())
     flags = ["resolution_censored_x.mrc", "resolution_disagreement_x.mrc"]
     assert [name for name in names if name.endswith(".mrc")] == PLAIN + flags + more
     assert len(set(names)) == len(names)
