@@ -7,12 +7,9 @@ doubt is read, and what would place the density wrongly is refused.
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import math
 import os
 import warnings
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, cast
@@ -25,6 +22,7 @@ import occupy_core
 from occupy_core.errors import EstimationError, MapFormatError, OccupyWarning, OutputError
 from occupy_core.maps.grid import Array, DensityMap
 from occupy_core.maps.mrc_axes import in_standard_order
+from occupy_core.maps.packed import DAMAGED, is_packed, open_unpacked, skip
 from occupy_core.maps.threads import for_slabs
 
 _MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
@@ -32,6 +30,10 @@ _COMPLEX_MODES = (3, 4)
 _LARGEST_EDGE = 32768  # voxels; bytes that are no header seldom stay below
 _PLANES_AT_ONCE = 8
 _LABELS, _LABEL_LENGTH = 10, 80
+# [guard] of the largest value: its square, summed over 10^8 voxels, is a number of float32
+_SMALLEST_VALUE, _LARGEST_VALUE = 1e-15, 1e15
+_BEYOND_EXTREMES = 0.1  # [guard] of the range in the header; rounding makes 0.01 and less
+_MOST_PADDING = 2**16  # [guard] bytes after the data; blocks of files are smaller
 
 
 def map_name(path: str | os.PathLike[str]) -> str:
@@ -66,8 +68,9 @@ def read_map(
     Raises
     ------
     MapFormatError
-        When the file is missing, empty, truncated, not MRC, an image, a stack or a transform, or
-        has values that are not finite, a cell that is not orthogonal or no voxel size.
+        When the file is missing, empty, truncated, longer than its header says, damaged, not MRC,
+        an image, a stack or a transform, or has values that are not finite or past 1e15, a cell
+        that is not orthogonal or no voxel size.
 
     Warns
     -----
@@ -85,15 +88,16 @@ def read_map(
     if file.is_dir():
         raise MapFormatError(f"{file} is a folder, not a map; give the file in it.")
     try:
-        with _open(file) as stream:
+        with open_unpacked(file) as stream:
             header = _read_header(stream, file)
             _refuse_other_contents(header, file)
             data = _read_data(stream, header, file)
-    except (OSError, EOFError, MemoryError, zlib.error) as error:
+    except (*DAMAGED, MemoryError) as error:
         raise MapFormatError(f"The map {file} cannot be read: {_reason(error)}.") from error
+    _doubt_other_type(data, header, file)
     ordered, grid = in_standard_order(data, header, file, voxel_size)
     del data
-    _refuse_non_finite(ordered, file)
+    _require_usable(ordered, file)
     return DensityMap(ordered, grid, map_name(file) if name is None else name)
 
 
@@ -170,23 +174,11 @@ def _reason(error: BaseException) -> str:
     return text.rstrip(".")
 
 
-def _open(file: Path) -> IO[bytes]:
-    """Open for reading, decompressing where the content is compressed."""
-    with file.open("rb") as stream:
-        start = stream.read(HEADER_DTYPE.itemsize)
-    if not start:
-        raise MapFormatError(f"The map {file} is empty; copy it again.")
-    if start[208:211] != b"MAP":  # a width of 35615 voxels has the first bytes of gzip
-        if start[:2] == b"\x1f\x8b":
-            return cast(IO[bytes], gzip.open(file, "rb"))
-        if start[:3] == b"BZh":
-            return bz2.open(file, "rb")
-    return file.open("rb")
-
-
 def _read_header(stream: IO[bytes], file: Path) -> Any:
     """Read the header, in the byte order in which it makes sense."""
     raw = stream.read(HEADER_DTYPE.itemsize)
+    if not raw:
+        raise MapFormatError(f"The map {file} is empty; copy it again.")
     if len(raw) < HEADER_DTYPE.itemsize:
         raise MapFormatError(
             f"{file} has {len(raw)} bytes, but the header of a map alone has "
@@ -233,22 +225,75 @@ def _read_data(stream: IO[bytes], header: Any, file: Path) -> NDArray[Any]:
     shape = tuple(int(header[n]) for n in ("nz", "ny", "nx"))
     dtype = np.dtype(_MODES[int(header["mode"])]).newbyteorder(header.dtype["mode"].byteorder)
     expected = math.prod(shape) * dtype.itemsize
-    offset = HEADER_DTYPE.itemsize + int(header["nsymbt"])
-    plain_size = file.stat().st_size - offset
-    compressed = isinstance(stream, gzip.GzipFile | bz2.BZ2File)
-    if not compressed and plain_size < expected:
-        raise MapFormatError(_truncated(file, max(plain_size, 0), expected))
-    stream.seek(offset)
+    extended = int(header["nsymbt"])
+    size = file.stat().st_size - HEADER_DTYPE.itemsize
+    if not is_packed(stream) and size < extended + expected:
+        if size == expected:
+            raise MapFormatError(
+                f"The header of {file} says that {extended} bytes of an extended header follow it, "
+                "but the file is too short for that; set NSYMBT to 0 if there are none."
+            )
+        raise MapFormatError(_truncated(file, max(size - extended, 0), expected))
+    if skip(stream, extended) < extended:
+        raise MapFormatError(_truncated(file, 0, expected))
     data = np.empty(shape, dtype)
     buffer = data.reshape(-1).view(np.uint8).data
     filled = 0
     while filled < expected:
-        # cast: every stream that _open returns reads into a buffer, IO does not say so
+        # cast: every stream that `open_unpacked` returns reads into a buffer, IO does not say so
         n = cast(Any, stream).readinto(buffer[filled:])
         if not n:
             raise MapFormatError(_truncated(file, filled, expected))
         filled += n
+    _require_end(stream, data, file)
     return data
+
+
+def _require_end(stream: IO[bytes], data: NDArray[Any], file: Path) -> None:
+    """Read to the end of a file, where its checksum stands; only padding may follow the data.
+
+    The number of symmetry bytes (NSYMBT) or the mode of a longer file is wrong, and then all values
+    are. The standard knows nothing there, and mrcfile's validator calls it an error. A few zeros
+    that pad a block are read with a warning where the data just before are not zero as well: they
+    cannot be the end of data that start further on.
+    """
+    rest = stream.read(_MOST_PADDING + 1)
+    if not rest:
+        return
+    flat = data.reshape(-1)
+    before = flat[-math.ceil(len(rest) / data.itemsize) :]
+    if len(rest) <= _MOST_PADDING and not any(rest) and before.any() and flat[:3].any():
+        warnings.warn(
+            f"The map {file} has {len(rest)} zeros after its data, which are not read.",
+            OccupyWarning,
+            stacklevel=4,
+        )
+        return
+    more = "more than " if len(rest) > _MOST_PADDING else ""
+    count = min(len(rest), _MOST_PADDING)
+    raise MapFormatError(
+        f"The map {file} is {more}{count} bytes longer than its header says, so that nobody knows "
+        "where its values are; correct the size, the mode or NSYMBT in the header."
+    )
+
+
+def _doubt_other_type(data: NDArray[Any], header: Any, file: Path) -> None:
+    """Warn when short numbers are far from the extremes in the header: their mode may be wrong.
+
+    Modes 1, 6 and 12 take as many bytes, and bytes (mode 0) were unsigned in older programs.
+    """
+    low, high = float(header["dmin"]), float(header["dmax"])
+    if data.dtype.itemsize > 2 or not (low < high and math.isfinite(high - low)):
+        return
+    with np.errstate(invalid="ignore"):
+        least, most = float(data.min()), float(data.max())
+    if max(low - least, most - high) > _BEYOND_EXTREMES * (high - low):
+        warnings.warn(
+            f"The values of {file} read as mode {int(header['mode'])} go from {least:g} to "
+            f"{most:g}, but its header says from {low:g} to {high:g}; check the mode.",
+            OccupyWarning,
+            stacklevel=3,
+        )
 
 
 def _truncated(file: Path, found: int, expected: int) -> str:
@@ -258,22 +303,32 @@ def _truncated(file: Path, found: int, expected: int) -> str:
     )
 
 
-def _refuse_non_finite(data: Array, file: Path) -> None:
-    """Raise when a value is NaN or infinite."""
+def _require_usable(data: Array, file: Path) -> None:
+    """Raise when a value is NaN, infinite, or so large or all so small that single precision fails.
+
+    A map of zeros is left to those who cannot use it.
+    """
     # The extremes tell, without a second array of the size of the map.
-    finite = np.empty(-(-len(data) // _PLANES_AT_ONCE), np.bool_)
+    extremes = np.empty((-(-len(data) // _PLANES_AT_ONCE), 2), np.float32)
 
     def look(first: int, last: int) -> None:
         with np.errstate(invalid="ignore"):
-            extremes = data[first:last].min(), data[first:last].max()
-        finite[first // _PLANES_AT_ONCE] = np.isfinite(extremes).all()
+            slab = data[first:last]
+            extremes[first // _PLANES_AT_ONCE] = slab.min(), slab.max()
 
     for_slabs(look, len(data), _PLANES_AT_ONCE)
-    if not finite.all():
+    if not np.isfinite(extremes).all():
         count = sum(int(plane.size - np.count_nonzero(np.isfinite(plane))) for plane in data)
         raise MapFormatError(
             f"The map {file} has {count} values that are not numbers (NaN or infinite); "
             "make it again or set them to 0."
+        )
+    largest = float(np.abs(extremes).max())
+    if largest > 0 and not _SMALLEST_VALUE <= largest <= _LARGEST_VALUE:
+        raise MapFormatError(
+            f"The largest value of the map {file} is {largest:.3g}, but only {_SMALLEST_VALUE:g} "
+            f"to {_LARGEST_VALUE:g} can be computed with; multiply the map by a number, or check "
+            "the mode and the byte order of its header."
         )
 
 

@@ -77,6 +77,9 @@ def _voxel_edges(header: Any, sizes: tuple[int, int, int]) -> tuple[float, float
     for axis, n in zip("xyz", sizes, strict=True):
         cell, sampling = header["cella"][axis], int(header[f"m{axis}"]) or n
         edge = float(cell) / sampling
+        if not abs(edge) <= _LARGEST_VOXEL:  # NaN too; refused by the caller
+            edges.append(edge)
+            continue
         # The cell is a float32: take the short number (1.35, not 1.3500000238) where it gives
         # the same cell, so that all axes of a cubic voxel agree.
         short = float(f"{edge:.7g}")
@@ -88,7 +91,7 @@ def _voxel_edges(header: Any, sizes: tuple[int, int, int]) -> tuple[float, float
 def _refuse_skew_cell(header: Any, file: Path) -> None:
     """Raise when the cell axes are not orthogonal; angles left at zero mean 90 degrees."""
     angles = [float(a) for a in header["cellb"]]
-    if any(angles) and any(abs(a - 90) > 0.1 for a in angles):
+    if any(angles) and not all(abs(a - 90) <= 0.1 for a in angles):
         raise MapFormatError(
             f"The cell of {file} has the angles {', '.join(f'{a:g}' for a in angles)} degrees, but "
             "only 90 can be used; resample the map onto an orthogonal grid."

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.errors import ParameterError
+from occupy_core.regions.by_model.model_file import read_structure
 
 if TYPE_CHECKING:
     import gemmi
@@ -111,7 +112,7 @@ def read_model(
     Parameters
     ----------
     path : path
-        PDB or mmCIF file, also gzipped.
+        PDB or mmCIF file, also packed by gzip or bzip2.
     by : {"chain", "residues"}
         One region for each chain, or for each window of residues of a polymer chain.
     window : int
@@ -131,7 +132,7 @@ def read_model(
     ParameterError
         When the file cannot be read as a model, holds no atoms or lacks the assembly.
     """
-    structure = _read(Path(path))
+    structure = read_structure(Path(path))
     doubts = _keep_first(structure)
     notes = _choose_copy(structure, assembly)
     structure.setup_entities()
@@ -148,21 +149,6 @@ def read_model(
         raise ParameterError(f"The model {Path(path).name} holds no atoms of a macromolecule.")
     name = Path(path).name.split(".")[0]
     return AtomicModel(name, _with_unique_names(regions), tuple(notes), doubts)
-
-
-def _read(path: Path) -> gemmi.Structure:
-    import gemmi
-
-    if not path.is_file():
-        raise ParameterError(f"The model {path} does not exist; check the name.")
-    try:
-        structure = gemmi.read_structure(str(path))
-    except (RuntimeError, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise ParameterError(f"{path} cannot be read as a PDB or mmCIF model: {reason}.") from None
-    if len(structure) == 0 or structure[0].count_atom_sites() == 0:
-        raise ParameterError(f"The model {path.name} holds no atoms; is it a PDB or mmCIF file?")
-    return structure
 
 
 def _keep_first(structure: gemmi.Structure) -> tuple[str, ...]:
