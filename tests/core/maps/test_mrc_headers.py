@@ -53,7 +53,10 @@ def written(data, mode, order, axes, extended, origin=(0, 0, 0)):
 
 
 def reading(content):
-    """The map in these bytes by the standard, (z, y, x); None where they are not exactly one."""
+    """The map in these bytes by the standard, (z, y, x); None where they are not one.
+
+    Nothing but zeros may follow it.
+    """
     for order in "<>":
 
         def field(code, at, n=3, order=order):
@@ -64,11 +67,12 @@ def reading(content):
         if mode not in TYPES or min(nx, ny, nz) < 2 or nsymbt < 0:
             continue
         dtype = np.dtype(order + TYPES[mode])
-        if len(content) != 1024 + nsymbt + nx * ny * nz * dtype.itemsize:
+        end = 1024 + nsymbt + nx * ny * nz * dtype.itemsize
+        if len(content) < end or any(content[end:]):
             continue
         axes = list(field("i", INTEGERS["mapc"]))
         axes = axes if sorted(axes) == [1, 2, 3] else [1, 2, 3]
-        data = np.frombuffer(content, dtype, offset=1024 + nsymbt).reshape(nz, ny, nx)
+        data = np.frombuffer(content[:end], dtype, offset=1024 + nsymbt).reshape(nz, ny, nx)
         return data.transpose([2 - axes.index(axis) for axis in (3, 2, 1)]).astype("f4")
     return None
 
@@ -161,7 +165,6 @@ def test_no_mutated_header_is_read_otherwise_than_the_standard_says(
     folder, variant, shape, changes
 ):
     content = written(whole_numbers(shape, variant["mode"]), **variant)
-    padded = len(content)
     for change in changes:
         content = mutated(content, change, variant["order"])
     density, refusal = read_or_refused(folder, content)
@@ -170,8 +173,6 @@ def test_no_mutated_header_is_read_otherwise_than_the_standard_says(
         assert "\n" not in refusal
         return
     right = reading(content)
-    if right is None and content[padded:] and not any(content[padded:]):
-        right = reading(content[:padded])  # padding
     assert right is not None, "what is no map by the standard was read"
     np.testing.assert_array_equal(density.data, right)
     assert np.isfinite(density.data).all()
