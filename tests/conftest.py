@@ -1,9 +1,14 @@
 """What all tests share."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+# training/ and benchmarks/ are not installed. The last place in the path: of what is installed and
+# in the checkout too, the tests must get the installed copy.
+sys.path.append(str(Path(__file__).parents[1]))
 
 
 def pytest_addoption(parser):

@@ -93,7 +93,7 @@ def test_the_package_itself_imports_errors_only():
 def modules_after(statement):
     script = f"import sys, json; {statement}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 
@@ -128,7 +128,7 @@ def test_no_figure_library_and_no_scipion_is_loaded_for_a_job(statement):
 def test_help_comes_at_once():
     command = [sys.executable, "-m", "occupy_core", "scale", "--help"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     # Time of the processor: other work on the machine must not count.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3

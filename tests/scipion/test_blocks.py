@@ -20,7 +20,6 @@ from scipion_project import header, read, shown, two_bodies, viewer_of, write_mr
 
 from occupy_scipion.objects import SetOfVolumeMasks
 
-ROOT = Path(__file__).parents[2]
 COUNT, VOXEL = 40, 4.0
 SHAPE = (20, 20, 20)
 
@@ -163,7 +162,7 @@ def test_continue_does_again_only_what_changed_and_gives_what_one_run_gives(
     once = {**values, "resume": None, "outdir": str(tmp_path / "once")}
     (tmp_path / "once.json").write_text(json.dumps(once))
     command = [sys.executable, "-m", "occupy_core", "blocks", "--params", tmp_path / "once.json"]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    subprocess.run(command, check=True, capture_output=True)
     assert written(tmp_path / "once") == written(folder)
     assert len(written(folder)) > 10
 

@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from small_jobs import ROOT, contents, run_cli, write_small_map
+from small_jobs import contents, run_cli, write_small_map
 
 from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.commands.scale.run import run_scale
@@ -181,6 +181,6 @@ def test_the_module_runs_as_a_program(small, tmp_path):
 
 def test_a_reader_that_goes_away_is_no_error():
     command = f"'{sys.executable}' -m occupy_core scale --help-all | head -1"
-    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert done.stdout.startswith("usage:")
     assert done.stderr == ""

@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
 def earlier(folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("earlier") / "out"
     command = [sys.executable, "-m", "occupy_core", "blocks", "--volumes-dir", folder]
-    subprocess.run([*command, "--outdir", out, "--no-plot", "--quiet"], cwd=ROOT, check=True)
+    subprocess.run([*command, "--outdir", out, "--no-plot", "--quiet"], check=True)
     return out
 
 
@@ -301,7 +301,7 @@ def test_help_loads_nothing_heavy():
         "print([m for m in ('numpy', 'numba', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
 

@@ -136,7 +136,7 @@ def test_help_lines_fit_and_load_nothing_heavy():
         "heavy = {'scipy', 'gemmi', 'matplotlib', 'numba'} & set(sys.modules); "
         "sys.exit(str(heavy) if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -147,7 +147,7 @@ def test_gemmi_is_not_loaded_for_masks(inputs, tmp_path):
         "import sys; from occupy_core.commands.main import main; "
         f"assert main({['regions', *arguments]!r}) == 0; assert 'gemmi' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
