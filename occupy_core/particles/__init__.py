@@ -1,0 +1,1 @@
+"""From regions or blocks to the particles of the maps that have them."""
