@@ -11,8 +11,9 @@ and Clustering, 1996, section 3.2). p-values are multiplied by the number of pai
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,33 @@ class Regrouping:
     merges: tuple[Merge, ...]
     p_values: Floats
     level: float
+
+    def record(self) -> dict[str, Any]:
+        """The groups as plain values; `from_record` reads them."""
+        return {
+            "maps": list(self.maps),
+            "groups": [list(group) for group in self.groups],
+            "merges": [
+                {"first": list(m.first), "second": list(m.second), "p_value": m.p_value}
+                for m in self.merges
+            ],
+            "p_values": [[p if np.isfinite(p) else None for p in row] for row in self.p_values],
+            "level": self.level,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Regrouping:
+        """Make groups of what a record holds."""
+        return cls(
+            maps=tuple(record["maps"]),
+            groups=tuple(tuple(group) for group in record["groups"]),
+            merges=tuple(
+                Merge(first=tuple(m["first"]), second=tuple(m["second"]), p_value=m["p_value"])
+                for m in record["merges"]
+            ),
+            p_values=np.array(record["p_values"], np.float64),
+            level=record["level"],
+        )
 
 
 def regroup(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import Grid
+from occupy_core.regions.regroup import Regrouping, regroup
 
 Values = NDArray[np.float64]
 
@@ -75,6 +76,8 @@ class RegionTable:
         Vector (x, y, z) in Å by which the model was moved onto the first map.
     grid : Grid
         Grid of the maps.
+    regrouping : Regrouping, optional
+        Which maps agree in all regions; None for a single map.
     """
 
     rows: tuple[RegionRow, ...]
@@ -84,6 +87,7 @@ class RegionTable:
     grid: Grid
     notes: tuple[str, ...] = field(default=())
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    regrouping: Regrouping | None = None
 
     def row(self, map_name: str, region: str) -> RegionRow:
         """Return the row of a region in a map."""
@@ -137,6 +141,22 @@ class RegionTable:
             for row, m, s in zip(first, mean, sigma, strict=True)
         )  # fmt: skip
 
+    def regrouped(self, covariance: Values) -> RegionTable:
+        """The table with the maps that agree in all regions.
+
+        Parameters
+        ----------
+        covariance : ndarray of float64, shape (n_maps, n_regions, n_regions)
+            Covariance of the occupancies of each map. Its correlations are kept and its variances
+            are those of the table, which may have grown for other reasons.
+        """
+        if len(self.maps) < 2:
+            return self
+        own = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+        factor = self.sigma / np.where(own > 0, own, np.nan)
+        spread = covariance * factor[:, :, None] * factor[:, None, :]
+        return replace(self, regrouping=regroup(self.maps, self.occupancy, spread))
+
     def only(self, wanted: Sequence[str]) -> RegionTable:
         """The table of some regions, in the order of this one.
 
@@ -162,6 +182,7 @@ class RegionTable:
             "reference": list(self.reference),
             "notes": list(self.notes),
             "model_shift": list(self.shift),
+            "regrouping": None if self.regrouping is None else self.regrouping.record(),
         }
 
     @classmethod
@@ -169,6 +190,7 @@ class RegionTable:
         """Make a table of what a record holds."""
         rows = tuple(_row_from(values) for values in record["table"])
         x, y, z = record["model_shift"]
+        grouped = record.get("regrouping")  # records made before have none
         nz, ny, nx = record["grid"]["shape"]
         dx, dy, dz = record["grid"]["voxel_size"]
         return cls(
@@ -179,6 +201,7 @@ class RegionTable:
             notes=tuple(record["notes"]),
             shift=(x, y, z),
             grid=Grid((nz, ny, nx), (dx, dy, dz)),
+            regrouping=None if grouped is None else Regrouping.from_record(grouped),
         )
 
 

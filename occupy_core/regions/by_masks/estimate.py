@@ -180,7 +180,7 @@ def region_occupancy(
     occupancies = _normalised(measured, sizes, reference)
     rows = [row for i, m in enumerate(measured) for row in _rows(m, regions, sizes, occupancies, i)]
     report(progress, 1.0, "done")
-    return RegionTable(
+    table = RegionTable(
         rows=tuple(rows),
         maps=tuple(m.name for m in measured),
         regions=names,
@@ -188,6 +188,7 @@ def region_occupancy(
         notes=(*notes, *occupancies.notes),
         grid=first.grid,
     )
+    return table.regrouped(occupancies.covariance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -150,7 +150,7 @@ def chain_occupancy(
     occupancies = regions.occupancies([m.fit for m in measured], reference)
     rows = [row for i, m in enumerate(measured) for row in regions.rows(m, occupancies, i)]
     report(progress, 1.0, "done")
-    return RegionTable(
+    table = RegionTable(
         rows=tuple(rows),
         maps=tuple(m.name for m in measured),
         regions=model.names,
@@ -159,6 +159,7 @@ def chain_occupancy(
         shift=shift,
         grid=first.grid,
     )
+    return table.regrouped(occupancies.covariance)
 
 
 def chain_masks(

@@ -159,7 +159,7 @@ def test_classes_share_one_reference_and_differ_significantly(model):
 
 def test_a_generator_of_maps_gives_the_same_table(model, clean):
     maps = [noisy(clean, 0.05, i, name=f"m{i}") for i in range(2)]
-    first, second = (chain_occupancy(m, model).rows for m in (maps, iter(maps)))
+    first, second = (chain_occupancy(m, model).record() for m in (maps, iter(maps)))
     assert first == second
 
 
