@@ -20,6 +20,7 @@ LAYERS = (
     {"solvent"},
     {"scale"},
     {"blocks", "regions", "resolution"},
+    {"particles"},
     {"commands"},
     {"__main__"},
 )

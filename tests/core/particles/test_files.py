@@ -149,7 +149,7 @@ def test_a_pickle_that_is_no_array_of_numbers_runs_nothing(tmp_path, monkeypatch
     if isinstance(values, dict):
         values = {"a": os.getcwd}
     (tmp_path / "z.pkl").write_bytes(pickle.dumps(values))
-    with pytest.raises(MapFormatError, match="only arrays are read|holds no array"):
+    with pytest.raises(MapFormatError, match=r"only arrays are read|holds no array"):
         read_pickled_array(tmp_path / "z.pkl")
     assert not (tmp_path / "hostile").exists()
 
