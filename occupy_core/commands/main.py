@@ -27,6 +27,7 @@ _COMMANDS = {
     "regions": "occupy_core.commands.regions.cli",
     "blocks": "occupy_core.commands.blocks.cli",
     "resolution": "occupy_core.commands.resolution.cli",
+    "particles": "occupy_core.commands.particles.cli",
 }
 _USER_ERROR = 2
 

@@ -27,8 +27,6 @@ LAYERS = (
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
 # What stands beside the local scale takes no more of it than this.
 FROM_SCALE = {"occupy_core.scale.full_scale"}
-# A command knows what all commands share and its own folder, no other command.
-COMMANDS = {"scale", "regions", "blocks", "resolution"}
 
 
 def parts():

@@ -1,13 +1,14 @@
-"""Rules that choose volumes by their blocks: ``B3 > 0.7 and B1 < 0.2``.
+"""Rules that choose volumes by their blocks or regions: ``B3 > 0.7 and B1 < 0.2``.
 
     rule       = term { "or" term }
     term       = factor { "and" factor }
     factor     = "not" factor | "(" rule ")" | comparison
     comparison = operand operator operand { operator operand }
-    operand    = block | number
+    operand    = name | number
     operator   = "<" | "<=" | ">" | ">=" | "==" | "!="
 
-Nothing is ever evaluated as Python.
+A name with other signs than letters, digits and underscores stands between quotation marks:
+``"A:1-20" > 0.8``. Nothing is ever evaluated as Python.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from occupy_core.errors import ParameterError
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<word>[A-Za-z_]\w*)"
-    r"|(?P<sign><=|>=|==|!=|<|>|\(|\)))"
+    r"|\"(?P<name>[^\"]+)\"|(?P<sign><=|>=|==|!=|<|>|\(|\)))"
 )
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
@@ -38,7 +39,9 @@ _EXAMPLE = "for example B3 > 0.7 and B1 < 0.2"
 _MOST_DEPTH = 50
 
 
-def apply_rule(rule: str, columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+def apply_rule(
+    rule: str, columns: Mapping[str, NDArray[np.float64]], kind: str = "blocks"
+) -> NDArray[np.bool_]:
     """Return for which rows a rule holds.
 
     Parameters
@@ -47,6 +50,8 @@ def apply_rule(rule: str, columns: Mapping[str, NDArray[np.float64]]) -> NDArray
         See the head of this module; "and", "or" and "not" in any case.
     columns : mapping of str to ndarray of float64, shape (N,)
         What the names in the rule stand for.
+    kind : str
+        What these names are, for messages.
 
     Returns
     -------
@@ -57,7 +62,7 @@ def apply_rule(rule: str, columns: Mapping[str, NDArray[np.float64]]) -> NDArray
     ParameterError
         When the rule cannot be read or names an unknown column.
     """
-    return _Parser(rule, columns).parse()
+    return _Parser(rule, columns, kind).parse()
 
 
 def rule_names(rule: str) -> tuple[str, ...]:
@@ -77,7 +82,8 @@ class _Anything(dict[str, NDArray[np.float64]]):
     """Columns of which every name is one."""
 
     def __contains__(self, name: object) -> bool:
-        return re.fullmatch(r"(?!(and|or|not)$)[A-Za-z_]\w*", str(name), re.I) is not None
+        pattern = r'(?!(and|or|not)$)[A-Za-z_]\w*|"[^"]+"'
+        return re.fullmatch(pattern, str(name), re.IGNORECASE) is not None
 
     def __missing__(self, name: str) -> NDArray[np.float64]:
         self[name] = np.zeros(0)
@@ -87,7 +93,10 @@ class _Anything(dict[str, NDArray[np.float64]]):
 class _Parser:
     """Recursive descent over the tokens of one rule."""
 
-    def __init__(self, rule: str, columns: Mapping[str, NDArray[np.float64]]) -> None:
+    def __init__(
+        self, rule: str, columns: Mapping[str, NDArray[np.float64]], kind: str = "blocks"
+    ) -> None:
+        self._kind = kind
         self._rule = rule
         self._columns = columns
         self._tokens = self._split(rule)
@@ -166,13 +175,14 @@ class _Parser:
 
     def _operand(self) -> NDArray[np.float64]:
         if self._place >= len(self._tokens):
-            raise self._error("ends where a block or a number should follow")
-        token = self._tokens[self._place]
+            raise self._error("ends where a name or a number should follow")
+        written = self._tokens[self._place]
+        token = written.strip('"')
         self._place += 1
-        if token in self._columns:
+        if token in self._columns or written in self._columns:
             return self._columns[token]
-        if token[0].isalpha() or token[0] in "_<>=!()":
+        if token != written or token[0].isalpha() or token[0] in "_<>=!()":
             known = ", ".join(self._columns) or "none"
-            raise self._error(f"names '{token}', but the blocks are {known}")
+            raise self._error(f"names '{token}', but the {self._kind} are {known}")
         n = len(next(iter(self._columns.values()))) if self._columns else 0
         return np.full(n, float(token))

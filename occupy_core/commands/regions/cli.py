@@ -86,6 +86,11 @@ def summary(job: RegionsJob, result: JobResult, *, verbose: bool) -> str:
         lines.append(f"  {row['region']:<{width}}  {value:<12}  {'; '.join(row['flags'])}".rstrip())
     if len(shown) < len(rows):
         lines.append(f"  … and {len(rows) - len(shown)} more, see {record['files']['table']}")
+    groups = (record["regrouping"] or {"groups": []})["groups"]
+    alike = [group for group in groups if len(group) > 1]
+    if alike:
+        lines.append("Maps that agree in all regions within their errors, and may be one class:")
+        lines += [f"  {', '.join(group)}" for group in alike]
     if verbose:
         lines += record["notes"]
     lines.append(f"Written to {job.outdir}:")

@@ -239,8 +239,8 @@ def test_rules_mean_what_they_say(rule, expected):
         ("", "is empty"),
         ("   ", "is empty"),
         ("B1", "lacks a comparison"),
-        ("B1 >", "ends where a block or a number"),
-        ("B1 > 0.5 and", "ends where a block or a number"),
+        ("B1 >", "ends where a name or a number"),
+        ("B1 > 0.5 and", "ends where a name or a number"),
         ("(B1 > 0.5", "not closed"),
         ("B1 > 0.5)", r"has '\)' where it should end"),
         ("B1 > 0.5 B2 < 1", "has 'B2' where it should end"),
@@ -269,7 +269,16 @@ def test_subsets_are_the_volumes_for_which_the_rule_holds(known, result, order):
 
 def test_the_names_in_a_rule_are_known_without_the_blocks():
     assert rule_names("not (B3 > 0.7 or 0.2 < B1_on <= B3)") == ("B3", "B1_on")
+    assert rule_names('"A:1-20" > 0.8 and "A/HEM 201" < "or"') == ("A:1-20", "A/HEM 201", "or")
     with pytest.raises(ParameterError, match="lacks a comparison"):
         rule_names("B3 and B1")
     with pytest.raises(ParameterError, match="names 'and'"):
         rule_names("and > 0.5")
+
+
+def test_names_with_other_signs_stand_between_quotation_marks():
+    columns = {"A:1-20": np.array([0.9, 0.1]), "B 2": np.array([0.5, 0.0])}
+    chosen = apply_rule('"A:1-20" > 0.8 and "B 2" >= 0.5', columns, "regions")
+    assert chosen.tolist() == [True, False]
+    with pytest.raises(ParameterError, match="names 'A:1', but the regions are A:1-20, B 2"):
+        apply_rule('"A:1" > 0.8', columns, "regions")
