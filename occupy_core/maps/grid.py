@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -137,7 +137,7 @@ class DensityMap:
         What messages and output files call the map.
     """
 
-    data: Array
+    data: Array = field(repr=False)
     grid: Grid
     name: str = "map"
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
 
-from occupy_core.errors import OccupyWarning, ParameterError
+from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps import Array, DensityMap, Mask, require_same_grid
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.progress import Progress, part, report
@@ -39,6 +38,7 @@ from occupy_core.resolution.result import (
 )
 from occupy_core.resolution.use.local_filter import filter_locally
 
+_SMALLEST_EDGE = 16  # voxels
 _DISAGREES = 0.25  # log ratio of two estimates beyond which the user is told
 _MANY = 0.25  # of the molecule
 _OTHER_WINDOW = 0.2  # log ratio to the usual window; the trees know no other
@@ -76,13 +76,9 @@ def estimate_resolution(
     GridMismatchError
         When the half maps or the mask lie on another grid.
     EstimationError
-        When a map is constant or holds too little detail.
-
-    Warns
-    -----
-    OccupyWarning
-        For each of `warnings` of the result.
+        When a map is constant or holds too little detail, or an edge has fewer than 16 voxels.
     """
+    _require_edge(density)
     params = params or ResolutionParams()
     problems = params.problems(density.grid)
     if mask is not None and not (mask.data > 0.5).any():
@@ -123,6 +119,16 @@ def estimate_resolution(
         inside=inside, overall=overall, source=source, filtered=filtered, second=second,
         single=single if half_maps is not None else None,
     )  # fmt: skip
+
+
+def _require_edge(density: DensityMap) -> None:
+    """Raise unless a box is large enough to hold a window and what is around it."""
+    shape = density.grid.shape
+    if min(shape) < _SMALLEST_EDGE:
+        raise EstimationError(
+            f"The map {density.name} has {' x '.join(map(str, shape))} voxels, but local "
+            f"resolution needs at least {_SMALLEST_EDGE} along each axis; give the whole map."
+        )
 
 
 def _from_one_map(analysis: Analysis) -> LocalResolution:
@@ -270,8 +276,6 @@ def _result(
         second=second,
         single=single,
     )
-    for message in messages:
-        warnings.warn(message, OccupyWarning, stacklevel=3)
     return ResolutionResult(
         resolution=resolution,
         resolution05=None if local.coarse is None else spread(local.coarse, "resolution05"),

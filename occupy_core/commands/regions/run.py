@@ -15,7 +15,6 @@ from occupy_core.commands.regions.figures import bars_size, draw_bars, draw_heat
 from occupy_core.commands.regions.files import RegionScene, attribute_text, model_text, scene_text
 from occupy_core.commands.regions.job import RegionsJob, mask_names
 from occupy_core.commands.shared import plots
-from occupy_core.commands.shared.plain_values import to_dict
 from occupy_core.commands.shared.provenance import Checksums, versions
 from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.run import JobResult, Run, run_job
@@ -23,6 +22,7 @@ from occupy_core.commands.shared.staging import refuse_outputs
 from occupy_core.errors import EstimationError
 from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import map_name, read_map, require_varying, write_map
+from occupy_core.plain_values import to_dict
 from occupy_core.progress import Progress, part, report
 from occupy_core.regions.by_masks.estimate import region_occupancy
 from occupy_core.regions.by_model.atoms import AtomicModel, read_model

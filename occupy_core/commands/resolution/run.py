@@ -17,22 +17,21 @@ from occupy_core.commands.resolution.chimerax import (
 from occupy_core.commands.resolution.figures import color_limits
 from occupy_core.commands.resolution.job import ResolutionJob
 from occupy_core.commands.shared.half_maps import read_half_maps
-from occupy_core.commands.shared.plain_values import to_dict
 from occupy_core.commands.shared.provenance import Checksums, versions
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
-from occupy_core.errors import EstimationError, ParameterError
+from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import Array, DensityMap
 from occupy_core.maps.mrc import read_map, write_map
+from occupy_core.plain_values import to_dict
 from occupy_core.progress import Progress, part, report
 from occupy_core.resolution.estimate import estimate_resolution
+from occupy_core.resolution.read.halfmaps import mean_map
 from occupy_core.resolution.result import ResolutionResult
 from occupy_core.resolution.use.agreement import agreement
-from occupy_core.solvent.noise import on_one_scale
 
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _WRITTEN = 0.05, 0.85, 0.95
-_SMALLEST_EDGE = 16  # voxels
 
 
 def run_resolution(job: ResolutionJob, progress: Progress | None = None) -> JobResult:
@@ -64,28 +63,6 @@ def run_resolution(job: ResolutionJob, progress: Progress | None = None) -> JobR
     return run_job(job, _Run, progress)
 
 
-def mean_map(halves: tuple[DensityMap, DensityMap]) -> DensityMap:
-    """Return the mean of two half maps on the scale of the first, named as that."""
-    first, second = halves
-    return first.with_data(np.float32(0.5) * (first.data + on_one_scale(first, second).data))
-
-
-def require_edge(density: DensityMap) -> None:
-    """Raise unless a box is large enough to hold a window and what is around it.
-
-    Raises
-    ------
-    EstimationError
-        When an edge has fewer than 16 voxels.
-    """
-    shape = density.grid.shape
-    if min(shape) < _SMALLEST_EDGE:
-        raise EstimationError(
-            f"The map {density.name} has {' x '.join(map(str, shape))} voxels, but local "
-            f"resolution needs at least {_SMALLEST_EDGE} along each axis; give the whole map."
-        )
-
-
 class _Run(Run[ResolutionJob]):
     """One run of a job."""
 
@@ -93,7 +70,6 @@ class _Run(Run[ResolutionJob]):
         """Do the work and return the record."""
         job = self._job
         density, halves = self._read()
-        require_edge(density)
         checksums = Checksums(list(job.inputs.values()))
         result = estimate_resolution(
             density,
@@ -103,6 +79,7 @@ class _Run(Run[ResolutionJob]):
             progress=part(self._progress, _READ, _ESTIMATED),
         )
         del halves
+        self._recorded += result.warnings
         report(self._progress, _ESTIMATED, "writing the maps")
         self._write_maps(result)
         record: dict[str, Any] = {

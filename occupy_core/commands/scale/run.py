@@ -14,7 +14,6 @@ from occupy_core.commands.scale.log import log_text
 from occupy_core.commands.shared import plots
 from occupy_core.commands.shared.chimerax import Scene, contour_level, write_chimerax
 from occupy_core.commands.shared.half_maps import read_half_maps
-from occupy_core.commands.shared.plain_values import to_dict
 from occupy_core.commands.shared.provenance import Checksums, versions
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
@@ -22,6 +21,7 @@ from occupy_core.errors import EstimationError, MapFormatError, ParameterError
 from occupy_core.maps.filters import histogram
 from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import read_map, write_map
+from occupy_core.plain_values import to_dict
 from occupy_core.progress import Progress, part, report
 from occupy_core.scale.calibrated.calibration import Calibration
 from occupy_core.scale.estimate import estimate_confidence, estimate_scale, scale_above

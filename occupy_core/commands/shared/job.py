@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from occupy_core.commands.shared.plain_values import from_dict, to_dict
 from occupy_core.commands.shared.record import read_job_values
 from occupy_core.errors import ParameterError
+from occupy_core.plain_values import from_dict, to_dict
 
 AnyJob = TypeVar("AnyJob", bound="JobBase")
 

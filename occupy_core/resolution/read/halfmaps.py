@@ -12,6 +12,12 @@ from occupy_core.resolution.read.crossing import smooth_bands
 from occupy_core.solvent.noise import on_one_scale
 
 
+def mean_map(halves: tuple[DensityMap, DensityMap]) -> DensityMap:
+    """Return the mean of two half maps on the scale of the first, named as that."""
+    first, second = halves
+    return first.with_data(np.float32(0.5) * (first.data + on_one_scale(first, second).data))
+
+
 def half_map_energies(
     first: DensityMap, second: DensityMap, window: float, *, progress: Progress | None = None
 ) -> tuple[Spectrum, BandEnergies, BandEnergies]:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from occupy_core.commands.resolution.run import mean_map, require_edge
 from occupy_core.commands.shared.half_maps import half_map_problems, read_half_maps
 from occupy_core.commands.shared.job import JobBase, run_problems
 from occupy_core.commands.shared.provenance import Checksums, versions
 from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.run import JobResult, Run, run_job
-from occupy_core.errors import EstimationError, OccupyWarning, ParameterError
+from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import map_name, read_map
 from occupy_core.progress import Progress, part, report
 from occupy_core.resolution.estimate import estimate_resolution
+from occupy_core.resolution.read.halfmaps import mean_map
 from occupy_core.resolution.result import ResolutionParams, ResolutionResult
 from occupy_core.resolution.use.agreement import Agreement, agreement
 from occupy_core.resolution.use.processed import post_processed, soft_masked
@@ -119,7 +118,6 @@ class _Run(Run[ResolutionBenchJob]):
         mask = None if job.mask is None else read_map(job.mask, voxel_size=job.voxel_size)
         checksums = Checksums(list(job.inputs.values()))
         density = mean_map(halves)
-        require_edge(density)
         reference = self._reference(density, halves, mask)
         del halves  # as large as the map each
         table = self._compared(density, reference)
@@ -158,7 +156,7 @@ class _Run(Run[ResolutionBenchJob]):
         mask: DensityMap | None,
     ) -> ResolutionResult:
         """Return what the half maps say, with the map filtered to that."""
-        reference = _estimate(
+        reference = estimate_resolution(
             density,
             self._params(filtered=True),
             half_maps=halves,
@@ -180,7 +178,7 @@ class _Run(Run[ResolutionBenchJob]):
         share = (1 - _REFERENCE) / len(versions_of)
         for i, (label, make) in enumerate(versions_of.items()):
             start = _REFERENCE + i * share
-            result = _estimate(
+            result = estimate_resolution(
                 make(),
                 self._params(filtered=False),
                 mask=reference.mask,
@@ -200,13 +198,6 @@ def _versions(
         "soft-masked": lambda: soft_masked(density, reference.mask),
         "locally filtered": lambda: reference.filtered[0],
     }
-
-
-def _estimate(density: DensityMap, params: ResolutionParams, **more: Any) -> ResolutionResult:
-    """Estimate without a word: what is warned of stands in the table as the state."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OccupyWarning)
-        return estimate_resolution(density, params, **more)
 
 
 def _rows(

@@ -15,7 +15,7 @@ from occupy_core.blocks.params import CORRECTIONS, THRESHOLD_RULES, BlocksParams
 from occupy_core.commands.blocks import cli
 from occupy_core.commands.blocks.cli import COMMAND, EXPAND, SKETCH, SUBSET, job_values
 from occupy_core.commands.blocks.job import BlocksJob
-from occupy_core.commands.shared.plain_values import value_types
+from occupy_core.plain_values import value_types
 
 # matplotlib 3.8 calls what newer versions of pyparsing deprecate
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")

@@ -13,9 +13,9 @@ from small_models import GRID, density_of, noisy, three_chains, write_pdb
 
 from occupy_core.commands.regions.cli import COMMAND, job_values
 from occupy_core.commands.regions.job import RegionsJob
-from occupy_core.commands.shared.plain_values import value_types
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.mrc import write_map
+from occupy_core.plain_values import value_types
 from occupy_core.regions.by_masks.estimate import RegionParams
 from occupy_core.regions.by_model.atoms import read_model
 from occupy_core.regions.by_model.estimate import ChainParams

@@ -17,8 +17,8 @@ from occupy_core.commands.resolution.bench.run import ResolutionBenchJob
 from occupy_core.commands.resolution.cli import job_values
 from occupy_core.commands.resolution.job import ResolutionJob
 from occupy_core.commands.resolution.options import BENCH_SECTIONS, SECTIONS
-from occupy_core.commands.shared.plain_values import value_types
 from occupy_core.maps import DensityMap, Grid, read_map, write_map
+from occupy_core.plain_values import value_types
 from occupy_core.resolution.result import ResolutionParams
 
 COMMANDS = {"resolution": resolution.COMMAND, "bench": resolution_bench.COMMAND}

@@ -1,7 +1,6 @@
 """A resolution job writes all it says, again the same, or nothing."""
 
 import json
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from small_resolution import GRID, write_resolution_maps
 from occupy_core.commands.resolution.job import ResolutionJob
 from occupy_core.commands.resolution.run import run_resolution
 from occupy_core.commands.shared.provenance import sha256
-from occupy_core.errors import OccupyWarning
 from occupy_core.maps import DensityMap, Grid, read_map, write_map
 from occupy_core.resolution.estimate import estimate_resolution
 from occupy_core.resolution.result import ResolutionParams
@@ -138,11 +136,9 @@ def test_the_record_says_what_was_found(everything, maps):
 def test_the_maps_are_those_of_the_estimate(maps, halves, everything):
     _, result = everything
     density, first, second = (read_map(path) for path in (maps["map"], *halves.values()))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OccupyWarning)
-        expected = estimate_resolution(
-            density, ResolutionParams(filter=True), half_maps=(first, second)
-        )
+    expected = estimate_resolution(
+        density, ResolutionParams(filter=True), half_maps=(first, second)
+    )
     for key, density in (
         ("resolution", expected.resolution),
         ("resolution05", expected.resolution05),

@@ -12,7 +12,7 @@ from occupy_core import ParameterError
 from occupy_core.commands.scale.cli import COMMAND, job_values
 from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.commands.scale.options import SECTIONS
-from occupy_core.commands.shared.plain_values import value_types
+from occupy_core.plain_values import value_types
 from occupy_core.scale.params import METHODS, MODES, ModifyParams, ScaleParams
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from occupy_core import ParameterError
-from occupy_core.commands.shared.plain_values import ValueType, from_dict, to_dict, value_types
+from occupy_core.plain_values import ValueType, from_dict, to_dict, value_types
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
@@ -121,10 +122,10 @@ def _converted(value: Any, expected: ValueType, name: str, where: str) -> Any:
         raise ParameterError(f"{what} {allowed}.")
     if kind is bool and isinstance(value, bool):
         return value
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+    if kind is float and isinstance(value, Real) and not isinstance(value, bool):
         if math.isfinite(value):
             return float(value)
-    elif kind is int and isinstance(value, int | float) and not isinstance(value, bool):
+    elif kind is int and isinstance(value, Integral | float) and not isinstance(value, bool):
         if math.isfinite(value) and value == int(value):
             return int(value)
     elif kind in (str, Path) and isinstance(value, str | Path):
