@@ -46,6 +46,29 @@ def test_occupancies_are_one_with_the_block_and_zero_without(known, result, orde
     np.testing.assert_array_equal(result.tracking.present[:, order], known.presence)
 
 
+def test_density_that_is_always_there_counts_for_no_block():
+    # The block lies on a body that every volume has: it adds as much as there is without it.
+    shape, n_volumes = (24, 26, 25), 60
+    rng = np.random.default_rng(5)
+    z, y, x = np.mgrid[:24, :26, :25]
+    body = ((z - 12) ** 2 + (y - 13) ** 2 + (x - 12) ** 2 < 49).astype(np.float32)
+    block = body * (x > 14)
+    present = rng.random(n_volumes) < 0.5
+    maps = [
+        DensityMap(
+            (0.5 * body + there * block + 0.1 * rng.standard_normal(shape)).astype(np.float32),
+            Grid(shape, (4.0, 4.0, 4.0)),
+            f"vol_{i}",
+        )
+        for i, there in enumerate(present)
+    ]
+    result = find_blocks(Ensemble(maps), BlocksParams(threshold=1.0))
+    assert len(result.blocks) == 1
+    occupancy = result.tracking.occupancy[:, 0]
+    assert occupancy[present] == pytest.approx(1, abs=0.1)
+    assert occupancy[~present] == pytest.approx(0, abs=0.1)
+
+
 def test_half_a_block_reads_one_half(known, result, order):
     grid = Grid(known.core.shape, (known.voxel_size,) * 3)
     maps = [DensityMap(known.volume(i), grid, f"vol_{i}") for i in range(len(known))]

@@ -66,3 +66,8 @@ def test_intervals_were_widened_by_the_errors_on_complexes_left_out():
     # The trees know the complexes they were taught better than others.
     assert left_out["log_rmse"] > 1.5 * model_card()["metrics"]["train"]["log_rmse"]
     assert min(load_models().spread) > 1
+
+
+def test_the_factors_of_the_intervals_are_in_the_order_of_the_file():
+    with np.load(MODEL_FILE) as stored:
+        assert load_models().spread == tuple(float(value) for value in stored["spread"])

@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from occupy_core.maps import Grid
-from occupy_core.resolution.measure.bands import BandEnergies, make_bands
+from occupy_core.maps import DensityMap, Grid
+from occupy_core.resolution.measure.bands import BandEnergies, local_energies, make_bands
 from occupy_core.resolution.measure.solvent_shells import SolventNoise
-from occupy_core.resolution.read.crossing import first_crossing, fsc_from_energy
+from occupy_core.resolution.measure.spectrum import analyse
+from occupy_core.resolution.read.crossing import Crossing, first_crossing, fsc_from_energy
+from occupy_core.resolution.read.halfmaps import half_map_energies, local_fsc
 from occupy_core.resolution.read.uncertainty import (
     clearly_crossed,
+    deviation_from_fsc,
     deviation_from_ssnr,
     noise_error,
 )
@@ -94,3 +97,51 @@ def test_intervals_cover_what_they_claim_when_a_whole_map_shares_its_error(level
         sigma = deviation_from_ssnr(found, ENERGIES, 0.143, level)
         covered.append(np.mean(np.abs(found.resolution - true.resolution) < sigma))
     assert 0.6 < np.mean(covered) < 0.8
+
+
+# ---- against the scatter of white noise, of which every window is a sample of its own
+WHITE = Grid((70, 64, 72), (1.5, 1.6, 1.5))
+WINDOW = 5.0
+
+
+def white(seed):
+    values = np.random.default_rng(seed).standard_normal(WHITE.shape, dtype=np.float32)
+    return DensityMap(values, WHITE)
+
+
+def unit_crossing(energies, band):
+    """A crossing of slope 1 at 1 Å: there the deviation in Å is that of the FSC."""
+    one = np.ones(1)
+    return Crossing(frequency=one, slope=one, band=np.array([band]), censored=np.zeros(1, bool))
+
+
+def middle_bands(energies):
+    return range(3, len(energies.bands.frequency) - 3, 3)
+
+
+def test_the_error_of_energy_over_noise_is_the_scatter_of_white_noise():
+    spectrum = analyse(white(0))
+    (energies,) = local_energies((spectrum,), WINDOW)
+    threshold = 0.143
+    level = energies.energy.mean(axis=(1, 2, 3))
+    # Signal that is white too: the FSC of all windows is the threshold, but for chance.
+    noise = level * (1 - threshold) / (1 + threshold)
+    fsc = fsc_from_energy(energies.energy, noise)
+    ratios = [
+        fsc[b].std() / deviation_from_ssnr(unit_crossing(energies, b), energies, threshold, 0.0)[0]
+        for b in middle_bands(energies)
+    ]
+    assert np.mean(ratios) == pytest.approx(1, abs=0.2)
+
+
+def test_the_error_of_the_fsc_of_half_maps_is_the_scatter_of_white_noise():
+    signal = white(3).data * np.float32((0.143 / (1 - 0.143)) ** 0.5)
+    halves = [DensityMap(signal + white(seed).data, WHITE) for seed in (1, 2)]
+    _, mean, difference = half_map_energies(*halves, WINDOW)
+    fsc = local_fsc(mean, difference)
+    assert fsc.mean() == pytest.approx(0.143, abs=0.02)
+    ratios = [
+        fsc[b].std() / deviation_from_fsc(unit_crossing(mean, b), mean, 0.143)[0]
+        for b in middle_bands(mean)
+    ]
+    assert np.mean(ratios) == pytest.approx(1, abs=0.2)
