@@ -1,5 +1,5 @@
 # Each target makes the environment that it needs.
-.PHONY: demo test test-latest lint install-check benchmark figures clean
+.PHONY: demo test test-latest lint install-check mutation benchmark figures clean
 
 # The tests run on the installed wheel: from a folder where the checkout is not found.
 PYTEST = mkdir -p build/tests && cd build/tests && PYTHONPATH= OCCUPY_TEST_INSTALLED=1 \
@@ -25,6 +25,10 @@ lint:            ## style and types
 
 install-check:   ## sdist and wheel are complete, and do in empty environments what they promise
 	scripts/install_check/run.sh
+
+mutation:        ## how many small faults in the numerics the tests notice (an hour)
+	scripts/make_venv.sh .venv-latest constraints/latest.txt test
+	.venv-latest/bin/python scripts/mutation.py $(MUTATION_ARGS)
 
 benchmark:       ## speed and memory beside OccuPy 0.1.13
 	scripts/make_venv.sh .venv-latest constraints/latest.txt test
