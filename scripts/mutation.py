@@ -232,7 +232,12 @@ def verdict(tree: Path, mutation: Mutation) -> str:
         done = subprocess.run(
             [*command, *map(str, tests_of(tree, target))],
             cwd=tree,
-            env={**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(tree),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTEST_DEBUG_TEMPROOT": str(tree.parent),
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -245,7 +250,9 @@ def verdict(tree: Path, mutation: Mutation) -> str:
     if done.returncode == 0:
         return "survived"
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return failed[0].split(" - ")[0] if failed else f"status {done.returncode}"
+    if not failed:
+        sys.exit(f"The tests could not be run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return failed[0].split(" - ")[0]
 
 
 def main() -> None:
