@@ -26,6 +26,7 @@ from occupy_core.errors import (
 
 if TYPE_CHECKING:
     from occupy_core.api.blocks import find_blocks
+    from occupy_core.api.estimator import ScaleEstimator
     from occupy_core.api.files import read_map, write_map
     from occupy_core.api.regions import chain_occupancy, region_occupancy
     from occupy_core.api.resolution import MapWithResolution, local_resolution
@@ -54,6 +55,7 @@ __version__ = "0.1.0"
 # Where each public name is defined; it is imported when it is first asked for (PEP 562).
 _HOMES = {
     "api.blocks": ("find_blocks",),
+    "api.estimator": ("ScaleEstimator",),
     "api.files": ("read_map", "write_map"),
     "api.regions": ("chain_occupancy", "region_occupancy"),
     "api.resolution": ("MapWithResolution", "local_resolution"),
@@ -104,6 +106,7 @@ __all__ = [
     "RegionTable",
     "ResolutionParams",
     "ResolutionResult",
+    "ScaleEstimator",
     "ScaleParams",
     "ScaleResult",
     "SolventModel",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from occupy_core.errors import ParameterError
-from occupy_core.maps.given import Volume, VoxelSize, as_map_beside
+from occupy_core.maps.given import Volume, VoxelSize, as_map_on
 from occupy_core.maps.grid import DensityMap
 from occupy_core.plain_values import from_dict, to_dict
 
@@ -64,7 +64,7 @@ def beside(
     volume: Volume | None, density: DensityMap, what: str, voxel_size: VoxelSize | None
 ) -> DensityMap | None:
     """Return an optional volume that belongs to a map, as a map."""
-    return None if volume is None else as_map_beside(volume, density, what, voxel_size)
+    return None if volume is None else as_map_on(volume, density.grid, what, voxel_size)
 
 
 def pair_of(half_maps: Any) -> Halves:
@@ -83,6 +83,6 @@ def halves_of(
         return None
     first, second = pair_of(half_maps)
     return (
-        as_map_beside(first, density, "half map 1", voxel_size),
-        as_map_beside(second, density, "half map 2", voxel_size),
+        as_map_on(first, density.grid, "half map 1", voxel_size),
+        as_map_on(second, density.grid, "half map 2", voxel_size),
     )

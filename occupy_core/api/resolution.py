@@ -6,7 +6,7 @@ from typing import Any
 
 from occupy_core.api.arguments import Answer, Halves, beside, halves_of, pair_of, params_of
 from occupy_core.errors import ParameterError
-from occupy_core.maps.given import Volume, VoxelSize, as_map, as_map_beside, is_array
+from occupy_core.maps.given import Volume, VoxelSize, as_map, as_map_on, is_array
 from occupy_core.progress import Progress
 from occupy_core.resolution.estimate import estimate_resolution
 from occupy_core.resolution.read.halfmaps import mean_map
@@ -79,7 +79,7 @@ def local_resolution(
     elif half_maps is not None:
         first, second = pair_of(half_maps)
         lead = as_map(first, voxel_size, what="half map 1")
-        halves = lead, as_map_beside(second, lead, "half map 2", voxel_size)
+        halves = lead, as_map_on(second, lead.grid, "half map 2", voxel_size)
         density, arrays = mean_map(halves), is_array(first)
     else:
         raise ParameterError("No map is given; give a volume, or half_maps.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from occupy_core.api.arguments import Answer, Halves, beside, halves_of, params_of
 from occupy_core.errors import ParameterError
-from occupy_core.maps.given import Volume, VoxelSize, as_map, as_map_beside, is_array
+from occupy_core.maps.given import Volume, VoxelSize, as_map, as_map_on, is_array
 from occupy_core.maps.grid import DensityMap
 from occupy_core.plain_values import from_dict
 from occupy_core.progress import Progress
@@ -212,7 +212,7 @@ def modify(
         raise ParameterError(
             f"The result is of type {type(result).__name__} but must be that of local_scale."
         )
-    density = as_map_beside(volume, scale.scale, "volume")
+    density = as_map_on(volume, scale.scale.grid, "volume")
     made = _modified(density, scale, params_of(ModifyParams, params, fields, "modify"))
     return made.data.copy() if is_array(volume) else made
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from occupy_core.maps._numba import fixed, kernels
 from occupy_core.maps.grid import Array, Mask
+from occupy_core.maps.kept import kept
 from occupy_core.maps.threads import for_slabs
 
 Integers = NDArray[np.int64]
@@ -93,7 +94,8 @@ def maximum_filter(data: Array, footprint: Mask) -> Array:
     one, so only the rows by which it grows are looked at. About 25 comparisons are left of the 179
     of a ball of 7 voxels. Any other footprint goes to scipy.
     """
-    plan = _plan_discs(np.asarray(footprint, np.bool_))
+    ball = np.asarray(footprint, np.bool_)
+    plan = kept(("discs", ball.shape, ball.tobytes()), lambda: _plan_discs(ball))
     values = fixed(data)
     result = np.empty(values.shape, np.float32)
     if plan is None:

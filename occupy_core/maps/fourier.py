@@ -16,9 +16,11 @@ from scipy import fft
 
 from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
+from occupy_core.maps.kept import is_keeping, kept
 from occupy_core.maps.threads import for_slabs
 
 Values = NDArray[np.float64]
+Spectrum = NDArray[np.complex64]
 _SLABS = 16  # a fixed number, so that sums do not depend on the number of threads
 _VOXELS_AT_ONCE = 2**18  # transformed in one call: what the cache of a core holds
 
@@ -226,17 +228,13 @@ def coloured_noise(grid: Grid, frequency: Values, power: Values, *, seed: int) -
     # are their own mirror image.
     amplitude = np.sqrt(np.maximum(power, 0) / np.prod(grid.voxel_size) / 2)
     own_mirror = _own_mirror_or(nx, np.sqrt(2), 1.0)
-    seeds = np.random.SeedSequence(seed).spawn(nz)
-    spectrum = np.empty((nz, ny, len(fx)), np.complex64)
+    white = kept(("white noise", grid.shape, seed), lambda: _white_noise(grid.shape, seed))
+    spectrum = white.copy() if is_keeping() else white
     result = np.empty(grid.shape, np.float32)
 
-    def draw(first: int, last: int) -> None:
+    def colour(first: int, last: int) -> None:
         for i in range(first, last):
-            plane = np.random.default_rng(seeds[i]).standard_normal(
-                (ny, len(fx), 2), dtype=np.float32
-            )
             k = np.sqrt(fz[i] ** 2 + fy[:, None] ** 2 + fx**2)
-            spectrum[i] = plane.view(np.complex64)[:, :, 0]
             spectrum[i] *= np.interp(k, frequency, amplitude) * own_mirror
 
     def along_z(first: int, last: int) -> None:
@@ -246,11 +244,28 @@ def coloured_noise(grid: Grid, frequency: Values, power: Values, *, seed: int) -
         along_x = fft.ifft(spectrum[first:last], axis=1, norm="ortho")
         result[first:last] = fft.irfft(along_x, nx, axis=2, norm="ortho")
 
-    for_slabs(draw, nz, _thickness(nz))
+    for_slabs(colour, nz, _thickness(nz))
     spectrum[0, 0, 0] = 0
     for_slabs(along_z, ny, _thickness(ny))
     for_slabs(backward, nz, max(1, _VOXELS_AT_ONCE // (ny * nx)))
     return result
+
+
+def _white_noise(shape: tuple[int, int, int], seed: int) -> Spectrum:
+    """Coefficients of a real transform with real and imaginary parts of unit variance."""
+    nz, ny, nx = shape
+    seeds = np.random.SeedSequence(seed).spawn(nz)
+    spectrum = np.empty((nz, ny, nx // 2 + 1), np.complex64)
+
+    def draw(first: int, last: int) -> None:
+        for i in range(first, last):
+            numbers = np.random.default_rng(seeds[i]).standard_normal(
+                (*spectrum.shape[1:], 2), dtype=np.float32
+            )
+            spectrum[i] = numbers.view(np.complex64)[:, :, 0]
+
+    for_slabs(draw, nz, _thickness(nz))
+    return spectrum
 
 
 def _resample_axis(data: Array, axis: int, n: int) -> Array:

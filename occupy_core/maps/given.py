@@ -63,17 +63,17 @@ def as_map(
     return DensityMap(data, Grid(data.shape, edges), what)
 
 
-def as_map_beside(
-    volume: Volume, density: DensityMap, what: str, voxel_size: VoxelSize | None = None
+def as_map_on(
+    volume: Volume, grid: Grid, what: str, voxel_size: VoxelSize | None = None
 ) -> DensityMap:
     """Return a volume that belongs to another one (a mask, a half map) as a map.
 
-    An array lies where `density` lies. Other arguments and errors are those of `as_map`.
+    An array lies on the grid of that. Other arguments and errors are those of `as_map`.
     """
     if not is_array(volume):
         return as_map(volume, voxel_size, what=what)
     data = _numbers(volume, what)
-    return DensityMap(data, replace(density.grid, shape=data.shape), "given")
+    return DensityMap(data, replace(grid, shape=data.shape), "given")
 
 
 class Maps:
@@ -156,7 +156,7 @@ class Maps:
     def _map(self, i: int) -> DensityMap:
         volume, name = self._volumes[i], self._name(i)
         if self._beside is not None and self._voxel_size is None and is_array(volume):
-            density = as_map_beside(volume, self._beside.first, name)
+            density = as_map_on(volume, self._beside.first.grid, name)
         else:
             density = as_map(volume, self._voxel_size, what=name)
         return replace(density, name=name)

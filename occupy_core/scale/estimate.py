@@ -42,8 +42,9 @@ __all__ = [
     "Tiles",
     "estimate_confidence",
     "estimate_scale",
-    "processing_maps",
+    "processing_map",
     "scale_above",
+    "scale_only",
 ]
 
 _DEFAULTS = ScaleParams()
@@ -138,7 +139,8 @@ def estimate_scale(
     _check(density, numbers, solvent_definition, target_mask, half_maps)
     density, cut_off = _as_estimated(density, numbers)
     report(progress, 0.0, "low-pass")
-    work, lowpassed = processing_maps(density, numbers)
+    work = processing_map(density, numbers)
+    lowpassed = occupy_lowpass(work, numbers.lowpass)
     report(progress, 0.2, "local scale")
     if numbers.method == "calibrated":
         local = calibrated_local_scale(work, density, numbers, solvent_definition, half_maps)
@@ -187,6 +189,36 @@ def estimate_scale(
     )
 
 
+def scale_only(
+    density: DensityMap,
+    params: ScaleParams = _DEFAULTS,
+    *,
+    half_maps: tuple[DensityMap, DensityMap] | None = None,
+) -> DensityMap:
+    """Estimate the local scale of a map and nothing else: no solvent model, no confidence.
+
+    Parameters and errors are those of `estimate_scale`.
+
+    Returns
+    -------
+    DensityMap
+        The same values as its `scale`.
+    """
+    numbers = params.resolve(density.grid)
+    if numbers.nlrc:  # the solvent model sets the zero of the scale
+        return estimate_scale(density, params, half_maps=half_maps).scale
+    _check(density, numbers, None, half_maps=half_maps)
+    density, _ = _as_estimated(density, numbers)
+    work = processing_map(density, numbers)
+    if numbers.method == "calibrated":
+        local = calibrated_local_scale(work, density, numbers, None, half_maps)
+    elif numbers.mode == "occ":
+        local = relative_scale(occupy_lowpass(work, numbers.lowpass), numbers, None)
+    else:
+        local = relative_scale(work, numbers, None)
+    return on_grid(local.scale, density.grid)
+
+
 def estimate_confidence(
     density: DensityMap,
     params: ScaleParams = _DEFAULTS,
@@ -214,7 +246,8 @@ def estimate_confidence(
     numbers = replace(params, solvent_def_scale=None).resolve(density.grid)
     _check(density, numbers, solvent_definition)
     density, _ = _as_estimated(density, numbers)
-    work, lowpassed = processing_maps(density, numbers)
+    work = processing_map(density, numbers)
+    lowpassed = occupy_lowpass(work, numbers.lowpass)
     left_out = _left_out(work, density, numbers)
     del work
     solvent = _fit(lowpassed, density, solvent_definition, left_out, numbers)
@@ -229,12 +262,9 @@ def _as_estimated(
     return (density, ()) if numbers.method == "occupy" else without_outliers(density)
 
 
-def processing_maps(density: DensityMap, numbers: ResolvedScale) -> tuple[DensityMap, DensityMap]:
-    """Return the map as it is processed, down-sampled if need be, and its low-pass."""
-    work = density
-    if numbers.processing_shape != density.grid.shape:
-        work = resample(density, numbers.processing_shape)
-    return work, occupy_lowpass(work, numbers.lowpass)
+def processing_map(density: DensityMap, numbers: ResolvedScale) -> DensityMap:
+    """Return the map as it is processed: down-sampled if need be."""
+    return resample(density, numbers.processing_shape)
 
 
 def scale_above(scale: DensityMap, level: float, name: str) -> DensityMap:

@@ -12,6 +12,7 @@ from occupy_core.errors import EstimationError
 from occupy_core.maps.boxes import extreme_boxes
 from occupy_core.maps.filters import ball_kernel
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
+from occupy_core.maps.kept import kept
 
 _TILES = 20  # along each axis
 
@@ -70,6 +71,11 @@ def kernel_footprint(grid: Grid, size: int, radius: float) -> Mask:
     ndarray of bool, shape (z, y, x)
         Edges are odd; with isotropic voxels each is `size`.
     """
+    key = ("footprint", grid.voxel_size, size, radius)
+    return kept(key, lambda: _footprint(grid, size, radius))
+
+
+def _footprint(grid: Grid, size: int, radius: float) -> Mask:
     edges = [v / grid.mean_voxel_size for v in grid.voxel_size_zyx]
     nz, ny, nx = (2 * max(1, round((size - 1) / 2 / edge)) + 1 for edge in edges)
     rz, ry, rx = (radius / edge for edge in edges)

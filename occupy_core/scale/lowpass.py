@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from occupy_core.maps.grid import Array, DensityMap, Grid
+from occupy_core.maps.kept import kept
 from occupy_core.maps.threads import for_slabs
 
 Spectrum = NDArray[np.complex64]
@@ -54,8 +55,9 @@ def occupy_lowpass(density: DensityMap, resolution: float) -> DensityMap:
     """
     if resolution <= 2 * min(density.grid.voxel_size):
         return density
-    band = _band(density.grid, resolution)
-    return density.with_data(_backward(_forward(density.data, band), band, density.grid.shape))
+    grid = density.grid
+    band = kept(("OccuPy's band", grid, resolution), lambda: _band(grid, resolution))
+    return density.with_data(_backward(_forward(density.data, band), band, grid.shape))
 
 
 class _Band(NamedTuple):

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from occupy_core.maps.grid import Mask
+from occupy_core.maps.kept import is_keeping, kept
 from occupy_core.maps.threads import for_slabs
 
 MARGIN = 6.0  # Å; solvent keeps away from content and from where the map was masked
@@ -27,6 +28,11 @@ def inscribed_ellipsoid(shape: tuple[int, int, int]) -> Mask:
     -------
     ndarray of bool, shape (z, y, x)
     """
+    inside = kept(("inscribed ellipsoid", shape), lambda: _ellipsoid(shape))
+    return inside.copy() if is_keeping() else inside
+
+
+def _ellipsoid(shape: tuple[int, int, int]) -> Mask:
     # Squared distances in half edges of the first axis: in a cube integers and quarters, so exact.
     radii = [max(n // 2, 0.5) for n in shape]
     z, y, x = (

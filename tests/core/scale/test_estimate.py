@@ -16,7 +16,7 @@ from occupy_core.scale.estimate import (
     ScaleParams,
     estimate_confidence,
     estimate_scale,
-    processing_maps,
+    processing_map,
     scale_above,
 )
 from occupy_core.scale.full_scale import kernel_footprint
@@ -266,10 +266,10 @@ def test_confidence_alone_of_a_large_box_lies_on_the_map(density):
     assert confidence.grid == density.grid
 
 
-def test_processing_maps_are_the_map_and_its_low_pass(density):
-    work, lowpassed = processing_maps(density, OCC.resolve(GRID))
-    assert work is density
-    assert np.array_equal(lowpassed.data, occupy_lowpass(density, 8.0).data)
+def test_the_map_is_processed_as_it_is_unless_it_is_large(density):
+    assert processing_map(density, OCC.resolve(GRID)) is density
+    small = processing_map(density, dataclasses.replace(OCC, max_box=32).resolve(GRID))
+    assert max(small.grid.shape) == 32
 
 
 @pytest.mark.parametrize(
