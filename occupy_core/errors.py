@@ -37,3 +37,10 @@ class OutputError(OccupyError):
 
 class OccupyWarning(UserWarning):
     """The result is usable, but the user should know something about it."""
+
+
+class MachineWarning(UserWarning):
+    """The result is the same, but this machine lacks something, and the run takes longer.
+
+    Not part of the record of a run, which does not depend on the machine.
+    """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 Progress = Callable[[float, str], None]
@@ -77,17 +78,21 @@ class ProgressLine:
         if not (due or self._terminal):
             return
         self._printed_fraction, self._printed_time = fraction, now
-        line = f"{100 * fraction:3.0f} %  {text}"
+        seen = "".join(c if c.isprintable() else "?" for c in text)  # names of files are in it
+        line = f"{100 * fraction:3.0f} %  {seen}"
         if self._terminal:
-            self._stream.write("\r" + line.ljust(self._width))
+            self._print("\r" + line.ljust(self._width))
             self._width = len(line)
         else:
-            self._stream.write(line + "\n")
-        self._stream.flush()
+            self._print(line + "\n")
 
     def close(self) -> None:
         """End the rewritten line of a terminal, so that what follows starts on its own."""
         if self._terminal and self._width:
-            self._stream.write("\n")
-            self._stream.flush()
+            self._print("\n")
             self._width = 0
+
+    def _print(self, text: str) -> None:
+        with suppress(OSError):  # a full disk or a closed terminal: the work counts
+            self._stream.write(text)
+            self._stream.flush()

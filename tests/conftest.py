@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 # training/ and benchmarks/ are not installed. The last place in the path: of what is installed and
 # in the checkout too, the tests must get the installed copy.
 sys.path.append(str(Path(__file__).parents[1]))
+
+# Notes of staging folders: other runs on this machine must not tidy up what a test has left.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="occupy_state_")
 
 
 def pytest_addoption(parser):

@@ -11,10 +11,11 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from occupy_core.maps.compiled import compiled
 from occupy_core.maps.grid import Mask
 
 Bits = NDArray[np.uint64]
@@ -28,8 +29,6 @@ Slab = tuple[int, int]
 _TILE = 512  # columns counted at once: with their words they stay in the second-level cache
 _ROWS = 16  # rows that share a tile
 _RESCALE = 1e250  # sums of ratios are brought back from here, far from overflow
-
-_compiled = njit(nogil=True, cache=True)
 
 
 class PackedVoxels(NamedTuple):
@@ -74,18 +73,18 @@ _popcount: Any = intrinsic(lambda _context, _word: (types.uint64(types.uint64), 
 # --- hypergeometric tails -------------------------------------------------------------------------
 
 
-@_compiled
+@compiled
 def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
 
 
-@_compiled
+@compiled
 def _log_pmf(x: int, total_i: int, total_j: int, n: int) -> float:
     chosen = _log_choose(total_i, x) + _log_choose(n - total_i, total_j - x)
     return chosen - _log_choose(n, total_j)
 
 
-@_compiled
+@compiled
 def _log_tail(x: int, total_i: int, total_j: int, n: int) -> float:
     """Return log P(X >= x): the shorter side, summed by the ratio of neighbouring terms."""
     low, high = max(0, total_i + total_j - n), min(total_i, total_j)
@@ -107,14 +106,14 @@ def _log_tail(x: int, total_i: int, total_j: int, n: int) -> float:
     return math.log1p(-min(below, 1.0)) if below < 1.0 else -math.inf
 
 
-@_compiled
+@compiled
 def log_tails(both: Integers, total_i: Integers, total_j: Integers, n: int, out: Floats) -> None:
     """Fill `out` with the log tails of the pairs of three flat arrays."""
     for k in range(both.size):
         out[k] = _log_tail(both[k], total_i[k], total_j[k], n)
 
 
-@_compiled
+@compiled
 def _cutoff(total_i: int, total_j: int, n: int, log_limit: float) -> int:
     """Return the smallest x with log P(X >= x) <= log_limit, or one more than the largest x.
 
@@ -135,7 +134,7 @@ def _cutoff(total_i: int, total_j: int, n: int, log_limit: float) -> int:
     return x + 1
 
 
-@_compiled
+@compiled
 def cutoffs(totals: Integers, n: int, log_limit: float, slab: Slab, table: SmallIntegers) -> None:
     """Fill table[t_i, t_j] for the i of a slab and j <= i (not its mirror image)."""
     for i in range(slab[0], slab[1]):
@@ -146,7 +145,7 @@ def cutoffs(totals: Integers, n: int, log_limit: float, slab: Slab, table: Small
 # --- pairs ----------------------------------------------------------------------------------------
 
 
-@_compiled
+@compiled
 def _count_common(words: Bits, i: int, columns: Bits, tile: Slab, both: Bits) -> None:
     """Count the volumes common to voxel i and to each column of a tile.
 
@@ -170,7 +169,7 @@ def _count_common(words: Bits, i: int, columns: Bits, tile: Slab, both: Bits) ->
             counts[j] += _popcount(a0 & c0[j])
 
 
-@_compiled
+@compiled
 def common_volumes(words: Bits, columns: Bits, slab: Slab, out: SmallIntegers) -> None:
     """Fill out[i, j] with the volumes common to voxel i of a slab and column j."""
     both = np.empty(_TILE, np.uint64)
@@ -182,7 +181,7 @@ def common_volumes(words: Bits, columns: Bits, slab: Slab, out: SmallIntegers) -
                 out[i, j] = both[j - first]
 
 
-@_compiled
+@compiled
 def _squared_distance(a: Singles, b: Singles, box: Singles) -> float:
     """Squared distance to the nearest image, Å2: filters in Fourier space wrap at the border."""
     total = 0.0
@@ -193,7 +192,7 @@ def _squared_distance(a: Singles, b: Singles, box: Singles) -> float:
     return total
 
 
-@_compiled
+@compiled
 def siren_factor(distance: float) -> float:
     """Return what SIREN multiplies its cut-off for both on by, for a distance in Å.
 
@@ -203,7 +202,7 @@ def siren_factor(distance: float) -> float:
     return max(0.02 * distance + 0.95, 1.25) if distance < 40.0 else 1.75
 
 
-@_compiled
+@compiled
 def _keep_best(order: float, j: int, orders: Floats, index: SmallIntegers) -> None:
     """Insert partner j into the list of the best, which falls in `orders`."""
     place = orders.size - 1
@@ -217,7 +216,7 @@ def _keep_best(order: float, j: int, orders: Floats, index: SmallIntegers) -> No
     index[place] = j
 
 
-@_compiled
+@compiled
 def nearest_partners(
     voxels: PackedVoxels,
     limits: PairLimits,
@@ -260,7 +259,7 @@ def nearest_partners(
                     _keep_best(order, first + j, orders[i - block], index[i])
 
 
-@_compiled
+@compiled
 def local_partners(
     voxels: PackedVoxels, around: Neighbours, least: SmallIntegers, slab: Slab, found: Mask
 ) -> None:
@@ -285,7 +284,7 @@ def local_partners(
                 break
 
 
-@_compiled
+@compiled
 def _two_classes(histogram: Integers) -> int:
     """Return the first value of the upper class of a histogram of counts (Otsu 1979)."""
     n, total = 0, 0
@@ -308,7 +307,7 @@ def _two_classes(histogram: Integers) -> int:
     return (split + until + 1) // 2
 
 
-@_compiled
+@compiled
 def consensus(words: Bits, index: SmallIntegers, n: int, slab: Slab, out: Bits) -> None:
     """Set the volumes of voxel i of a slab to those in which many of the voxels index[i] are on.
 
@@ -341,7 +340,7 @@ def consensus(words: Bits, index: SmallIntegers, n: int, slab: Slab, out: Bits) 
 # --- volumes --------------------------------------------------------------------------------------
 
 
-@_compiled
+@compiled
 def count_on(packed: Octets, rows: Integers, slab: Slab, totals: SmallIntegers) -> None:
     """Count, for the voxels of a slab of octets, the volumes (rows) in which each is on."""
     for row in rows:
@@ -352,7 +351,7 @@ def count_on(packed: Octets, rows: Integers, slab: Slab, totals: SmallIntegers) 
                     totals[8 * octet + b] += (value >> b) & 1
 
 
-@_compiled
+@compiled
 def gather_words(packed: Octets, rows: Integers, voxels: Integers, slab: Slab, words: Bits) -> None:
     """Turn volumes of packed voxels into voxels, those of a slab, of packed volumes."""
     for n in range(rows.size):

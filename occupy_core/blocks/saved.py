@@ -13,6 +13,7 @@ from occupy_core.blocks.contour.binarize import OccupiedVoxels, Thresholds
 from occupy_core.blocks.sketch.communities import Communities
 from occupy_core.blocks.sketch.cooccupancy import VoxelBits
 from occupy_core.errors import MapFormatError, OutputError
+from occupy_core.files import open_plain
 from occupy_core.maps.grid import Grid
 
 _OCCUPIED, _COMMUNITIES = "occupied voxels 3", "communities 2"
@@ -116,7 +117,7 @@ def load_communities(path: Path) -> Communities:
 def made_from(path: Path) -> str:
     """Return what was said when a state was saved; nothing when there is no such file."""
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        with open_plain(path) as stream, np.load(stream, allow_pickle=False) as archive:
             return str(json.loads(str(archive["head"]))["made_from"])
     except _UNREADABLE:
         return ""
@@ -136,7 +137,7 @@ def _save(path: Path, head: dict[str, Any], arrays: dict[str, Any]) -> Path:
 
 def _load(path: Path, content: str) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        with open_plain(path) as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
             head = json.loads(str(arrays.pop("head")))
     except FileNotFoundError:

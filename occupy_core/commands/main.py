@@ -1,25 +1,31 @@
 """From the arguments of the process to its exit status.
 
 Exit status: 0 done, 2 something the user has to mend (one sentence on stderr), 128 + signal number
-when interrupted (130 for Ctrl-C, 143 for SIGTERM).
+when interrupted (130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP).
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import NoReturn, cast
 
 import occupy_core
-from occupy_core.commands.shared.quoting import one_line
+from occupy_core.commands.shared.terminal import (
+    CannotPrintError,
+    StoppedError,
+    machine_warnings_said,
+    prepare_streams,
+    say,
+    signals_raised,
+)
 from occupy_core.errors import OccupyError, ParameterError
+from occupy_core.machine import spare_the_libraries
 
 # Commands by name; the module is imported only when its command is run.
 _COMMANDS = {
@@ -32,12 +38,10 @@ _COMMANDS = {
 _USER_ERROR = 2
 
 
-class _Terminated(BaseException):
-    """SIGTERM, raised so that unfinished outputs are removed on the way out."""
-
-
 def console() -> NoReturn:
     """Be the whole process: run the command it was given and end."""
+    prepare_streams()
+    spare_the_libraries()
     # Of the half a million objects that the libraries make when loaded, none is garbage.
     gc.set_threshold(700_000, 20, 20)
     status = main()
@@ -54,32 +58,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         By default those of the process.
     """
     try:
-        with _sigterm_raised():
+        with signals_raised(), machine_warnings_said():
             status = _run(sys.argv[1:] if arguments is None else list(arguments))
             sys.stdout.flush()
             return status
     except OccupyError as error:
         sentences = error.problems if isinstance(error, ParameterError) else (str(error),)
-        for sentence in sentences:
-            print(f"occupy-core: error: {one_line(sentence)}", file=sys.stderr)
-        return _USER_ERROR
+        return _ended(*sentences)
     except MemoryError:
-        print(
-            "occupy-core: error: There is not enough memory for maps of this size; bin them, or "
-            "give a smaller --max-box (scale) or a larger --bin (blocks).",
-            file=sys.stderr,
+        return _ended(
+            "There is not enough memory for maps of this size; bin them, or give a smaller "
+            "--max-box (scale) or a larger --bin (blocks)."
         )
-        return _USER_ERROR
     except KeyboardInterrupt:
-        print("occupy-core: interrupted; unfinished outputs were removed.", file=sys.stderr)
+        say("occupy-core: interrupted; unfinished outputs were removed.")
         return 128 + signal.SIGINT
-    except _Terminated:
-        print("occupy-core: terminated; unfinished outputs were removed.", file=sys.stderr)
-        return 128 + signal.SIGTERM
-    except BrokenPipeError:
-        # Who read our output has gone (`| head`); nothing more can be said to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    except StoppedError as stop:
+        say("occupy-core: terminated; unfinished outputs were removed.")
+        return 128 + stop.number
+    except CannotPrintError as error:
+        if error.errno == errno.EPIPE:
+            return _unread()
+        return _ended(
+            f"What was found cannot be printed: {error.strerror}; outputs in a folder are whole."
+        )
+    except OSError as error:
+        from occupy_core.commands.shared.staging import os_sentence  # takes time, rarely needed
+
+        return _ended(os_sentence(error))
+
+
+def _ended(*sentences: str) -> int:
+    """Say what the user has to mend, and return the exit status for it."""
+    for sentence in sentences:
+        say(f"occupy-core: error: {sentence}")
+    return _USER_ERROR
+
+
+def _unread() -> int:
+    """End after the reader of our output has gone (`| head`): nothing more can be said to them."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _run(arguments: list[str]) -> int:
@@ -105,20 +124,3 @@ def _help() -> str:
         lines.append(f"  {name:<10} {importlib.import_module(module).COMMAND.summary}")
     lines += ["", "See occupy-core COMMAND --help; occupy-core --version prints the version."]
     return "\n".join(lines) + "\n"
-
-
-@contextmanager
-def _sigterm_raised() -> Iterator[None]:
-    """Turn SIGTERM (a stopped job, a cancelled queue slot) into an exception."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python handles signals in the main thread only
-        return
-
-    def terminate(number: int, frame: FrameType | None) -> None:
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -9,17 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from occupy_core.maps.compiled import compiled
 from occupy_core.maps.grid import Array, Mask
 
 Integers = NDArray[np.int64]
 
-_compiled = njit(nogil=True, cache=True)
 
-
-@_compiled
+@compiled
 def maximum_of_strip(
     data: Array, out: Array, strip: tuple[int, int], rows: Integers, ends: Integers
 ) -> None:
@@ -53,7 +51,7 @@ def maximum_of_strip(
                     _raise_to(out[z - dz, y], disc, disc, False)
 
 
-@_compiled
+@compiled
 def _mirrored(i: int, n: int) -> int:
     """Index inside 0..n-1 that a mirrored border shows at i; tiny boxes are mirrored repeatedly."""
     while i < 0 or i >= n:
@@ -61,7 +59,7 @@ def _mirrored(i: int, n: int) -> int:
     return i
 
 
-@_compiled
+@compiled
 def _widen_row(row: Array, lines: Array, hx: int) -> None:
     """Put the maxima of a mirrored row over -w..w into lines[w], for w = 0..hx."""
     nx = len(row)
@@ -80,7 +78,7 @@ def _widen_row(row: Array, lines: Array, hx: int) -> None:
             _raise_to(wide[1 : n - 1], line[1 : n - 1], line[1 : n - 1], False)
 
 
-@_compiled
+@compiled
 def _raise_to(values: Array, a: Array, b: Array, fresh: bool) -> None:
     """Set values to the largest of values, a and b, or of a and b where they are fresh."""
     if fresh:
@@ -92,7 +90,7 @@ def _raise_to(values: Array, a: Array, b: Array, fresh: bool) -> None:
             values[i] = b[i] if b[i] > v else v
 
 
-@_compiled
+@compiled
 def count_values(values: Array, mask: Mask, edges: Array, counts: Integers) -> None:
     """Add the counts of a slab; the edges decide, the quotient only says where to look."""
     bins = len(counts)
@@ -110,7 +108,7 @@ def count_values(values: Array, mask: Mask, edges: Array, counts: Integers) -> N
         counts[b] += 1
 
 
-@_compiled
+@compiled
 def select_in_boxes(
     data: Array, corners: Integers, size: Integers, rank: int, result: Array
 ) -> None:
@@ -127,7 +125,7 @@ def select_in_boxes(
         result[n] = _select(values, rank)
 
 
-@_compiled
+@compiled
 def count_in_boxes(
     data: Array, corners: Integers, size: Integers, limits: Array, counts: Integers
 ) -> None:
@@ -145,7 +143,7 @@ def count_in_boxes(
         counts[n, 0], counts[n, 1] = below, above
 
 
-@_compiled
+@compiled
 def _select(values: Array, rank: int) -> Any:
     """Value of a rank by Hoare's quickselect (Commun. ACM 4 (1961) 321); reorders the values."""
     low, high = 0, len(values) - 1
@@ -170,7 +168,7 @@ def _select(values: Array, rank: int) -> Any:
     return values[rank]
 
 
-@_compiled
+@compiled
 def look_up(values: Array, lo: np.float32, scale: np.float32, table: Array, out: Array) -> None:
     """Replace values by those of a table; from `lo` on, 1/scale apart, beginning at the second."""
     last = np.float32(len(table) - 1)
@@ -179,7 +177,7 @@ def look_up(values: Array, lo: np.float32, scale: np.float32, table: Array, out:
         out[i] = table[int(min(max(index, np.float32(0)), last))]
 
 
-@_compiled
+@compiled
 def interpolate_planes(
     data: Array,
     planes: tuple[Integers, Array],
@@ -205,7 +203,7 @@ def interpolate_planes(
                 out[k, j, i] = left + wx[i] * (right - left)
 
 
-@_compiled
+@compiled
 def smooth_planes(
     data: Array, planes: tuple[int, int], wz: Array, wy: Array, wx: Array, out: Array
 ) -> None:
@@ -238,21 +236,21 @@ def smooth_planes(
                 _add_pair(out[z, y], row[hx - k :], row[hx + k :], wx[k])
 
 
-@_compiled
+@compiled
 def _weigh(out: Array, values: Array, weight: np.float32) -> None:
     """Set `out` to the weighted values."""
     for i in range(len(out)):
         out[i] = weight * values[i]
 
 
-@_compiled
+@compiled
 def _add_pair(out: Array, a: Array, b: Array, weight: np.float32) -> None:
     """Add the weighted sum of a pair, whose arrays may be longer."""
     for i in range(len(out)):
         out[i] += weight * (a[i] + b[i])
 
 
-@_compiled
+@compiled
 def interpolate_table(
     values: Array, lo: np.float32, scale: np.float32, table: Array, out: Array
 ) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from occupy_core.machine import start_thread
 from occupy_core.maps._numba import fixed, kernels
 from occupy_core.maps.grid import Array, Mask
 from occupy_core.maps.kept import kept
@@ -33,11 +34,12 @@ def kernels_loading() -> Iterator[None]:
     """Load the compiled loops in a thread, while the block reads a map first."""
     one = np.zeros(1, np.float32)
     thread = threading.Thread(target=histogram, args=(one, 1, 0.0, 1.0))
-    thread.start()
+    started = start_thread(thread)  # or they are loaded when they are needed
     try:
         yield
     finally:
-        thread.join()
+        if started:
+            thread.join()
 
 
 def ball_kernel(

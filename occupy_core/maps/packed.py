@@ -14,6 +14,8 @@ import zlib
 from pathlib import Path
 from typing import IO, Any, cast
 
+from occupy_core.files import open_plain
+
 DAMAGED = (OSError, EOFError, zlib.error)
 """What reading a damaged file raises."""
 
@@ -34,7 +36,7 @@ def open_unpacked(file: Path) -> IO[bytes]:
     file : Path
         Plain, or packed by gzip or bzip2, also in several members one after the other.
     """
-    with file.open("rb") as stream:
+    with open_plain(file) as stream:
         start = stream.read(_MAP_AT.stop)
     if start[_MAP_AT] != b"MAP":  # a width of 35615 voxels has the first bytes of gzip
         if start[:2] == b"\x1f\x8b":

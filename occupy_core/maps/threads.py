@@ -7,26 +7,25 @@ Both `scipy.fft` and the compiled kernels release the interpreter lock, so plain
 
 from __future__ import annotations
 
-import os
+import threading
+import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 import scipy.fft
 
-from occupy_core.errors import ParameterError
+from occupy_core.errors import MachineWarning, ParameterError
+from occupy_core.machine import available_cores, start_thread, threads_start
+
+T = TypeVar("T")
 
 _MOST = 1024  # threads; more are not more than a slip of the hand
 
 _limit: ContextVar[int | None] = ContextVar("occupy_core_threads", default=None)
-
-
-def available_cores() -> int:
-    """Cores that this process may use: what a scheduler or container leaves of the machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def thread_count() -> int:
@@ -56,6 +55,14 @@ def threads(n: int | None = None) -> Iterator[int]:
     if n is not None and n < 1:
         raise ParameterError(f"The number of threads is {n} but must be at least 1.")
     count = available_cores() if n is None else min(n, _MOST)
+    if count > 1 and not threads_start(count):
+        warnings.warn(
+            f"This machine does not let {count} threads be started, so one is used; the results "
+            "are the same. Raise the limit of processes (ulimit -u), or give --threads 1.",
+            MachineWarning,
+            stacklevel=3,
+        )
+        count = 1
     token = _limit.set(count)
     try:
         with scipy.fft.set_workers(count):
@@ -87,13 +94,75 @@ def for_slabs(work: Callable[[int, int], None], total: int, thickness: int) -> N
         for start, stop in slabs:
             work(start, stop)
         return
-    # A slab that is cut again inside stays on its thread.
-    with ThreadPoolExecutor(workers, initializer=_limit.set, initargs=(1,)) as pool:
-        futures = [pool.submit(work, start, stop) for start, stop in slabs]
+    _Team(work, slabs).run(workers)
+
+
+class _Team:
+    """Threads, this one among them, that take slab after slab until none is left."""
+
+    def __init__(self, work: Callable[[int, int], None], slabs: list[tuple[int, int]]) -> None:
+        self._work = work
+        self._slabs = iter(slabs)
+        self._lock = threading.Lock()
+        self._errors: dict[int, BaseException] = {}
+
+    def run(self, workers: int) -> None:
+        others = [threading.Thread(target=self._work_on, daemon=True) for _ in range(workers - 1)]
+        others = [thread for thread in others if start_thread(thread)]  # fewer take longer
         try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
+            self._work_on()
+        finally:
+            self._slabs = iter(())  # for one that was interrupted
+            for thread in others:
+                thread.join()
+        if self._errors:
+            raise self._errors[min(self._errors)]
+
+    def _work_on(self) -> None:
+        token = _limit.set(1)  # a slab that is cut again inside stays on its thread
+        try:
+            with scipy.fft.set_workers(1):
+                while (slab := self._next()) is not None:
+                    try:
+                        self._work(*slab)
+                    except BaseException as error:
+                        self._errors[slab[0]] = error
+        finally:
+            _limit.reset(token)
+
+    def _next(self) -> tuple[int, int] | None:
+        with self._lock:
+            return None if self._errors else next(self._slabs, None)
+
+
+class Background(Generic[T]):
+    """Calls that are done one after the other beside this thread, or at once where none starts.
+
+    At the end of a `with` block all of them are done.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._starts = start_thread(threading.Thread(target=lambda: None))
+
+    def __enter__(self) -> Background[T]:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown()
+
+    def submit(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> Future[T]:
+        """Let `work` be called; the future has its result, or its error."""
+        if self._starts:
+            return self._pool.submit(work, *args, **kwargs)
+        done: Future[T] = Future()
+        try:
+            done.set_result(work(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from occupy_core.maps.compiled import compiled, compiled_sums
 from occupy_core.maps.grid import Array
 
 Values = NDArray[np.float64]
 Transform = NDArray[np.complex64]
 Integers = NDArray[np.int32]
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 
-
-def _compiled(function: Function) -> Function:
-    """Compile a loop that releases the interpreter lock; keeps its type."""
-    return cast(Function, njit(nogil=True, cache=True)(function))
-
-
-def _summing(function: Function) -> Function:
-    """Compile a loop whose sums may be taken in any order, so that they run in vectors."""
-    return cast(Function, njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})(function))
-
-
-@_compiled
+@compiled
 def shell_sums(
     planes: Transform, squares: tuple[Values, Values, Values], per_shell: float, out: Values
 ) -> None:
@@ -50,7 +35,7 @@ def shell_sums(
                 out[1, shell] += weight
 
 
-@_compiled
+@compiled
 def band_planes(
     spectrum: Transform,
     out: Transform,
@@ -83,7 +68,7 @@ def band_planes(
                 out[i, j, k] = g * spectrum[source_z, source_y, k]
 
 
-@_summing
+@compiled_sums
 def window_rows(
     rows: Array, start: Integers, weights: Array, span: tuple[int, int], out: Array
 ) -> None:
@@ -105,7 +90,7 @@ def window_rows(
             out[r, i] = total
 
 
-@_compiled
+@compiled
 def window_planes(
     planes: Array, start: Integers, weights: Array, span: tuple[int, int], out: Array
 ) -> None:
@@ -121,7 +106,7 @@ def window_planes(
                     out[a, i, k] += weight * source[k]
 
 
-@_compiled
+@compiled
 def sum_of_trees(
     features: Array, trees: tuple[Integers, Integers, Array, Array], start: Integers, out: Array
 ) -> None:

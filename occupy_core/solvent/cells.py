@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from occupy_core.maps.compiled import compiled
 from occupy_core.maps.grid import Array, Grid, Mask
 from occupy_core.maps.threads import for_slabs
 
 Float64Array = NDArray[np.float64]
 _BINS = 4096
 _EDGE = 2.5  # Å; about what neighbouring voxels share
-_compiled = njit(nogil=True, cache=True)
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class Cells:
         return result
 
 
-@_compiled
+@compiled
 def _average_cells(values: Array, edge: int, cell: int, means: Array) -> None:
     nz, ny, nx = values.shape
     ncy, ncx = means.shape
@@ -157,7 +156,7 @@ def _average_cells(values: Array, edge: int, cell: int, means: Array) -> None:
             means[cy, cx] = s / np.float32(depth * height * (end - cx * edge))
 
 
-@_compiled
+@compiled
 def _add_powers(
     values: Array,
     smooth: Array,
@@ -181,7 +180,7 @@ def _add_powers(
             detail[cy, cx], total[cy, cx] = a / n, b / n
 
 
-@_compiled
+@compiled
 def _multiply_plane(values: Array, gains: Array, edge: int, z: int, level: Any) -> None:
     ncz, ncy, ncx = gains.shape
     _, ny, nx = values.shape
@@ -204,7 +203,7 @@ def _multiply_plane(values: Array, gains: Array, edge: int, z: int, level: Any) 
             values[z, y, x] = level + (values[z, y, x] - level) * np.float32(gain)
 
 
-@_compiled
+@compiled
 def _count_in_cells(
     values: Array,
     edge: int,

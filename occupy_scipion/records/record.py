@@ -5,6 +5,9 @@ import glob
 import json
 import os
 import re
+from pathlib import Path
+
+from occupy_core.commands.shared.record import file_beside
 
 
 class Record:
@@ -23,8 +26,9 @@ class Record:
         self.path = path
         with open(path, encoding="utf-8") as stream:
             self.values = json.load(stream)
-        folder = os.path.dirname(path)
-        self.files = {key: os.path.join(folder, name) for key, name in self.values["files"].items()}
+        self.files = {
+            key: str(file_beside(Path(path), name)) for key, name in self.values["files"].items()
+        }
 
     @classmethod
     def of(cls, folder):

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "occupy_core"
 # A module may import from its own layer and from lower ones.
 LAYERS = (
     {"errors"},
-    {"progress", "plain_values"},
+    {"progress", "plain_values", "machine", "files"},
     {"maps"},
     {"solvent"},
     {"scale"},

@@ -192,7 +192,7 @@ def _earlier_values(
 ) -> dict[str, Any]:
     """Return the job of an earlier run, to go on from its saved states."""
     from occupy_core.commands.blocks.tables import record_path
-    from occupy_core.commands.shared.record import read_record
+    from occupy_core.commands.shared.record import file_beside, read_record
 
     if "config" not in given:
         raise ParameterError(
@@ -211,7 +211,8 @@ def _earlier_values(
     values |= {"occupied": None, "communities": None, "thresholds": None}
     values["where"] = given.get("where")
     for state in states:
-        values[state] = folder / str(files.get(f"state_{state}", f"state_{state}.npz"))
+        name = files.get(f"state_{state}", f"state_{state}.npz")
+        values[state] = folder / file_beside(path, name).name
     return values
 
 

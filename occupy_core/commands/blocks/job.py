@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -139,6 +140,12 @@ class BlocksJob(JobBase):
             names["chimerax"] = f"blocks{x}.cxc"
         # The record comes last: when it is there, everything is.
         return {**names, "result": f"blocks{x}.json"}
+
+    def writes(self, name: str) -> bool:
+        """Whether a file of this name may be an output of this job, masks included."""
+        x = "" if self.name is None else f"_{self.name}"
+        mask = re.fullmatch(rf"block_[0-9]{{3,}}{re.escape(x)}\.mrc", name)
+        return super().writes(name) or mask is not None
 
 
 def block_names(job: BlocksJob, n: int) -> dict[str, str]:

@@ -16,7 +16,7 @@ from occupy_core.commands.blocks.chimerax import BlockScene, write_block_scene
 from occupy_core.commands.blocks.job import BlocksJob, block_names
 from occupy_core.commands.blocks.steps import FirstSteps
 from occupy_core.commands.shared import plots
-from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
@@ -72,13 +72,12 @@ class _Run(Run[BlocksJob]):
         ensemble = Ensemble(
             job.volumes, voxel_size=job.voxel_size, names=job.names or None, bin=job.bin
         )
-        self._checksums = Checksums(list(job.inputs.values()))
         steps = FirstSteps(job, ensemble, self._sha256)
         steps.run(part(self._progress, 0.0, _SKETCHED))
         self._recorded += steps.remarks
         record = self._sketched(steps) if job.sketch_only else self._expanded(ensemble, steps)
         steps.save(self._folder, self._names)
-        record["inputs"] = self._recorded_inputs(self._checksums)
+        record["inputs"] = self._recorded_inputs()
         self._write_record(record)
         return record
 
@@ -111,9 +110,7 @@ class _Run(Run[BlocksJob]):
 
     def _sha256(self) -> dict[str, str]:
         """The checksums of the files that are read, by the field that names them."""
-        return {
-            key: entry["sha256"] for key, entry in self._recorded_inputs(self._checksums).items()
-        }
+        return {key: entry["sha256"] for key, entry in self._recorded_inputs().items()}
 
     def _recorded_job(self) -> dict[str, Any]:
         # Which steps are taken over, and where it stops, is how it is run.

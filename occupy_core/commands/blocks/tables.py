@@ -20,6 +20,7 @@ from occupy_core.commands.shared.quoting import csv_name, csv_text
 from occupy_core.commands.shared.record import read_record
 from occupy_core.commands.shared.staging import output_errors, refuse_outputs, staged_outputs
 from occupy_core.errors import MapFormatError, OutputError, ParameterError
+from occupy_core.files import read_plain
 from occupy_core.maps.mrc import map_name
 
 _DIGITS = 4
@@ -57,7 +58,7 @@ def read_thresholds(path: Path, names: Sequence[str]) -> tuple[dict[str, float],
         When the file cannot be read, a threshold is no number, or a volume stands there twice.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text"
         raise ParameterError(
@@ -258,14 +259,15 @@ def write_subset(
             )
     names = [*targets, "subset.csv"]
     refuse_outputs(outdir, names, sources, force=force)
-    with staged_outputs(outdir) as staging, output_errors(outdir):
+    with staged_outputs(outdir, names) as staging, output_errors(outdir):
         for name, source in targets.items():
             if how == "copy":
                 shutil.copyfile(source, staging.folder / name)
             else:
                 (staging.folder / name).symlink_to(source)
-        (staging.folder / "subset.csv").write_text(csv_text(columns, rows), encoding="utf-8")
-        staging.commit(names)
+        table = staging.folder / "subset.csv"
+        table.write_text(csv_text(columns, rows), encoding="utf-8", errors="backslashreplace")
+        staging.commit(names, inputs=sources, force=force)
     return [outdir / name for name in names]
 
 

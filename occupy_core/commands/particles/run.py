@@ -19,7 +19,7 @@ from occupy_core.commands.particles.occupancies import (
     class_numbers,
     read_occupancies,
 )
-from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
@@ -57,7 +57,6 @@ class _Run(Run[ParticlesJob]):
         report(self._progress, 0.0, "reading")
         occupancies = read_occupancies(job.occupancies)
         particles = read_particles(job.particles)
-        checksums = Checksums(list(job.inputs.values()))
         known, groups = self._groups(particles, occupancies)
         report(self._progress, 0.5, "choosing")
         of_map = _chosen_maps(job.where, occupancies)
@@ -81,7 +80,7 @@ class _Run(Run[ParticlesJob]):
             self._write_covariates(known, columns)
         record: dict[str, Any] = {
             "job": self._recorded_job(),
-            "inputs": self._recorded_inputs(checksums),
+            "inputs": self._recorded_inputs(),
             "occupancies": {"file": str(occupancies.record), "kind": occupancies.kind},
             "rule": job.where,
             "particles": {

@@ -209,6 +209,12 @@ class RegionsJob(JobBase):
         # The record comes last: when it is there, everything is.
         return {**names, "result": _file(self, "result", "json")}
 
+    def writes(self, name: str) -> bool:
+        """Whether a file of this name may be an output of this job, masks included."""
+        x = "" if self.name is None else f"_{self.name}"
+        mask = re.fullmatch(rf"mask_[\w.+-]+{re.escape(x)}\.mrc", name)
+        return super().writes(name) or mask is not None
+
 
 def mask_names(job: RegionsJob, regions: Iterable[str]) -> dict[str, str]:
     """Return the names of the masks of regions, by "mask_" and the region."""

@@ -15,7 +15,7 @@ from occupy_core.commands.regions.figures import bars_size, draw_bars, draw_heat
 from occupy_core.commands.regions.files import RegionScene, attribute_text, model_text, scene_text
 from occupy_core.commands.regions.job import RegionsJob, mask_names
 from occupy_core.commands.shared import plots
-from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import refuse_outputs
@@ -94,7 +94,6 @@ class _Run(Run[RegionsJob]):
         table = self._of_masks() if model is None else self._of_model(model)
         if model is not None:
             model = model.moved(np.array(table.shift))
-        checksums = Checksums(list(job.inputs.values()))
         voxels = sum(row.n_voxels for row in table.rows[: len(table.regions)])
         volume = voxels * math.prod(table.grid.voxel_size)
         if job.chains:
@@ -111,7 +110,7 @@ class _Run(Run[RegionsJob]):
         about_the_file = () if model is None else model.notes
         record: dict[str, Any] = {
             "job": self._recorded_job(),
-            "inputs": self._recorded_inputs(checksums),
+            "inputs": self._recorded_inputs(),
             "grid": {},
             "parameters": to_dict(job.params),
             **table.record(),

@@ -17,7 +17,7 @@ from occupy_core.commands.resolution.chimerax import (
 from occupy_core.commands.resolution.figures import color_limits
 from occupy_core.commands.resolution.job import ResolutionJob
 from occupy_core.commands.shared.half_maps import read_half_maps
-from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
 from occupy_core.errors import ParameterError
@@ -70,7 +70,6 @@ class _Run(Run[ResolutionJob]):
         """Do the work and return the record."""
         job = self._job
         density, halves = self._read()
-        checksums = Checksums(list(job.inputs.values()))
         result = estimate_resolution(
             density,
             job.resolution,
@@ -95,7 +94,7 @@ class _Run(Run[ResolutionJob]):
             self._leave_out("slices_plot", "histogram_plot", "global_plot", "chimerax")
         else:
             self._show(density, result, record)
-        record["inputs"] = self._recorded_inputs(checksums)
+        record["inputs"] = self._recorded_inputs()
         lead = record["inputs"]["map" if job.map is not None else "half1"]
         lead |= {"shape": density.grid.shape, "voxel_size": density.grid.voxel_size}
         self._write_record(record)

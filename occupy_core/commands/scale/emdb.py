@@ -88,7 +88,7 @@ def fetch_emdb(
     if target.exists():
         return target
     url = f"{archive}/EMD-{number}/map/emd_{number}.map.gz"
-    with staged_outputs(folder) as staging:
+    with staged_outputs(folder, [target.name]) as staging:
         packed = staging.folder / f"{target.name}.gz"
         with output_errors(folder):
             with packed.open("wb") as stream:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from occupy_core.commands.scale.log import log_text
 from occupy_core.commands.shared import plots
 from occupy_core.commands.shared.chimerax import Scene, contour_level, write_chimerax
 from occupy_core.commands.shared.half_maps import read_half_maps
-from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
 from occupy_core.errors import EstimationError, MapFormatError, ParameterError
 from occupy_core.maps.filters import histogram
 from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import read_map, write_map
+from occupy_core.maps.threads import Background
 from occupy_core.plain_values import to_dict
 from occupy_core.progress import Progress, part, report
 from occupy_core.scale.calibrated.calibration import Calibration
@@ -86,20 +87,19 @@ def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
 class _Run(Run[ScaleJob]):
     """One run of a job; its maps are written while the next ones are computed."""
 
-    _writer: ThreadPoolExecutor
+    _writer: Background[Path]
     _writing: list[Future[Path]]
 
     def run(self) -> dict[str, Any]:
         """Do the work and return the record."""
         # The writer ends before the folder goes, whatever happens.
-        with ThreadPoolExecutor(1) as self._writer:
+        with Background[Path]() as self._writer:
             self._writing = []
             return self._work()
 
     def _work(self) -> dict[str, Any]:
         job = self._job
         report(self._progress, 0.0, f"reading {job.map}")
-        checksums = Checksums(list(job.inputs.values()))
         density = self._read("map")
         problems = [*job.scale.problems(density.grid), *job.modify.problems(density.grid)]
         if problems:
@@ -120,7 +120,7 @@ class _Run(Run[ScaleJob]):
         self._recorded += [*estimate.warnings, *_offset_warnings(job, estimate)]
         record: dict[str, Any] = {
             "job": self._recorded_job(),
-            "inputs": self._recorded_inputs(checksums),
+            "inputs": self._recorded_inputs(),
             "parameters": to_dict(estimate.parameters),
             "limits": estimate.limits,
             "tiles": None if estimate.tiles is None else estimate.tiles._asdict(),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from occupy_core.commands.shared.quoting import one_line
+from occupy_core.commands.shared.terminal import say
 from occupy_core.errors import ParameterError
 from occupy_core.progress import ProgressLine
 
@@ -292,7 +292,7 @@ def shown_progress(given: Mapping[str, Any]) -> Iterator[ProgressLine | None]:
 def print_warnings(warnings: Iterable[str]) -> None:
     """Print warnings on stderr, a line each."""
     for warning in warnings:
-        print(f"Warning: {one_line(warning)}", file=sys.stderr)
+        say(f"Warning: {warning}")
 
 
 class _Parser(argparse.ArgumentParser):

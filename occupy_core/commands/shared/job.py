@@ -59,6 +59,10 @@ class JobBase(ABC):
         The record ("result") comes last: when it is there, everything is.
         """
 
+    def writes(self, name: str) -> bool:
+        """Whether a file of this name may be an output of this job."""
+        return name in self.output_names().values()
+
     def __post_init__(self) -> None:
         """Make the paths absolute."""
         for name in self.SEVERAL:

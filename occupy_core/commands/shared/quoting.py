@@ -7,7 +7,6 @@ or a script by the program that reads the output.
 
 from __future__ import annotations
 
-import html
 import math
 import os
 import re
@@ -120,6 +119,8 @@ def figure_text(text: str) -> str:
 
 def html_text(text: str) -> str:
     """Write a text for the content of an HTML element or for a value between quotation marks."""
+    import html  # takes time, which the other kinds do not need
+
     return html.escape(one_line(text), quote=True)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from occupy_core.errors import ParameterError
+from occupy_core.files import read_plain
 
 
 def read_job_values(path: Path) -> dict[str, Any]:
@@ -21,7 +24,7 @@ def read_job_values(path: Path) -> dict[str, Any]:
 def read_record(path: Path) -> dict[str, Any]:
     """Read a params.json or the record of an earlier run, whole."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(read_plain(path).decode("utf-8"))
     except OSError as error:
         raise ParameterError(f"{path} cannot be read: {error.strerror}; check the path.") from error
     except ValueError as error:
@@ -29,6 +32,35 @@ def read_record(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise ParameterError(f"{path} does not hold the parameters of a job; check the path.")
     return record
+
+
+def file_beside(record: Path, name: Any) -> Path:
+    """Return an output that a record names, which lies in its own folder.
+
+    Raises
+    ------
+    ParameterError
+        When the name is that of another place: the record was edited.
+    """
+    if not isinstance(name, str) or Path(name).name != name or name == ".." or "\0" in name:
+        raise ParameterError(
+            f"{record} names the file {name!r}, which is none of its folder; give the record as it "
+            "was written."
+        )
+    return record.parent / name
+
+
+def record_text(record: Mapping[str, Any]) -> str:
+    """Write a record as JSON, which has no word for a number that is not finite: null."""
+    return json.dumps(_finite(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def changed_inputs(before: Path | None, record: dict[str, Any]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from abc import ABC, abstractmethod
@@ -16,9 +15,9 @@ from occupy_core.commands.shared.job import AnyJob, JobBase
 from occupy_core.commands.shared.plots import save_figure
 from occupy_core.commands.shared.provenance import Checksums
 from occupy_core.commands.shared.quoting import chimerax_path
-from occupy_core.commands.shared.record import read_record
+from occupy_core.commands.shared.record import read_record, record_text
 from occupy_core.commands.shared.staging import output_errors, refuse_outputs, staged_outputs
-from occupy_core.errors import MapFormatError, OccupyWarning, ParameterError
+from occupy_core.errors import OccupyWarning, ParameterError
 from occupy_core.maps.filters import kernels_loading
 from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import write_map
@@ -76,6 +75,7 @@ class Run(ABC, Generic[AnyJob]):
         recorded: list[str],
         progress: Progress | None,
     ) -> None:
+        self._checksums = Checksums(list(job.inputs.values()))  # before anything is read
         self._job = job
         self._names = names
         self._folder = folder
@@ -90,14 +90,9 @@ class Run(ABC, Generic[AnyJob]):
         """The job as it stands in its record: what is computed, not how it is run."""
         return {k: v for k, v in self._job.to_dict().items() if k not in NOT_RECORDED}
 
-    def _recorded_inputs(self, checksums: Checksums) -> dict[str, Any]:
-        """The files that were read, with their checksums."""
-        try:
-            digests = checksums.result()
-        except OSError as error:
-            raise MapFormatError(
-                f"{error.filename} cannot be read to its end: {error.strerror}; bring it back."
-            ) from error
+    def _recorded_inputs(self) -> dict[str, Any]:
+        """The files that were read, with their checksums; to be asked when all have been read."""
+        digests = self._checksums.result()
         return {
             key: {"file": str(path), "sha256": digests[path]}
             for key, path in self._job.inputs.items()
@@ -108,11 +103,12 @@ class Run(ABC, Generic[AnyJob]):
 
     def _write_text(self, key: str, text: str) -> None:
         with output_errors(self._job.outdir):
-            (self._folder / self._names[key]).write_text(text, encoding="utf-8")
+            path = self._folder / self._names[key]
+            # The bytes of a name that is not UTF-8 become escapes, which JSON reads back.
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
     def _write_record(self, record: Mapping[str, Any]) -> None:
-        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-        self._write_text("result", text + "\n")
+        self._write_text("result", record_text(record))
 
     def _save(self, figure: Figure, key: str) -> None:
         with output_errors(self._job.outdir):
@@ -154,12 +150,10 @@ def run_job(job: AnyJob, run: type[Run[AnyJob]], progress: Progress | None = Non
         recorded_warnings() as recorded,
         threads(job.threads),
         kernels_loading(),
-        staged_outputs(job.outdir) as staging,
+        staged_outputs(job.outdir, names.values()) as staging,
     ):
         record = run(job, names, staging.folder, recorded, progress).run()
-        # Once more, for another run may have written meanwhile.
-        refuse_outputs(job.outdir, names.values(), inputs, force=job.force)
-        staging.commit(names.values(), _stale_files(job, names))
+        staging.commit(names.values(), _stale_files(job, names), inputs, force=job.force)
     report(progress, 1.0, "done")
     files = {key: job.outdir / name for key, name in names.items()}
     return JobResult(files, record, tuple(record["warnings"]))
@@ -185,13 +179,14 @@ def _stale_files(job: JobBase, names: Mapping[str, str]) -> list[str]:
     """Return the files of an earlier run that the run which replaces its record does not write."""
     record = job.outdir / names["result"]
     try:
-        type(job).load(record)  # of another kind of job, the record is not to be trusted here
+        earlier = type(job).load(record)  # another kind of job writes other files
         files = read_record(record).get("files")
     except ParameterError:  # there is none, or something else has its name
         return []
     if not isinstance(files, dict):
         return []
-    left = {name for name in files.values() if isinstance(name, str) and Path(name).name == name}
+    # A record may have been edited: only what such a job writes is known to be its own.
+    left = {name for name in files.values() if isinstance(name, str) and earlier.writes(name)}
     inputs = [path for path in job.inputs.values() if path.exists()]
     return [
         name

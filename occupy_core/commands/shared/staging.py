@@ -1,28 +1,36 @@
 """Outputs that appear all together at the end, or not at all.
 
-A run writes into a hidden folder inside the output folder and its files are renamed to their place
+A run writes into a hidden folder inside the output folder and its files are moved to their place
 when all are complete. A run that fails or is interrupted removes the folder; one that is killed
-leaves it, and the next run removes it. Another run at work in the same output folder is told from
-a dead one by the lock it holds.
+leaves it, and the next run removes it. Two runs that would write the same file are told apart when
+they start: the first one goes on.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
+import re
 import signal
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from occupy_core.commands.shared.exchange import NEW, exchange
+from occupy_core.commands.shared.terminal import STOPPING
+from occupy_core.commands.shared.unfinished import (
+    PREFIX,
+    folder_lock,
+    names_being_written,
+    new_folder,
+    remove_folder,
+    remove_leftovers,
+    remove_noted,
+)
 from occupy_core.errors import OutputError
 
-_PREFIX = ".occupy_unfinished_"
-_LOCK = "lock"
+_HIDDEN = re.compile(rf"/{re.escape(PREFIX)}\w+(/{NEW}\b)?")
 
 
 class Staging:
@@ -40,56 +48,86 @@ class Staging:
         self.folder = folder
         self.outdir = outdir
 
-    def commit(self, names: Iterable[str], stale: Iterable[str] = ()) -> None:
+    def commit(
+        self,
+        names: Iterable[str],
+        stale: Iterable[str] = (),
+        inputs: Sequence[Path] = (),
+        *,
+        force: bool = True,
+    ) -> None:
         """Move finished files to the output folder, in the order given.
 
         Parameters
         ----------
         names : iterable of str
+            Names of the files; the record is the last.
         stale : iterable of str
-            Files of the output folder to be removed when all others are in place.
+            Files of the output folder that belong to the result which is replaced.
+        inputs : sequence of Path
+            Files that are read; they are never replaced.
+        force : bool
+            Whether other files may be.
 
         Raises
         ------
         OutputError
-            When a file cannot be moved.
+            When a file cannot be moved, or must not replace another; nothing has changed then.
         """
-        with _signals_held():
-            for name in names:
-                with output_errors(self.outdir):
-                    (self.folder / name).replace(self.outdir / name)
-            for name in stale:
-                with suppress(OSError):  # the new files are there, which is what counts
-                    (self.outdir / name).unlink()
+        names = list(names)
+        with output_errors(self.outdir), folder_lock(self.outdir), _signals_held():
+            # Once more, for another run may have written meanwhile.
+            refuse_outputs(self.outdir, names, inputs, force=force)
+            exchange(self.folder.parent, self.outdir, names, stale)
 
 
 @contextmanager
-def staged_outputs(outdir: Path) -> Iterator[Staging]:
+def staged_outputs(outdir: Path, names: Iterable[str] = ()) -> Iterator[Staging]:
     """Make a staging folder in an output folder, which is made too if it is missing.
 
     Whatever is still in the staging folder at the end of the block is removed, and so is an
     output folder made here in which nothing was put.
 
+    Parameters
+    ----------
+    outdir : Path
+    names : iterable of str
+        Names of the files that will be written, as far as they are known.
+
     Raises
     ------
     OutputError
-        When the folders cannot be made.
+        When the folders cannot be made, or another run is writing one of the files.
     """
     missing = [f for f in (outdir, *outdir.parents) if not os.path.lexists(f)]
     try:
         _make_folder(outdir)
-        _remove_leftovers(outdir)
-        with output_errors(outdir):
-            folder, lock = _locked_folder(outdir)
+        remove_noted()
+        folder, lock = _claimed_folder(outdir, list(names))
         try:
-            yield Staging(folder, outdir)
+            yield Staging(folder / NEW, outdir)
+        except OutputError as error:
+            raise OutputError(visible(str(error))) from error
         finally:
             os.close(lock)  # first, for an open file keeps its folder on NFS
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
     finally:
         for made in missing:
             with suppress(OSError):  # it holds the outputs
                 made.rmdir()
+
+
+def _claimed_folder(outdir: Path, names: Sequence[str]) -> tuple[Path, int]:
+    """Make a staging folder, unless another run is writing one of the same files."""
+    with output_errors(outdir), folder_lock(outdir):
+        remove_leftovers(outdir)
+        taken = sorted(set(names) & names_being_written(outdir))
+        if taken:
+            raise OutputError(
+                f"Another run is writing {taken[0]} into {outdir}; wait for its end, or give "
+                "another --outdir."
+            )
+        return new_folder(outdir, names)
 
 
 def refuse_outputs(
@@ -144,6 +182,21 @@ def output_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def os_sentence(error: OSError) -> str:
+    """Say of a failure of the system which file, of those that the user knows, it is about."""
+    reason = (error.strerror or str(error)).rstrip(".")
+    if error.filename is None:
+        return f"A file cannot be read or written: {reason}; check the space and the paths given."
+    if isinstance(error.filename, int):
+        return f"A stream cannot be used: {reason}; check the paths given."
+    return f"{visible(os.fsdecode(error.filename))} cannot be used: {reason}; check the path."
+
+
+def visible(text: str) -> str:
+    """Return a path, or a sentence, in which unfinished outputs have the names they will have."""
+    return _HIDDEN.sub("", text)
+
+
 def _make_folder(outdir: Path) -> None:
     """Make the output folder and its missing parents."""
     try:
@@ -158,46 +211,9 @@ def _make_folder(outdir: Path) -> None:
         ) from error
 
 
-def _locked_folder(outdir: Path) -> tuple[Path, int]:
-    """Make a staging folder and lock it: return it and the open file that holds the lock."""
-    while True:
-        try:
-            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=outdir))
-            lock = _lock_file(folder)
-        except FileNotFoundError:
-            if not outdir.is_dir():
-                raise
-            continue  # a run that started at this moment took the new folder for a leftover
-        with suppress(OSError):  # a file system without locks: nobody takes it for a leftover
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        if (folder / _LOCK).exists():
-            return folder, lock
-        os.close(lock)
-
-
-def _lock_file(folder: Path) -> int:
-    return os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-
-
-def _remove_leftovers(outdir: Path) -> None:
-    """Remove the staging folders of killed runs; those of running ones are locked."""
-    for folder in outdir.glob(_PREFIX + "*"):
-        try:
-            lock = _lock_file(folder)
-        except OSError:  # another run removes it at this moment, or it is not ours to remove
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-        except OSError:  # at work, or a file system without locks
-            pass
-        finally:
-            os.close(lock)
-
-
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait: a few renames must not be cut in two."""
+    """Let the signals to end wait: a few renames must not be cut in two."""
     if threading.current_thread() is not threading.main_thread():
         yield  # Python handles signals in the main thread only
         return
@@ -206,7 +222,10 @@ def _signals_held() -> Iterator[None]:
     def remember(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    before = [(s, signal.signal(s, remember)) for s in (signal.SIGINT, signal.SIGTERM)]
+    handlers = [(number, signal.getsignal(number)) for number in STOPPING]
+    before = [(n, h) for n, h in handlers if h not in (None, signal.SIG_IGN)]
+    for held, _ in before:
+        signal.signal(held, remember)
     try:
         yield
     finally:

@@ -338,7 +338,7 @@ def test_a_folder_that_takes_no_file_is_said(capsys, inputs, tmp_path, monkeypat
         raise OSError(number, reason)
 
     (tmp_path / "out").mkdir()
-    monkeypatch.setattr("occupy_core.commands.shared.staging.tempfile.mkdtemp", refused)
+    monkeypatch.setattr("occupy_core.commands.shared.unfinished.tempfile.mkdtemp", refused)
     status, _, err = run_cli(capsys, "scale", inputs.map, "--outdir", tmp_path / "out")
     assert (status, err) == (
         2,
@@ -364,13 +364,13 @@ def test_too_little_memory_is_said(capsys, inputs, tmp_path, monkeypatch):
     [
         (
             ["classify"],
-            "'classify' is not a command; give one of scale, regions, blocks, resolution, as in "
-            "occupy-core scale map.mrc.",
+            "'classify' is not a command; give one of scale, regions, blocks, resolution, "
+            "particles, as in occupy-core scale map.mrc.",
         ),
         (
             ["x.mrc"],
-            "'x.mrc' is not a command; give one of scale, regions, blocks, resolution, as in "
-            "occupy-core scale map.mrc.",
+            "'x.mrc' is not a command; give one of scale, regions, blocks, resolution, "
+            "particles, as in occupy-core scale map.mrc.",
         ),
         (["scale", "x", "--nope"], "The option --nope is unknown; see occupy-core scale --help."),
     ],

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from occupy_core import ParameterError
+from occupy_core.errors import MachineWarning, ParameterError
+from occupy_core.machine import available_cores
 from occupy_core.maps import DensityMap, Grid, coloured_noise, lowpass, radial_power, resample
 from occupy_core.maps.boxes import box_quantiles
 from occupy_core.maps.filters import (
@@ -18,7 +19,7 @@ from occupy_core.maps.filters import (
     map_values,
     maximum_filter,
 )
-from occupy_core.maps.threads import available_cores, for_slabs, thread_count, threads
+from occupy_core.maps.threads import Background, for_slabs, thread_count, threads
 
 SHAPE = (37, 50, 46)
 
@@ -131,3 +132,63 @@ def test_slabs_run_on_several_threads():
     meeting = threading.Barrier(2, timeout=10)  # passes only when two slabs run at once
     with threads(2):
         for_slabs(lambda first, last: meeting.wait(), 2, 1)
+
+
+@pytest.fixture
+def no_threads(monkeypatch):
+    """Let no thread start, as at the limit of processes."""
+
+    def refused(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_without_threads_there_is_one_warning_and_the_same_bytes(density):
+    alone = []
+
+    def operate():
+        with threads(4) as n:
+            assert (n, scipy.fft.get_workers()) == (1, 1)
+            alone.extend(operation(density).tobytes() for operation in OPERATIONS.values())
+
+    with pytest.warns(MachineWarning, match="does not let 4 threads be started") as told:
+        operate()
+    assert len(told) == 1
+    with threads(1):
+        assert alone == [operation(density).tobytes() for operation in OPERATIONS.values()]
+
+
+@pytest.mark.parametrize("startable", [0, 1, 2])
+def test_slabs_are_done_by_those_threads_that_start(monkeypatch, startable):
+    start, left = threading.Thread.start, [startable]
+
+    def limited(self):
+        if not left[0]:
+            raise RuntimeError("can't start new thread")
+        left[0] -= 1
+        start(self)
+
+    times = np.zeros(50, int)
+
+    def work(first, last):
+        times[first:last] += 1
+
+    with threads(5):
+        monkeypatch.setattr(threading.Thread, "start", limited)
+        for_slabs(work, 50, 1)
+    assert (times == 1).all()
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_what_would_be_done_in_the_background_is_done_at_once():
+    def fail():
+        raise ValueError("x")
+
+    with Background() as background:
+        done, failed = background.submit(sum, [1, 2]), background.submit(fail)
+        assert done.done()
+    assert done.result() == 3
+    with pytest.raises(ValueError, match="x"):
+        failed.result()

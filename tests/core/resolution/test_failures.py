@@ -121,7 +121,11 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.mark.parametrize(
     ("number", "status", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 129, "terminated"),
+    ],
 )
 def test_a_signal_in_the_middle_leaves_nothing(maps, tmp_path, number, status, word):
     process = start_python(MAIN, "resolution", maps["map"], "--outdir", tmp_path / "out")

@@ -9,7 +9,7 @@ from typing import Any
 
 from occupy_core.commands.shared.half_maps import half_map_problems, read_half_maps
 from occupy_core.commands.shared.job import JobBase, run_problems
-from occupy_core.commands.shared.provenance import Checksums, versions
+from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.errors import EstimationError, ParameterError
@@ -116,14 +116,13 @@ class _Run(Run[ResolutionBenchJob]):
         report(self._progress, 0.0, f"reading {job.half1}")
         halves = self._read()
         mask = None if job.mask is None else read_map(job.mask, voxel_size=job.voxel_size)
-        checksums = Checksums(list(job.inputs.values()))
         density = mean_map(halves)
         reference = self._reference(density, halves, mask)
         del halves  # as large as the map each
         table = self._compared(density, reference)
         record: dict[str, Any] = {
             "job": self._recorded_job(),
-            "inputs": self._recorded_inputs(checksums),
+            "inputs": self._recorded_inputs(),
             "parameters": {"window": reference.window},
             "reference": {
                 "global_0143": reference.overall.at_0143,

@@ -381,7 +381,7 @@ def test_a_folder_that_cannot_be_written_is_said(capsys, maps, tmp_path, monkeyp
         raise OSError(13, "Permission denied")
 
     (tmp_path / "out").mkdir()
-    monkeypatch.setattr("occupy_core.commands.shared.staging.tempfile.mkdtemp", refused)
+    monkeypatch.setattr("occupy_core.commands.shared.unfinished.tempfile.mkdtemp", refused)
     status, _, err = run_cli(capsys, "resolution", maps["map"], "--outdir", tmp_path / "out")
     assert status == 2
     assert err.startswith("occupy-core: error: Nothing can be written into")

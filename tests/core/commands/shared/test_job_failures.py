@@ -204,7 +204,11 @@ def run_with(act, *arguments, number=None):
 
 @pytest.mark.parametrize(
     ("number", "status", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 129, "terminated"),
+    ],
 )
 @pytest.mark.parametrize("old", [False, True])
 def test_a_signal_in_the_middle_leaves_the_folder_as_it_was(

@@ -104,7 +104,7 @@ with staged_outputs(Path(sys.argv[1])) as staging:
     assert contents(tmp_path) == {"b": b"b"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_waits_until_all_files_are_in_place(tmp_path, number, monkeypatch):
     caught = []
     before = signal.signal(number, lambda *_: caught.append("signal"))
@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path, monkeypatch):
     def refused(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("occupy_core.commands.shared.staging.tempfile.mkdtemp", refused)
+    monkeypatch.setattr("occupy_core.commands.shared.unfinished.tempfile.mkdtemp", refused)
     with pytest.raises(OutputError, match=r"Nothing can be written into .*: Permission denied"):
         fail_in(tmp_path, AssertionError)
 
@@ -159,7 +159,7 @@ def test_a_file_system_without_locks_is_written_all_the_same(tmp_path, monkeypat
     def unsupported(*args):
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr("occupy_core.commands.shared.staging.fcntl.flock", unsupported)
+    monkeypatch.setattr("occupy_core.commands.shared.unfinished.fcntl.flock", unsupported)
     with staged_outputs(tmp_path) as first, staged_outputs(tmp_path) as second:
         put(first, "a")
         put(second, "b")
