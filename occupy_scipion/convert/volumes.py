@@ -15,36 +15,86 @@ from occupy_core.maps.grid import GRID_TOLERANCE, DensityMap, Grid
 from occupy_scipion.convert.files import fileState, mapName, readAnything
 
 SETS_OF_VOLUMES = ("SetOfVolumes", "SetOfVolumesFlex", "SetOfClasses3D", "SetOfClassesFlex")
-# By name: the Flex sets are no subclasses of the plain ones.
+_CLASSES = ("Class3D", "ClassFlex", "ClassVol")
+VOLUMES = ", ".join(("Volume", *SETS_OF_VOLUMES, *_CLASSES))
+"""Classes of all that holds maps. By name: the Flex sets are no subclasses of the plain ones."""
 
 
 def isSetOfVolumes(obj):
     """Whether an object is a set, or classes, of volumes."""
-    return any(cls.__name__ in SETS_OF_VOLUMES for cls in type(obj).__mro__)
+    return _isOneOf(SETS_OF_VOLUMES, obj)
 
 
-def iterVolumes(obj):
-    """Yield a complete volume for a volume, or for each item of a set of volumes or classes.
+def holdsVolumes(obj):
+    """Whether an object is a volume, or a set, a class or classes of volumes."""
+    return isinstance(obj, Volume) or isSetOfVolumes(obj) or _isOneOf(_CLASSES, obj)
+
+
+def _isOneOf(names, obj):
+    return any(cls.__name__ in names for cls in type(obj).__mro__)
+
+
+def volumesOf(pointers):
+    """Return the volumes of all inputs of a run as `iterVolumes` yields them, with distinct ids.
+
+    The ids of a single set, or classes, are kept; those of several inputs are numbers from 1.
+    """
+    volumes = [volume for pointer in pointers for volume in iterVolumes(pointer)]
+    if len(pointers) > 1:
+        for number, volume in enumerate(volumes, start=1):
+            volume.setObjId(number)
+    return volumes
+
+
+def iterVolumes(source):
+    """Yield a complete volume for a volume or a class, or for each item of a set or of classes.
 
     Each is a clone (sets re-use the item they yield) with the id and the label of its item, its
-    sampling rate (which representatives of classes lack) and an origin. The attribute `particles`
-    is the size of the class, which is lost on cloning, or None.
+    sampling rate and an origin. The attribute `particles` is the size of the class, which is lost
+    on cloning, or None.
+
+    Parameters
+    ----------
+    source : Pointer or EMObject
+        A pointer knows more: the sampling rate and the size of what is one of a set, such as the
+        representative of a class, stand in the set.
     """
-    if not isSetOfVolumes(obj):
-        volume = _complete(obj.clone(), obj.getSamplingRate())
-        volume.particles = None
-        yield volume
-        return
-    for item in obj:
-        isClass = hasattr(item, "getRepresentative")
-        representative = item.getRepresentative() if isClass else item
-        # A class may lack one, e.g. of a subset; volumeProblem says so.
-        volume = Volume() if representative is None else representative.clone()
-        volume.setObjId(item.getObjId())
-        volume.setObjLabel(item.getObjLabel())
-        _complete(volume, item.getSamplingRate() or obj.getSamplingRate())
-        volume.particles = item.getSize() if isClass else item.getAttributeValue("particles")
-        yield volume
+    obj, above = (source.get(), _above(source)) if source.isPointer() else (source, [])
+    if isSetOfVolumes(obj):
+        for item in obj:
+            yield _volumeOf([item, obj])
+    else:
+        yield _volumeOf([obj, *above])
+
+
+def _above(pointer):
+    """What the object of a pointer is a part of, from the inside out: class, classes."""
+    found, value = [], pointer.getObjValue()
+    for part in pointer.getExtendedParts():
+        value = value[int(part)] if part.isdigit() else getattr(value, part)
+        found.insert(0, value)
+    return found[1:]
+
+
+def _volumeOf(chain):
+    """The volume of an object, completed by what it is a part of, from the inside out."""
+    item = chain[0]
+    # A class may lack one, e.g. of a subset; volumeProblem says so.
+    volume = item.getRepresentative() if _isOneOf(_CLASSES, item) else item
+    volume = Volume() if volume is None else volume.clone()
+    group = next((obj for obj in chain if _isOneOf(_CLASSES, obj)), None)
+    volume.setObjId((group or item).getObjId())
+    volume.setObjLabel(item.getObjLabel() or (group or item).getObjLabel())
+    _complete(volume, next(filter(None, map(_samplingRate, chain)), None))
+    volume.particles = item.getAttributeValue("particles") if group is None else group.getSize()
+    return volume
+
+
+def _samplingRate(obj):
+    try:
+        return obj.getSamplingRate()
+    except AttributeError:  # classes ask their particles, which may be gone
+        return None
 
 
 def _complete(volume, samplingRate):

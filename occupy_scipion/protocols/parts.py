@@ -1,45 +1,125 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Parts that some of the protocols have in common; each stands before the base of the protocols."""
 
-import pyworkflow.protocol.params as params
-from pwem.objects import Volume
+import os
 
-from occupy_scipion.convert.volumes import iterVolumes, missingHalfMaps, volumeProblem
+from pwem.objects import Integer, Scalar, SetOfVolumes, VolumeMask
+from pyworkflow.protocol import STEPS_PARALLEL
+
+from occupy_scipion.convert.volumes import distinctNames
+from occupy_scipion.objects import SetOfVolumeMasks
+
+_SIDE_BY_SIDE, _THREADS = 2, 4  # volumes at a time and threads for each, unless the form says other
 
 
-class OneVolume:
-    """Of a protocol that takes one volume, with its half maps."""
+class StepPerVolume:
+    """Of a protocol that treats each volume by itself: a step, a process and a folder for each.
+
+    The steps run side by side. The outputs mirror the input: a set for a set.
+
+    Attributes
+    ----------
+    _singleFolder : str
+        Name of the folder when there is one volume only.
+    _recordClass : type
+        Reads the record of a volume.
+    """
+
+    stepsExecutionMode = STEPS_PARALLEL
+    _singleFolder = ""
 
     @staticmethod
-    def _defineInputVolume(form, text):
-        form.addParam(
-            "inputVolume",
-            params.PointerParam,
-            pointerClass="Volume",
-            important=True,
-            label="Volume",
-            help=text,
+    def _defineThreads(form):
+        form.addParallelSection(
+            threads=_SIDE_BY_SIDE + 1,
+            mpi=0,
+            binThreads=_THREADS,
+            binThreadsHelp="Threads of the program, for one volume. The volumes of a set are done "
+            "side by side, as many as there are Scipion threads, less one. So all threads are "
+            f"(Scipion threads - 1) x threads, {_SIDE_BY_SIDE} x {_THREADS} unless changed. Each "
+            "volume that is done at the same time needs its memory.",
         )
 
-    def _inputVolume(self):
-        return next(iterVolumes(self.inputVolume.get()))
-
-    def _volumeProblems(self):
-        """Sentences about an input that is no volume, or one that cannot be used."""
-        obj = self.inputVolume.get()
-        if not isinstance(obj, Volume):
-            return [f"The input is a {obj.getClassName()}, but must be a volume."]
-        return volumeProblem(self._inputVolume())
-
-    def _missingHalfMaps(self, consequence):
-        """A sentence when the input has half maps whose files are gone."""
-        missing = missingHalfMaps(self.inputVolume.get())
-        if not missing:
-            return []
+    # --------------------------- INSERT steps functions ------------------------------------------
+    def _insertSteps(self, function, *arguments):
+        """Insert a step for each of several lists of arguments; none waits for another."""
         return [
-            f"The half maps of the input are not there any more ({', '.join(missing)}); "
-            f"{consequence}."
+            self._insertFunctionStep(function, *each, prerequisites=[], needsGPU=False)
+            for each in arguments
         ]
+
+    # --------------------------- OUTPUT functions ------------------------------------------------
+    def _mirrored(self, made):
+        """The outputs: those of a single volume, or sets of them.
+
+        Parameters
+        ----------
+        made : list of (Volume, dict, dict)
+            Each volume of the input, the outputs made of it by name, and further columns of sets.
+        """
+        if not self.givesSets():
+            ((_, outputs, _),) = made
+            return outputs
+        sets = {}
+        for volume, outputs, columns in made:
+            maps = {k: v for k, v in outputs.items() if not isinstance(v, Scalar)}
+            columns = columns | {k: v for k, v in outputs.items() if isinstance(v, Scalar)}
+            if volume.particles is not None:
+                columns["particles"] = Integer(volume.particles)
+            for name, item in maps.items():
+                item.setObjId(volume.getObjId())
+                item.setObjLabel(volume.getObjLabel())
+                for column, value in columns.items():
+                    setattr(item, column, value.clone())
+                if f"{name}s" not in sets:
+                    sets[f"{name}s"] = self._newSet(name, item)
+                sets[f"{name}s"].append(item)
+        return sets
+
+    def _newSet(self, name, item):
+        cls = SetOfVolumeMasks if isinstance(item, VolumeMask) else SetOfVolumes
+        made = cls.create(self._getPath(), suffix=name)
+        made.setSamplingRate(item.getSamplingRate())
+        return made
+
+    # --------------------------- INFO functions --------------------------------------------------
+    def _numberLines(self, records):
+        """How many volumes there are, for the summary; nothing of a single one."""
+        if len(records) < 2:
+            return []
+        number, threads = max(1, self.getScipionThreads() - 1), self.getBinThreads()
+        return [
+            f"{len(records)} volumes, up to {number} side by side with {threads} threads each "
+            f"({number * threads} in all)."
+        ]
+
+    # --------------------------- UTILS functions -------------------------------------------------
+    def _folder(self, volume):
+        """Folder for all that is made of a volume.
+
+        One for each: maps of the same name from different folders do not collide.
+        """
+        if not self.givesSets():
+            return self._getExtraPath(self._singleFolder)
+        return self._getExtraPath(f"volume_{volume.getObjId():03d}")
+
+    def _resultFolder(self, volume):
+        """Folder of the result of a volume."""
+        return self._folder(volume)
+
+    def _records(self):
+        """The records that are there."""
+        records = (self._recordClass.of(self._resultFolder(volume)) for volume in self.volumes())
+        return [record for record in records if record is not None]
+
+    def getResultFolders(self):
+        """The folders that hold a result, with the name of their volume: for the viewer."""
+        volumes = self.volumes()
+        folders = {
+            self._resultFolder(volume): name
+            for volume, name in zip(volumes, distinctNames(volumes), strict=True)
+        }
+        return {folder: name for folder, name in folders.items() if os.path.isdir(folder)}
 
 
 class OneResult:

@@ -1,40 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the protocols share: checks, the run of `occupy_core`, outputs."""
 
-import itertools
 import json
 import os
-import subprocess
 from dataclasses import asdict
 
 from pwem.objects import Volume, VolumeMask
 from pwem.protocols import ProtAnalysis3D
 from pyworkflow import BETA
-from pyworkflow.exceptions import PyworkflowException
 from pyworkflow.object import PointerList
 
 from occupy_core import OccupyError
-from occupy_core.maps.grid import GRID_TOLERANCE
 from occupy_scipion.convert.files import locatedMap
-from occupy_scipion.convert.volumes import (
-    VolumeSource,
-    gridProblem,
-    isSetOfVolumes,
-    iterVolumes,
-    volumeProblem,
-)
+from occupy_scipion.convert.volumes import VolumeSource, gridProblem, iterVolumes, volumeProblem
+from occupy_scipion.protocols.inputs import VolumeInputs
 from occupy_scipion.protocols.pending import missingInputs, pendingInputs
-from occupy_scipion.records.record import Record, formWords
+from occupy_scipion.protocols.program import OccupyFailed, RunsProgram
 
-_ERROR = "occupy-core: error: "
 _MOST_WARNINGS = 8  # in the summary
 
 
-class OccupyFailed(PyworkflowException):
-    """Something that the user can mend: a sentence, and no traceback."""
-
-
-class OccupyProtBase(ProtAnalysis3D):
+class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
     """Base of the protocols; not to be used itself.
 
     Each volume is a step. With Continue a finished step is run again only when its arguments
@@ -46,8 +32,14 @@ class OccupyProtBase(ProtAnalysis3D):
     _devStatus = BETA
 
     # --------------------------- INSERT steps functions ------------------------------------------
-    def _insertOutputStep(self):
-        self._insertFunctionStep(self.createOutputStep, self._outputArguments(), needsGPU=False)
+    def _insertOutputStep(self, prerequisites=None):
+        """Insert the last step, which waits for the one before it, or for those given."""
+        self._insertFunctionStep(
+            self.createOutputStep,
+            self._outputArguments(),
+            prerequisites=prerequisites,
+            needsGPU=False,
+        )
 
     def makePathsAndClean(self):
         """Before a run: forget outputs of an earlier one (Continue) that will be made anew.
@@ -69,58 +61,6 @@ class OccupyProtBase(ProtAnalysis3D):
         return outputStep.argsStr.get() != json.dumps([self._outputArguments()])
 
     # --------------------------- STEPS functions -------------------------------------------------
-    def _runOccupy(self, command, job, record):
-        """Run a command of `occupy_core` on a job, in its own process.
-
-        The parameters go through a file, so that no name of a map can upset a shell, and so that
-        the run can be repeated from the command line.
-
-        Parameters
-        ----------
-        command : str
-            Name of the command.
-        job
-            Its job, with the folder for the outputs.
-        record : str
-            Name of the record that it writes there.
-
-        Returns
-        -------
-        list of str
-            Names of all files that were written, for a step to return.
-        """
-        os.makedirs(job.outdir, exist_ok=True)
-        parameters = os.path.join(job.outdir, "params.json")
-        with open(parameters, "w") as stream:
-            json.dump(job.to_dict(), stream, indent=2)
-        plugin = self.getClassPackage().Plugin
-        arguments = [command, "--params", parameters, "--threads", self.numberOfThreads.get()]
-        try:
-            self.runJob(plugin.getProgram(), [*arguments, "--force"], env=plugin.getEnviron())
-        except subprocess.CalledProcessError as error:
-            raise OccupyFailed(self._errorSentences() or str(error)) from None
-        written = Record(os.path.join(job.outdir, record)).allFiles()
-        self._removeOtherFiles(job.outdir, {parameters, *written})
-        return written
-
-    @staticmethod
-    def _removeOtherFiles(folder, kept):
-        """Remove the outputs of an earlier run with other parameters, which had other names."""
-        kept = {os.path.abspath(file) for file in kept}
-        for entry in os.scandir(folder):
-            if entry.is_file() and os.path.abspath(entry.path) not in kept:
-                os.remove(entry.path)
-
-    def _errorSentences(self):
-        """The sentences with which `occupy_core` ended, from the end of the log."""
-        try:
-            with open(self.getStderrLog()) as log:
-                lines = [line.strip() for line in log if line.strip()]
-        except OSError:
-            return ""
-        ended = itertools.takewhile(lambda line: line.startswith(_ERROR), reversed(lines))
-        return " ".join(formWords(line.removeprefix(_ERROR)) for line in reversed(list(ended)))
-
     def _located(self, role, file, source, folder, index=0, *, name=None):
         """Name of a file with a true header, for one of the inputs of a job."""
         try:
@@ -137,11 +77,11 @@ class OccupyProtBase(ProtAnalysis3D):
 
     def _givenMaps(self, *names):
         """The volumes of optional pointers, as arguments of a step."""
-        given = {name: getattr(self, name).get() for name in names}
+        given = {name: getattr(self, name) for name in names}
         return {
-            name: asdict(VolumeSource.of(next(iterVolumes(volume))))
-            for name, volume in given.items()
-            if volume is not None
+            name: asdict(VolumeSource.of(next(iterVolumes(pointer))))
+            for name, pointer in given.items()
+            if pointer.get() is not None
         }
 
     @staticmethod
@@ -184,34 +124,6 @@ class OccupyProtBase(ProtAnalysis3D):
         )
         isGiven = all(len(v) if isinstance(v, PointerList) else v.hasValue() for v in needed)
         return isGiven and not pendingInputs(self) and not missingInputs(self)
-
-    @staticmethod
-    def _inputProblems(*inputs):
-        """Sentences about inputs of which one is no volume, or holds none, or one not usable."""
-        for obj in inputs:
-            if not (isinstance(obj, Volume) or isSetOfVolumes(obj)):
-                return [
-                    f"The input is a {type(obj).__name__}, but must be a volume, a set of volumes "
-                    "or 3D classes."
-                ]
-            if next(iterVolumes(obj), None) is None:
-                return ["The input set is empty; give one with volumes."]
-        return [p for obj in inputs for volume in iterVolumes(obj) for p in volumeProblem(volume)]
-
-    @staticmethod
-    def _originWarning(volumes):
-        """A sentence when volumes that are compared voxel by voxel have different origins."""
-        first, *others = (volume.getShiftsFromOrigin() for volume in volumes)
-        limit = GRID_TOLERANCE * volumes[0].getSamplingRate()
-        number = sum(
-            any(abs(a - b) > limit for a, b in zip(first, other, strict=True)) for other in others
-        )
-        if not number:
-            return []
-        return [
-            f"{number} of {len(volumes)} volumes have another origin than the first one; all are "
-            "compared voxel by voxel, so make sure that they are aligned."
-        ]
 
     def _checkMask(self, name, volume):
         """Sentences about a mask, or another volume, that does not lie on the grid of `volume`."""

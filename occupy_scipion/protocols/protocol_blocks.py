@@ -14,11 +14,10 @@ from occupy_scipion.constants import BENJAMINI_1995, CHAZAL_2013, FISHER_1935, K
 from occupy_scipion.convert.files import fileState
 from occupy_scipion.convert.forms import formValue, paramsFromForm
 from occupy_scipion.convert.volumes import (
-    SETS_OF_VOLUMES,
+    VOLUMES,
     VolumeSource,
     distinctNames,
     gridProblems,
-    iterVolumes,
 )
 from occupy_scipion.objects import SetOfVolumeMasks
 from occupy_scipion.protocols.form_blocks import (
@@ -57,7 +56,7 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
         form.addParam(
             "inputVolumes",
             params.MultiPointerParam,
-            pointerClass=", ".join((*SETS_OF_VOLUMES, "Volume")),
+            pointerClass=VOLUMES,
             important=True,
             minNumObjects=1,
             label="Volumes",
@@ -94,7 +93,7 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
         return json.dumps([*self._blocksArguments(), formValue(self, "where")])
 
     def _blocksArguments(self):
-        volumes = self._volumes()
+        volumes = self.volumes()
         maps = {
             "sources": [asdict(VolumeSource.of(volume)) for volume in volumes],
             "names": distinctNames(volumes),
@@ -119,13 +118,13 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
         # When only the tests changed, the contours of the last time are taken over.
         folder = self._getExtraPath(_SKETCH)
         job = self._newJob(maps, values, outdir=folder, resume=folder, sketch_only=True)
-        return self._runOccupy("blocks", job, job.output_names()["result"])
+        return self._runOccupy("blocks", job)
 
     def expandStep(self, maps, values, state):
         """Make masks and tables, from that state."""
         folders = {"outdir": self.getResultFolder(), "resume": self._getExtraPath(_SKETCH)}
         job = self._newJob(maps, values, **folders)
-        return self._runOccupy("blocks", job, job.output_names()["result"])
+        return self._runOccupy("blocks", job)
 
     def _newJob(self, maps, values, **run):
         sources = [VolumeSource(**source) for source in maps["sources"]]
@@ -136,13 +135,8 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
         return BlocksJob.from_dict({**values, "volumes": located, "names": maps["names"], **run})
 
     def createOutputStep(self, arguments):
-        volumes, record = self._volumes(), self._record()
-        used = {
-            name: (number, volume)
-            for number, (name, volume) in enumerate(
-                zip(distinctNames(volumes), volumes, strict=True), start=1
-            )
-        }
+        volumes, record = self.volumes(), self._record()
+        used = dict(zip(distinctNames(volumes), volumes, strict=True))
         outputs = {}
         if record.blocks:
             outputs["blockMasks"] = self._newMasks(record, volumes[0])
@@ -175,12 +169,11 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
         """The volumes of some names, with the occupancies of their blocks as columns."""
         output = SetOfVolumes.create(self._getPath(), suffix=suffix)
         rows = {row["volume"]: row for row in record.rows}
-        single = len(self.inputVolumes) == 1  # then its ids are distinct
         for name in names:
-            number, volume = used[name]
+            volume = used[name]
             item = volume.clone()
             item.setOrigin(volume.getOrigin().clone())
-            item.setObjId(volume.getObjId() if single else number)
+            item.setObjId(volume.getObjId())
             item.setObjLabel(volume.getObjLabel())
             for block in record.names:
                 setattr(item, block, Float(rows[name][block]))
@@ -194,13 +187,10 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
 
     # --------------------------- INFO functions --------------------------------------------------
     def _validate(self):
-        given = [pointer.get() for pointer in self.inputVolumes]
-        if not given or any(obj is None for obj in given):
-            return []  # the form says it already
-        errors = self._inputProblems(*given)
-        if errors:
+        errors = self._volumeProblems()
+        if errors or not self.inputPointers():
             return errors
-        volumes = self._volumes()
+        volumes = self.volumes()
         errors = gridProblems(volumes)
         if len(volumes) < LEAST_VOLUMES:
             errors.append(
@@ -230,7 +220,7 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
         return errors
 
     def _inputWarnings(self):
-        return self._originWarning(self._volumes())
+        return self._originWarning()
 
     def _summaryLines(self, record):
         return [*record.lines(), *self._chosen(record)[1]]
@@ -239,9 +229,6 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
         return [FISHER_1935, CHAZAL_2013, KINMAN_2023, BENJAMINI_1995]
 
     # --------------------------- UTILS functions -------------------------------------------------
-    def _volumes(self):
-        return [volume for pointer in self.inputVolumes for volume in iterVolumes(pointer.get())]
-
     def _chosen(self, record):
         """Names of the volumes that the rule chooses, and sentences about that."""
         rule = formValue(self, "where")

@@ -3,21 +3,22 @@ import json
 from dataclasses import asdict
 
 import pyworkflow.protocol.params as params
-from pwem.objects import Float, Volume, VolumeMask
+from pwem.objects import Float, SetOfVolumes, Volume, VolumeMask
 
 from occupy_core.commands.resolution.job import ResolutionJob
 from occupy_core.resolution.result import ResolutionParams
 from occupy_scipion.constants import CARDONE_2013, FRANK_1975, VILAS_2018
 from occupy_scipion.convert.forms import paramsFromForm
 from occupy_scipion.convert.volumes import VolumeSource, gridOf
-from occupy_scipion.protocols.parts import OneResult, OneVolume
+from occupy_scipion.objects import SetOfVolumeMasks
+from occupy_scipion.protocols.parts import StepPerVolume
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
 from occupy_scipion.records.resolution import ResolutionRecord
 
 RESOLUTION = ResolutionParams()
 
 
-class OccupyProtLocalResolution(OneVolume, OneResult, OccupyProtBase):
+class OccupyProtLocalResolution(StepPerVolume, OccupyProtBase):
     """Estimates the local resolution of a cryo-EM map, its molecular mask and its global
     resolution.
 
@@ -27,23 +28,28 @@ class OccupyProtLocalResolution(OneVolume, OneResult, OccupyProtBase):
     """
 
     _label = "local resolution"
-    _resultFolder = "resolution"
+    _inputName = "inputVolume"
+    _singleFolder = "resolution"
     _recordClass = ResolutionRecord
-    _result = "The local resolution is"
     _possibleOutputs = {
         "resolution_Volume": Volume,
         "resolution05_Volume": Volume,
         "resolutionMask": VolumeMask,
         "filteredVolume": Volume,
         "globalResolution": Float,
+        "resolution_Volumes": SetOfVolumes,
+        "resolution05_Volumes": SetOfVolumes,
+        "resolutionMasks": SetOfVolumeMasks,
+        "filteredVolumes": SetOfVolumes,
     }
 
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineParams(self, form):
         form.addSection(label="Input")
-        self._defineInputVolume(
+        self._defineInputVolumes(
             form,
-            "A map. Best as it was reconstructed; a sharpened or masked one works too, and the "
+            "A map, a set of maps or 3D classes. Best as it was reconstructed; a sharpened or "
+            "masked one works too, and the "
             "summary says how the map was seen. If it has half maps, the local resolution is "
             "their local FSC.",
         )
@@ -89,26 +95,29 @@ class OccupyProtLocalResolution(OneVolume, OneResult, OccupyProtBase):
             label="Background (Å)",
             help="Value of the local resolution outside the mask.",
         )
-        form.addParallelSection(threads=4, mpi=0)
+        self._defineThreads(form)
 
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertAllSteps(self):
         # All that changes a result is an argument, see OccupyProtBase.
-        arguments = self._resolutionArguments()
-        self._insertFunctionStep(self.resolutionStep, *arguments, needsGPU=False)
-        self._insertOutputStep()
+        items, *others = self._resolutionArguments()
+        self._insertOutputStep(
+            self._insertSteps(self.resolutionStep, *([*item, *others] for item in items))
+        )
 
     def _outputArguments(self):
         return json.dumps(self._resolutionArguments())
 
     def _resolutionArguments(self):
-        source = asdict(VolumeSource.of(self._inputVolume(), withHalfMaps=True))
-        resolution = asdict(paramsFromForm(self, ResolutionParams))
-        return source, self._givenMaps("inputMask"), resolution
+        items = [
+            [self._folder(volume), asdict(VolumeSource.of(volume, withHalfMaps=True))]
+            for volume in self.volumes()
+        ]
+        return items, self._givenMaps("inputMask"), asdict(paramsFromForm(self, ResolutionParams))
 
     # --------------------------- STEPS functions -------------------------------------------------
-    def resolutionStep(self, source, given, resolution):
-        folder, source = self.getResultFolder(), VolumeSource(**source)
+    def resolutionStep(self, folder, source, given, resolution):
+        source = VolumeSource(**source)
         halves = [
             self._located(f"half{i}", half, source, folder)
             for i, half in enumerate(source.halfMaps, start=1)
@@ -124,12 +133,24 @@ class OccupyProtLocalResolution(OneVolume, OneResult, OccupyProtBase):
             half2=halves[1] if halves else None,
             mask=masks[0] if masks else None,
             resolution=ResolutionParams(**resolution),
-            plot=True,
+            # Pictures take longer than a small map; of a set, the viewer draws them.
+            plot=not self.givesSets(),
         )
-        return self._runOccupy("resolution", job, job.output_names()["result"])
+        return self._runOccupy("resolution", job)
 
     def createOutputStep(self, arguments):
-        volume, record = self._inputVolume(), self._record()
+        outputs = self._mirrored([self._madeOf(volume) for volume in self.volumes()])
+        self._replaceOutputs(outputs)
+        for pointer in self.inputPointers():
+            for name, output in outputs.items():
+                if name.startswith("filtered"):
+                    self._defineTransformRelation(pointer, output)
+                else:
+                    self._defineSourceRelation(pointer, output)
+
+    def _madeOf(self, volume):
+        """What was made of a volume; of a set, the number is a column."""
+        record = ResolutionRecord.of(self._folder(volume))
         outputs = {"resolution_Volume": self._newVolume(volume, record.files["resolution"])}
         if "resolution05" in record.files:
             outputs["resolution05_Volume"] = self._newVolume(volume, record.files["resolution05"])
@@ -141,32 +162,41 @@ class OccupyProtLocalResolution(OneVolume, OneResult, OccupyProtBase):
             outputs["filteredVolume"] = filtered
         if record.globalResolution is not None:
             outputs["globalResolution"] = Float(record.globalResolution)
-        self._replaceOutputs(outputs)
-        for name, output in outputs.items():
-            if name == "filteredVolume":
-                self._defineTransformRelation(self.inputVolume, output)
-            else:
-                self._defineSourceRelation(self.inputVolume, output)
+        return volume, outputs, {}
 
     # --------------------------- INFO functions --------------------------------------------------
     def _validate(self):
-        if self.inputVolume.get() is None:
-            return []  # the form says it already
         errors = self._volumeProblems()
         if errors:
             return errors
-        volume = self._inputVolume()
-        return [
-            *paramsFromForm(self, ResolutionParams).problems(gridOf(volume)),
-            *self._checkMask("inputMask", volume),
-        ]
+        resolution = paramsFromForm(self, ResolutionParams)
+        for volume in self.volumes():  # each may have another box; the first problem is enough
+            errors = [*resolution.problems(gridOf(volume)), *self._checkMask("inputMask", volume)]
+            if errors:
+                return errors
+        return []
 
     def _inputWarnings(self):
         return self._missingHalfMaps("the resolution will be estimated from the map alone")
 
+    def _summary(self):
+        records = self._records()
+        if not records:
+            return ["The local resolution is not ready yet."]
+        if not self.givesSets():
+            return [*records[0].lines(), *self._warningLines(records)]
+        named = zip(records, self.getResultFolders().values(), strict=False)
+        lines = [record.line(name) for record, name in named]
+        return [*self._numberLines(records), *lines, *self._warningLines(records)]
+
+    def _methods(self):
+        records = self._records()
+        if not records:
+            return []
+        several = [f"This was done for each of {len(records)} maps."] * (len(records) > 1)
+        return [*records[0].methodSentences(), *several]
+
     def _citations(self):
-        record = self._record()
-        if record is None:
-            return [CARDONE_2013, FRANK_1975, VILAS_2018]
-        text = " ".join(record.methodSentences())
-        return [key for key in (CARDONE_2013, FRANK_1975, VILAS_2018) if f"[{key}]" in text]
+        text = " ".join(s for record in self._records() for s in record.methodSentences())
+        keys = (CARDONE_2013, FRANK_1975, VILAS_2018)
+        return [key for key in keys if not text or f"[{key}]" in text]

@@ -1,30 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import json
-import os
 from dataclasses import asdict
 
 import pyworkflow.protocol.params as params
-from pwem.objects import Float, Integer, SetOfVolumes, Volume, VolumeMask
+from pwem.objects import Float, SetOfVolumes, Volume, VolumeMask
 
 from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.scale import ScaleParams
 from occupy_scipion.convert.forms import paramsFromForm
-from occupy_scipion.convert.volumes import (
-    SETS_OF_VOLUMES,
-    VolumeSource,
-    distinctNames,
-    gridOf,
-    isSetOfVolumes,
-    iterVolumes,
-)
-from occupy_scipion.protocols.protocol_scale_base import SCALE, OccupyProtScaleBase
+from occupy_scipion.convert.volumes import VolumeSource, gridOf
+from occupy_scipion.objects import SetOfVolumeMasks
+from occupy_scipion.protocols.parts import StepPerVolume
+from occupy_scipion.protocols.protocol_scale_base import OccupyProtScaleBase
 from occupy_scipion.records.scale import ScaleRecord
 
 RESULTS = {"scale": "scale", "scaleSigma": "scale_sigma", "confidence": "confidence"}
 """Maps of a result in the record, by how the names of the outputs start."""
 
 
-class OccupyProtLocalScale(OccupyProtScaleBase):
+class OccupyProtLocalScale(StepPerVolume, OccupyProtScaleBase):
     """Estimates the local scale (occupancy) of cryo-EM maps, and the confidence that a voxel is
     not solvent.
 
@@ -35,6 +29,8 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
     """
 
     _label = "local scale"
+    _singleFolder = "volume_001"
+    _recordClass = ScaleRecord
     # A dict, for members of an Enum that have equal values would be one and the same.
     _possibleOutputs = {
         "scaleVolume": Volume,
@@ -44,21 +40,18 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
         "scaleSigmaVolumes": SetOfVolumes,
         "confidenceVolumes": SetOfVolumes,
         "solventMask": VolumeMask,
+        "solventMasks": SetOfVolumeMasks,
     }
 
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineParams(self, form):
         form.addSection(label="Input")
-        form.addParam(
-            "inputVolumes",
-            params.PointerParam,
-            pointerClass=", ".join(("Volume", *SETS_OF_VOLUMES)),
-            important=True,
-            label="Volume(s)",
-            help="A map, a set of maps or 3D classes, as they come from a reconstruction: not "
+        self._defineInputVolumes(
+            form,
+            "A map, a set of maps or 3D classes, as they come from a reconstruction: not "
             "sharpened, and not masked.",
         )
-        self._defineScaleParams(form, mode=SCALE.mode)
+        self._defineScaleParams(form, mode="occ")
         form.addSection(label="Solvent")
         self._defineSolventParams(form)
         form.addParam(
@@ -71,15 +64,15 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
             help="Covers one part of the molecule: the summary says its occupancy. It changes "
             "nothing else.",
         )
-        form.addParallelSection(threads=4, mpi=0)
+        self._defineThreads(form)
 
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertAllSteps(self):
         # All that changes a result is an argument, see OccupyProtBase.
         items, *others = self._scaleArguments()
-        for item in items:
-            self._insertFunctionStep(self.scaleStep, *item, *others, needsGPU=False)
-        self._insertOutputStep()
+        self._insertOutputStep(
+            self._insertSteps(self.scaleStep, *([*item, *others] for item in items))
+        )
 
     def _outputArguments(self):
         return json.dumps(self._scaleArguments())
@@ -88,8 +81,8 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
         scale = paramsFromForm(self, ScaleParams)
         withHalfMaps = scale.method == "calibrated"
         items = [
-            [folder, asdict(VolumeSource.of(volume, withHalfMaps=withHalfMaps))]
-            for folder, volume in self._iterInput()
+            [self._folder(volume), asdict(VolumeSource.of(volume, withHalfMaps=withHalfMaps))]
+            for volume in self.volumes()
         ]
         return items, self._givenMaps("solventDefinition", "targetMask"), asdict(scale)
 
@@ -111,24 +104,22 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
             target_mask=located.get("targetMask"),
             scale=ScaleParams(**scale),
             # Pictures take longer than a small map; of a set, the viewer draws them.
-            plot=not isSetOfVolumes(self.inputVolumes.get()),
+            plot=not self.givesSets(),
         )
-        return self._runScale(job)
+        return self._runOccupy("scale", job)
 
     def createOutputStep(self, arguments):
-        if isSetOfVolumes(self.inputVolumes.get()):
-            outputs = self._outputSets()
-        else:
-            outputs = self._outputVolumes()
+        outputs = self._mirrored([self._madeOf(volume) for volume in self.volumes()])
         self._replaceOutputs(outputs)
         for output in outputs.values():
-            self._defineSourceRelation(self.inputVolumes, output)
+            for pointer in self.inputPointers():
+                self._defineSourceRelation(pointer, output)
             if self.solventDefinition.get() is not None:
                 self._defineSourceRelation(self.solventDefinition, output)
 
-    def _outputVolumes(self):
-        ((folder, volume),) = self._iterInput()
-        record = ScaleRecord.of(folder)
+    def _madeOf(self, volume):
+        """What was made of a volume, and columns of sets."""
+        record, columns = ScaleRecord.of(self._folder(volume)), {}
         outputs = {
             f"{name}Volume": self._newVolume(volume, record.files[key])
             for name, key in RESULTS.items()
@@ -136,41 +127,17 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
         }
         if "solvent_definition" in record.files:
             outputs["solventMask"] = self._newMask(volume, record.files["solvent_definition"])
-        return outputs
-
-    def _outputSets(self):
-        names = {
-            f"{name}Volumes": key
-            for name, key in RESULTS.items()
-            if all(key in record.files for record in self._records())
-        }
-        sets = {
-            name: SetOfVolumes.create(self._getPath(), suffix=key) for name, key in names.items()
-        }
-        for folder, volume in self._iterInput():
-            record = ScaleRecord.of(folder)
-            for output, key in zip(sets.values(), names.values(), strict=True):
-                item = self._newVolume(volume, record.files[key])
-                item.setObjId(volume.getObjId())
-                item.setObjLabel(volume.getObjLabel())
-                if volume.particles is not None:  # a column of the set
-                    item.particles = Integer(volume.particles)
-                if record.targetOccupancy is not None:
-                    item.targetOccupancy = Float(record.targetOccupancy)
-                output.setSamplingRate(volume.getSamplingRate())
-                output.append(item)
-        return sets
+        if record.targetOccupancy is not None:
+            columns["targetOccupancy"] = Float(record.targetOccupancy)
+        return volume, outputs, columns
 
     # --------------------------- INFO functions --------------------------------------------------
     def _validate(self):
-        obj = self.inputVolumes.get()
-        if obj is None:
-            return []  # the form says it already
-        errors = self._inputProblems(obj)
+        errors = self._volumeProblems()
         if errors:
             return errors
         scale = paramsFromForm(self, ScaleParams)
-        for volume in iterVolumes(obj):  # each may have another box; the first problem is enough
+        for volume in self.volumes():  # each may have another box; the first problem is enough
             errors = [
                 *scale.problems(gridOf(volume)),
                 *self._checkMask("solventDefinition", volume),
@@ -181,15 +148,13 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
         return []
 
     def _inputWarnings(self):
-        return self._sharpeningWarning(self.inputVolumes)
+        return self._sharpeningWarnings()
 
     def _summary(self):
         records = self._records()
         if not records:
             return ["The local scale is not ready yet."]
-        lines = [records[0].scaleSentence()]
-        if len(records) > 1:
-            lines.insert(0, f"Local scale of {len(records)} volumes.")
+        lines = [*self._numberLines(records), records[0].scaleSentence()]
         lines += [
             f"Occupancy of the target in {record.name}: {record.targetOccupancy:.2f}."
             for record in records
@@ -203,28 +168,3 @@ class OccupyProtLocalScale(OccupyProtScaleBase):
             return []
         maps = "the map" if len(records) == 1 else f"each of {len(records)} maps"
         return [records[0].methodSentence(maps)]
-
-    # --------------------------- UTILS functions -------------------------------------------------
-    def _iterInput(self):
-        """Yield the folder for the results and the volume, for each volume of the input.
-
-        A folder for each: maps of the same name from different folders do not collide.
-        """
-        obj = self.inputVolumes.get()
-        for volume in iterVolumes(obj) if obj is not None else ():
-            item = volume.getObjId() if isSetOfVolumes(obj) else 1
-            yield self._getExtraPath(f"volume_{item:03d}"), volume
-
-    def _records(self):
-        records = [ScaleRecord.of(folder) for folder, _ in self._iterInput()]
-        return [record for record in records if record is not None]
-
-    def getResultFolders(self):
-        """The folders that hold a result, with the name of their volume: for the viewer."""
-        items = list(self._iterInput())
-        names = distinctNames([volume for _, volume in items])
-        return {
-            folder: name
-            for (folder, _), name in zip(items, names, strict=True)
-            if os.path.isdir(folder)
-        }

@@ -1,23 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import json
+import os
 from dataclasses import asdict, replace
 
 import pyworkflow.protocol.params as params
-from pwem.objects import Volume, VolumeMask
+from pwem.objects import SetOfVolumes, Volume, VolumeMask
 
 from occupy_core.commands.scale.job import ScaleJob
+from occupy_core.errors import OccupyError
 from occupy_core.scale import ModifyParams, ScaleParams
 from occupy_scipion.convert.forms import paramsFromForm
-from occupy_scipion.convert.volumes import VolumeSource, gridOf
-from occupy_scipion.protocols.parts import OneVolume
+from occupy_scipion.convert.means import writeMeans
+from occupy_scipion.convert.volumes import (
+    VolumeSource,
+    gridOf,
+    gridProblem,
+    gridProblems,
+    isSetOfVolumes,
+    iterVolumes,
+    volumeName,
+    volumeProblem,
+)
+from occupy_scipion.objects import SetOfVolumeMasks
+from occupy_scipion.protocols.form_modify import MASKS, MODIFY, POWER, defineModifyParams
+from occupy_scipion.protocols.parts import StepPerVolume
+from occupy_scipion.protocols.program import OccupyFailed
 from occupy_scipion.protocols.protocol_scale_base import OccupyProtScaleBase
-from occupy_scipion.records.scale import ScaleRecord
+from occupy_scipion.records.scale import ScaleRecord, modeOfScale
 
-MODIFY = ModifyParams()
-MASKS = {"no": None, "attenuation": "attenuated", "sigmoid": "sigmoid"}
-"""Choices of the form, and which modification the one output `subtractionMask` is made of."""
-
-SCALE_FOLDER, MODIFIED_FOLDER = "scale", "modified"
+MEAN_FOLDER, SCALE_FOLDER, MODIFIED_FOLDER = "mean", "scale", "modified"
 
 OUTPUTS = {
     "amplified": "amplifiedVolume",
@@ -28,38 +39,50 @@ OUTPUTS = {
 """Names of the outputs by what was done to the map."""
 
 
-class OccupyProtModifyMap(OneVolume, OccupyProtScaleBase):
-    """Modifies a map by its local scale: partial occupancy is amplified, attenuated or separated by
-    a sigmoid, and the solvent is kept as it is or suppressed.
-
-    The scale is estimated here, or taken from a local scale made before. Half maps of the input get
-    exactly the same factors as the map, so that FSC and post-processing can follow.
+class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
+    """Modifies maps by their local scale: partial occupancy is amplified, attenuated or separated
+    by a sigmoid, and the solvent is kept as it is or suppressed.
     """
 
     _label = "modify map"
+    _inputName = "inputVolume"
+    _recordClass = ScaleRecord
     _possibleOutputs = {
         **dict.fromkeys(OUTPUTS.values(), Volume),
         "subtractionMask": VolumeMask,
+        **dict.fromkeys((f"{name}s" for name in OUTPUTS.values()), SetOfVolumes),
+        "subtractionMasks": SetOfVolumeMasks,
     }
 
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineParams(self, form):
         form.addSection(label="Input")
-        self._defineInputVolume(
+        self._defineInputVolumes(
             form,
-            "A map as it comes from a reconstruction: not sharpened, and not masked. Its half "
-            "maps, if it has them, are modified too.",
+            "A map, a set of maps or 3D classes, as they come from a reconstruction: not "
+            "sharpened, and not masked. Half maps are modified too.",
         )
         form.addParam(
             "inputScale",
             params.PointerParam,
-            pointerClass="Volume",
+            pointerClass="Volume, SetOfVolumes",
             allowsNull=True,
             label="Local scale",
-            help="A local scale of this map, or one to be imposed on it, on the same grid. Empty: "
-            "it is estimated with the parameters of the tab _Local scale_.",
+            help="A local scale on the same grid: that of this map, or one to be imposed on it. "
+            "One for all maps, such as that of the consensus of classes, keeps them comparable; a "
+            "set, such as _scaleVolumes_ of the same classes, gives each map the scale with its "
+            "id. Empty: it is estimated with the parameters of the tab _Local scale_.",
         )
-        self._defineModifyParams(form)
+        form.addParam(
+            "oneScale",
+            params.BooleanParam,
+            default=False,
+            label="One scale for all maps?",
+            help="When no local scale is given: estimate it once, from the mean of the maps "
+            "weighted with the sizes of the classes, instead of from each map. All maps lie on one "
+            "grid then.",
+        )
+        defineModifyParams(form)
         form.addSection(label="Local scale")
         form.addParam(
             "scaleNote",
@@ -70,156 +93,113 @@ class OccupyProtModifyMap(OneVolume, OccupyProtScaleBase):
         self._defineScaleParams(form, mode="occ")
         form.addSection(label="Solvent")
         self._defineSolventParams(form)
-        form.addParallelSection(threads=4, mpi=0)
-
-    def _defineModifyParams(self, form):
-        form.addParam(
-            "amplify",
-            params.FloatParam,
-            allowsNull=True,
-            label="Amplify, power",
-            help="Raise partial occupancy: 2 to 5 is typical, 30 makes everything that is told "
-            "from solvent full. 1 changes nothing. Empty: no amplified map.",
-        )
-        form.addParam(
-            "attenuate",
-            params.FloatParam,
-            allowsNull=True,
-            label="Attenuate, power",
-            help="Lower partial occupancy: 2 to 5 is typical, 30 leaves only what is full. Solvent "
-            "noise is put where density goes, unless the solvent is excluded. Empty: no attenuated "
-            "map.",
-        )
-        line = form.addLine(
-            "Sigmoid",
-            help="Lower what is less than the pivot (0 to 1), raise what is more. Empty power: no "
-            "map of this kind.",
-        )
-        line.addParam("sigmoid", params.FloatParam, allowsNull=True, label="power")
-        line.addParam("pivot", params.FloatParam, default=MODIFY.pivot, label="pivot")
-        form.addParam(
-            "excludeSolvent",
-            params.BooleanParam,
-            default=MODIFY.exclude_solvent,
-            label="Exclude solvent?",
-            help="Set to zero what is taken for solvent: an automatic soft mask. Without a "
-            "modification, the map itself with its solvent excluded is made.",
-        )
-        form.addParam(
-            "subtractionMaskOf",
-            params.EnumParam,
-            choices=list(MASKS),
-            default=0,
-            display=params.EnumParam.DISPLAY_HLIST,
-            label="Subtraction mask of",
-            help="A mask for particle subtraction: 1 where the modification leaves the map as it "
-            "is, lower where it weakens it, never above 1. It is made of the attenuation or of the "
-            "sigmoid, whose power must be given.",
-        )
-        self._defineFurtherModifyParams(form)
-
-    def _defineFurtherModifyParams(self, form):
-        """Parameters that hardly a map needs."""
-        form.addParam(
-            "lowpassOutput",
-            params.FloatParam,
-            allowsNull=True,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Low-pass of the outputs (Å)",
-            help="Cut-off of a low-pass of the modified maps. Empty: none.",
-        )
-        form.addParam(
-            "histMatch",
-            params.BooleanParam,
-            default=MODIFY.hist_match,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Match grey values?",
-            help="Give the modified map the distribution of grey values of the input, so that the "
-            "same contour level can be used. Half maps are left out of this: their factors stay "
-            "those of the map.",
-        )
-        form.addParam(
-            "scaleLimit",
-            params.FloatParam,
-            default=MODIFY.scale_limit,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Lowest scale to modify",
-            help="Where the scale is at or under this limit the map is left alone.",
-        )
-        form.addParam(
-            "omitConfidence",
-            params.BooleanParam,
-            default=MODIFY.omit_confidence,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Omit confidence?",
-            help="Modify everything, also what is probably solvent.",
-        )
-        form.addParam(
-            "seed",
-            params.IntParam,
-            default=MODIFY.seed,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Seed",
-            help="Of the solvent noise that attenuation puts in: the same seed gives the same map.",
-        )
+        self._defineThreads(form)
 
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertAllSteps(self):
-        # All that changes a result is an argument, see OccupyProtBase.
-        source, given, scale, modify = self._modifyArguments()
-        if "inputScale" not in given:
-            # Apart from the modification, for another power or pivot needs no new estimate.
-            plain = source  # its half maps tell the calibrated method the noise
-            if scale["method"] == "occupy":
-                plain = asdict(VolumeSource.of(self._inputVolume()))
-            self._insertFunctionStep(self.scaleStep, plain, given, scale, needsGPU=False)
-        self._insertFunctionStep(self.modifyStep, source, given, scale, modify, needsGPU=False)
-        self._insertOutputStep()
+        # All that changes a result is an argument, see OccupyProtBase. The scale is a step of its
+        # own, for another power or pivot needs no new estimate.
+        items, mean, *others = self._modifyArguments()
+        given, scale, _ = others
+        before = []
+        if mean is not None:
+            (first,) = self._insertSteps(self.meanStep, [mean["folder"], *mean["of"]])
+            before = [self._insertScaleStep(mean["scale"], mean["source"], given, scale, [first])]
+        steps = []
+        for item in items:
+            ready = before
+            if mean is None and item["scale"]["folder"]:
+                folder = item["scale"]["folder"]
+                ready = [self._insertScaleStep(folder, item["source"], given, scale, [])]
+            steps.append(
+                self._insertFunctionStep(
+                    self.modifyStep, *item.values(), *others, prerequisites=ready, needsGPU=False
+                )
+            )
+        self._insertOutputStep(steps)
+
+    def _insertScaleStep(self, folder, source, given, scale, prerequisites):
+        if scale["method"] != "calibrated":  # half maps tell only that one the noise
+            source = {**source, "halfMaps": ()}
+        return self._insertFunctionStep(
+            self.scaleStep,
+            *(folder, source, given, scale),
+            prerequisites=prerequisites,
+            needsGPU=False,
+        )
 
     def _outputArguments(self):
         return json.dumps([*self._modifyArguments(), self._maskChoice()])
 
     def _modifyArguments(self):
-        source = asdict(VolumeSource.of(self._inputVolume(), withHalfMaps=True))
-        given = self._givenMaps("inputScale", "solventDefinition")
-        scale = asdict(paramsFromForm(self, ScaleParams))
-        return source, given, scale, asdict(self._modifyParams())
+        volumes, shared = self.volumes(), self._isShared()
+        sources = [asdict(VolumeSource.of(volume, withHalfMaps=True)) for volume in volumes]
+        items = [
+            {
+                "folder": os.path.join(self._folder(volume), MODIFIED_FOLDER),
+                "source": source,
+                "scale": {
+                    "map": None if made is None else asdict(VolumeSource.of(made)),
+                    "folder": None if made is not None else self._scaleFolder(volume),
+                },
+            }
+            for volume, source, made in zip(volumes, sources, self._givenScales(), strict=True)
+        ]
+        return (
+            items,
+            self._meanArguments(volumes, sources) if shared else None,
+            self._givenMaps("solventDefinition"),
+            asdict(paramsFromForm(self, ScaleParams)),
+            asdict(self._modifyParams()),
+        )
+
+    def _meanArguments(self, volumes, sources):
+        """What a mean of all maps is made of, and the source that it is then."""
+        folder, sizes = self._getExtraPath(MEAN_FOLDER), [v.particles for v in volumes]
+        weights = sizes if all(sizes) else [1] * len(sizes)
+        hasHalves = all(source["halfMaps"] for source in sources)
+        files = [os.path.join(folder, f"{name}.mrc") for name in ("mean", "half1", "half2")]
+        source = {
+            **sources[0],
+            "file": files[0],
+            "index": 0,
+            "halfMaps": files[1:] if hasHalves else [],
+            "state": [[source["state"] for source in sources], weights],
+        }
+        return {
+            "folder": folder,
+            "of": [sources, weights],
+            "source": source,
+            "scale": self._getExtraPath(SCALE_FOLDER),
+        }
 
     # --------------------------- STEPS functions -------------------------------------------------
-    def scaleStep(self, source, given, scale):
-        job = self._newJob(SCALE_FOLDER, source, given, scale=ScaleParams(**scale))
-        return self._runScale(job)
+    def meanStep(self, folder, sources, weights):
+        try:
+            return writeMeans(folder, [VolumeSource(**source) for source in sources], weights)
+        except OccupyError as error:
+            raise OccupyFailed(str(error)) from None
 
-    def modifyStep(self, source, given, scale, modify):
+    def scaleStep(self, folder, source, given, scale):
+        job = self._newJob(folder, source, given, scale=ScaleParams(**scale))
+        return self._runOccupy("scale", job)
+
+    def modifyStep(self, folder, source, made, given, scale, modify):
+        others = given if made["map"] is None else {**given, "inputScale": made["map"]}
         job = self._newJob(
-            MODIFIED_FOLDER,
+            folder,
             source,
-            given,
+            others,
             scale=ScaleParams(**scale),
             modify=ModifyParams(**modify),
         )
-        if job.scale_map is None:
-            made = self._record(SCALE_FOLDER).files["scale"]
-            job = replace(job, scale_map=made)
-        return self._runScale(job)
-
-    def createOutputStep(self, arguments):
-        volume, record, outputs = self._inputVolume(), self._record(MODIFIED_FOLDER), {}
-        for kind in record.modifiedKinds():
-            output = self._newVolume(volume, record.files[kind])
-            output.setHalfMaps(record.halfMaps(kind))
-            outputs[OUTPUTS[kind]] = output
-        mask = f"subtraction_mask_{MASKS[self._maskChoice()]}"
-        if mask in record.files:
-            outputs["subtractionMask"] = self._newMask(volume, record.files[mask])
-        self._replaceOutputs(outputs)
-        for output in outputs.values():
-            self._defineTransformRelation(self.inputVolume, output)
-            if self.inputScale.get() is not None:
-                self._defineSourceRelation(self.inputScale, output)
+        if made["map"] is None:
+            record = ScaleRecord.of(made["folder"])
+            job = replace(job, scale_map=record.files["scale"])
+        return self._runOccupy("scale", job)
 
     def _newJob(self, folder, source, given, **parameters):
-        folder, source = self._getExtraPath(folder), VolumeSource(**source)
+        source = VolumeSource(**source)
         located = {
             role: self._located(role, file, source, folder, index)
             for role, file, index in (
@@ -235,30 +215,75 @@ class OccupyProtModifyMap(OneVolume, OccupyProtScaleBase):
             half2=located.get("half2"),
             scale_map=located.get("inputScale"),
             solvent_def=located.get("solventDefinition"),
-            plot=True,
+            # Pictures take longer than a small map; of a set, the viewer draws them.
+            plot=not self.givesSets(),
             **parameters,
         )
 
+    def createOutputStep(self, arguments):
+        outputs = self._mirrored([self._madeOf(volume) for volume in self.volumes()])
+        self._replaceOutputs(outputs)
+        for output in outputs.values():
+            for pointer in self.inputPointers():
+                self._defineTransformRelation(pointer, output)
+            if self.inputScale.get() is not None:
+                self._defineSourceRelation(self.inputScale, output)
+
+    def _madeOf(self, volume):
+        """What was made of a volume; there are no further columns of sets."""
+        record, outputs = ScaleRecord.of(self._resultFolder(volume)), {}
+        for kind in record.modifiedKinds():
+            output = self._newVolume(volume, record.files[kind])
+            output.setHalfMaps(record.halfMaps(kind))
+            outputs[OUTPUTS[kind]] = output
+        mask = f"subtraction_mask_{MASKS[self._maskChoice()]}"
+        if mask in record.files:
+            outputs["subtractionMask"] = self._newMask(volume, record.files[mask])
+        return volume, outputs, {}
+
     # --------------------------- INFO functions --------------------------------------------------
     def _validate(self):
-        if self.inputVolume.get() is None:
-            return []  # the form says it already
         errors = self._volumeProblems()
-        if errors:
+        if errors or not self.inputPointers():
             return errors
-        volume = self._inputVolume()
-        grid, modify = gridOf(volume), self._modifyParams()
+        volumes, modify = self.volumes(), self._modifyParams()
         modify = replace(modify, subtraction_mask=False)  # the form has a choice, see _maskProblems
-        errors = modify.problems(grid) + paramsFromForm(self, ScaleParams).problems(grid)
+        scale = paramsFromForm(self, ScaleParams)
+        for volume in volumes:  # each may have another box; the first problem is enough
+            errors = [
+                *modify.problems(gridOf(volume)),
+                *scale.problems(gridOf(volume)),
+                *self._checkMask("solventDefinition", volume),
+            ]
+            if errors:
+                break
         errors += self._maskProblems(modify)
         if not errors and not modify.active:
             errors.append(
                 "Nothing is to be made; give a power above 1 to amplify, attenuate or for the "
                 "sigmoid, or exclude the solvent."
             )
-        for name in ("inputScale", "solventDefinition"):
-            errors += self._checkMask(name, volume)
-        return errors
+        return errors + self._scaleProblems(volumes)
+
+    def _scaleProblems(self, volumes):
+        """Sentences about local scales that do not fit the maps."""
+        if self._isShared():
+            return gridProblems(volumes)
+        obj = self.inputScale.get()
+        if obj is None:
+            return []
+        if not (isinstance(obj, Volume) or isSetOfVolumes(obj)):
+            return [f"The local scale is a {obj.getClassName()}, but must be a volume."]
+        for volume, scale in zip(volumes, self._givenScales(), strict=True):
+            if scale is None:
+                return [
+                    f"The set of local scales has none with the id {volume.getObjId()}, which is "
+                    f"that of {volumeName(volume)}; take the scales of these maps, or one for all."
+                ]
+            errors = volumeProblem(scale) or gridProblem(volume, scale, "local scale")
+            if errors:
+                return errors
+        return []
 
     def _maskProblems(self, modify):
         choice = self._maskChoice()
@@ -273,24 +298,51 @@ class OccupyProtModifyMap(OneVolume, OccupyProtScaleBase):
 
     def _inputWarnings(self):
         return [
-            *self._sharpeningWarning(self.inputVolume),
+            *self._sharpeningWarnings(),
             *self._missingHalfMaps("the modified maps will have none"),
+            *self._modeWarning(),
+        ]
+
+    def _modeWarning(self):
+        """A sentence when a scale was given that falls with resolution, too."""
+        scales = [scale for scale in self._givenScales() if scale is not None]
+        if not any(modeOfScale(scale.getFileName()) == "res" for scale in scales):
+            return []
+        return [
+            "The local scale was estimated in the mode res, so it is also low where the map is "
+            "full but less resolved, and a modification by it would change that, too. Estimate it "
+            "in the mode occ."
         ]
 
     def _summary(self):
-        record = self._record(MODIFIED_FOLDER)
-        if record is None:
+        records = self._records()
+        if not records:
             return ["The modified maps are not ready yet."]
-        lines = [*record.modificationLines(), self._scaleRecord().scaleSentence()]
-        if "half1" not in record.inputs:
+        scales = self._scaleRecords() or records
+        lines = [
+            *self._numberLines(records),
+            *records[0].modificationLines(),
+            *([self._sharingSentence()] if self.givesSets() else []),
+            scales[0].scaleSentence(),
+            *(f"*Warning*: {sentence}" for sentence in self._modeWarning()),
+        ]
+        if not all("half1" in record.inputs for record in records):
             lines.append("The input has no half maps, so the modified maps have none.")
-        return lines + self._warningLines([self._scaleRecord(), record])
+        return lines + self._warningLines([*scales, *records])
+
+    def _sharingSentence(self):
+        isOne = self._isShared() or isinstance(self.inputScale.get(), Volume)
+        return f"Scale: {'one for all maps' if isOne else 'that of each map'}."
 
     def _methods(self):
-        record = self._record(MODIFIED_FOLDER)
-        if record is None:
+        records = self._records()
+        if not records:
             return []
-        return [self._scaleRecord().methodSentence("the map"), record.modificationSentence()]
+        scales = self._scaleRecords() or records
+        maps = "the mean of the maps" if self._isShared() else "the map"
+        if len(scales) > 1:
+            maps = f"each of {len(scales)} maps"
+        return [scales[0].methodSentence(maps), records[0].modificationSentence()]
 
     # --------------------------- UTILS functions -------------------------------------------------
     def _modifyParams(self):
@@ -299,6 +351,9 @@ class OccupyProtModifyMap(OneVolume, OccupyProtScaleBase):
         Then Continue redoes nothing when only such a value was changed.
         """
         modify = paramsFromForm(self, ModifyParams, subtraction_mask=self._maskChoice() != "no")
+        powers = (modify.amplify, modify.attenuate, modify.sigmoid)
+        if set(powers) == {None} and not (modify.exclude_solvent or modify.subtraction_mask):
+            modify = replace(modify, amplify=POWER)  # nothing was asked for
         if modify.sigmoid is None:
             modify = replace(modify, pivot=MODIFY.pivot)
         if modify.attenuate is None or modify.exclude_solvent:
@@ -308,15 +363,32 @@ class OccupyProtModifyMap(OneVolume, OccupyProtScaleBase):
     def _maskChoice(self):
         return self.getEnumText("subtractionMaskOf")
 
-    def _record(self, folder):
-        return ScaleRecord.of(self._getExtraPath(folder))
+    def _isShared(self):
+        """Whether one scale is to be estimated for all maps."""
+        return self.oneScale.get() and self.inputScale.get() is None and self.givesSets()
 
-    def _scaleRecord(self):
-        """The record of the estimate, or of the modification when the scale was given."""
-        record = self._record(SCALE_FOLDER) if self.inputScale.get() is None else None
-        return record or self._record(MODIFIED_FOLDER)
+    def _givenScales(self):
+        """The local scale given for each map; None where there is none."""
+        volumes = self.volumes()
+        if self.inputScale.get() is None:
+            return [None] * len(volumes)
+        scales = list(iterVolumes(self.inputScale))
+        if not isSetOfVolumes(self.inputScale.get()):
+            return scales * len(volumes)
+        known = {scale.getObjId(): scale for scale in scales}
+        return [known.get(volume.getObjId()) for volume in volumes]
 
-    def getResultFolders(self):
-        """The folder that holds the result, with the name of the map: for the viewer."""
-        record = self._record(MODIFIED_FOLDER)
-        return {} if record is None else {self._getExtraPath(MODIFIED_FOLDER): record.name}
+    def _resultFolder(self, volume):
+        return os.path.join(self._folder(volume), MODIFIED_FOLDER)
+
+    def _scaleFolder(self, volume):
+        """Folder of the scale that is estimated for a map."""
+        folder = self._getExtraPath() if self._isShared() else self._folder(volume)
+        return os.path.join(folder, SCALE_FOLDER)
+
+    def _scaleRecords(self):
+        """The records of the scales that were estimated."""
+        if self.inputScale.get() is not None:
+            return []
+        folders = dict.fromkeys(self._scaleFolder(volume) for volume in self.volumes())
+        return [record for record in map(ScaleRecord.of, folders) if record is not None]

@@ -15,7 +15,6 @@ from occupy_scipion.constants import BENJAMINI_1995, WOJDYR_2022
 from occupy_scipion.convert.files import fileState
 from occupy_scipion.convert.forms import formValue, paramsFromForm
 from occupy_scipion.convert.volumes import (
-    SETS_OF_VOLUMES,
     VolumeSource,
     distinctNames,
     gridOf,
@@ -87,14 +86,10 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
         form.addParallelSection(threads=4, mpi=0)
 
     def _defineInputParams(self, form):
-        form.addParam(
-            "inputVolumes",
-            params.PointerParam,
-            pointerClass=", ".join(("Volume", *SETS_OF_VOLUMES)),
-            important=True,
-            label="Volume(s)",
-            help="A map, a set of maps or 3D classes, all on one grid. The sizes of classes are "
-            "the weights of the mean over them.",
+        self._defineInputVolumes(
+            form,
+            "A map, a set of maps or 3D classes, all on one grid. The sizes of classes are the "
+            "weights of the mean over them.",
         )
         form.addParam(
             "regionsFrom",
@@ -139,7 +134,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
         return json.dumps(self._regionsArguments())
 
     def _regionsArguments(self):
-        volumes = self._volumes()
+        volumes = self.volumes()
         fromModel = self._isFromModel()
         maps = {
             "sources": [asdict(VolumeSource.of(v, withHalfMaps=not fromModel)) for v in volumes],
@@ -208,10 +203,10 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
                 "weights": maps["weights"],
             }
         )
-        return self._runOccupy("regions", job, job.output_names()["result"])
+        return self._runOccupy("regions", job)
 
     def createOutputStep(self, arguments):
-        volumes, record = self._volumes(), self._record()
+        volumes, record = self.volumes(), self._record()
         outputs = {"regionOccupancies": self._newTable(record, volumes)}
         if self._isFromModel():
             outputs |= self._newModels(record, volumes)
@@ -220,7 +215,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
         self._replaceOutputs(outputs)
         pointers = [self.inputModel] if self._isFromModel() else list(self.inputMasks)
         for output in outputs.values():
-            for pointer in (self.inputVolumes, *pointers):
+            for pointer in (*self.inputPointers(), *pointers):
                 self._defineSourceRelation(pointer, output)
 
     def _newTable(self, record, volumes):
@@ -257,13 +252,10 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
 
     # --------------------------- INFO functions --------------------------------------------------
     def _validate(self):
-        obj = self.inputVolumes.get()
-        if obj is None:
-            return []  # the form says it already
-        errors = self._inputProblems(obj)
-        if errors:
+        errors = self._volumeProblems()
+        if errors or not self.inputPointers():
             return errors
-        volumes = self._volumes()
+        volumes = self.volumes()
         errors = gridProblems(volumes)
         if self._isFromModel():
             return errors + self._modelProblems(volumes[0])
@@ -300,7 +292,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
         return errors
 
     def _inputWarnings(self):
-        return self._originWarning(self._volumes())
+        return self._originWarning()
 
     def _citations(self):
         return [WOJDYR_2022, BENJAMINI_1995] if self._isFromModel() else [BENJAMINI_1995]
@@ -309,9 +301,6 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
     def _isFromModel(self):
         return self.regionsFrom.get() == MODEL
 
-    def _volumes(self):
-        return list(iterVolumes(self.inputVolumes.get()))
-
     @staticmethod
     def _weights(volumes):
         """Sizes of the classes, or nothing."""
@@ -319,7 +308,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
         return sizes if len(sizes) > 1 and all(sizes) else []
 
     def _masks(self):
-        return [mask for pointer in self.inputMasks for mask in iterVolumes(pointer.get())]
+        return [mask for pointer in self.inputMasks for mask in iterVolumes(pointer)]
 
     def getRegionNames(self):
         """Names of the regions that the form gives, for the wizard; nothing without an input.

@@ -140,21 +140,16 @@ class OccupyProtScaleBase(OccupyProtBase):
             "to 10, when a shell of noise around the molecule is taken for density. Empty: 1.",
         )
 
-    # --------------------------- STEPS functions -------------------------------------------------
-    def _runScale(self, job):
-        return self._runOccupy("scale", job, job.output_names()["result"])
-
     # --------------------------- INFO functions --------------------------------------------------
-    def _sharpeningWarning(self, pointer):
-        """A sentence when the map comes from a protocol that changes the local scale."""
-        producer = pointer.getObjValue() if pointer.hasExtended() else None
-        name = type(producer).__name__.lower()
-        if producer is None or not any(word in name for word in _CHANGED):
-            return []
+    def _sharpeningWarnings(self):
+        """Sentences about maps that come from a protocol that changes the local scale."""
+        producers = [p.getObjValue() for p in self.inputPointers() if p.hasExtended()]
         return [
             f"The input comes from _{producer.getObjLabel() or type(producer).__name__}_, which "
             "changes the local scale or masks the solvent away. Use the map as it was "
             "reconstructed, without sharpening and masking, if you can."
+            for producer in producers
+            if any(word in type(producer).__name__.lower() for word in _CHANGED)
         ]
 
     def _citations(self):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of a run of `occupy_core scale`, and what a protocol says of it."""
 
+import os
+
 from occupy_core.maps.mrc import map_name, read_map
 from occupy_core.scale import ScaleParams, estimate_confidence
 from occupy_scipion.constants import FORSBERG_2023
@@ -153,6 +155,15 @@ class ScaleRecord(Record):
 
     def _solvent(self):
         return ", solvent excluded" if self.values["job"]["modify"]["exclude_solvent"] else ""
+
+
+def modeOfScale(file):
+    """Mode in which a scale was estimated, by the record beside its file, if there is one."""
+    record = ScaleRecord.of(os.path.dirname(file))
+    if record is None or not os.path.exists(file) or "scale" not in record.files:
+        return None
+    isThat = os.path.basename(file) == os.path.basename(record.files["scale"])
+    return record.values["parameters"]["mode"] if isThat else None
 
 
 def _distinct(sizes):

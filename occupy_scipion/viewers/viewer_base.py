@@ -34,6 +34,24 @@ class OccupyViewerBase(EmProtocolViewer):
             help="The slices are perpendicular to this axis; a slider goes through them.",
         )
 
+    def _addItem(self, form):
+        """Ask which volume to show, when there are several."""
+        self._folders = self.protocol.getResultFolders()
+        if len(self._folders) > 1:
+            form.addParam(
+                "item",
+                params.EnumParam,
+                choices=list(self._folders.values()),
+                default=0,
+                label="Volume",
+                help="Which volume of the set to show.",
+            )
+
+    def _chosenFolder(self):
+        """The folder of the volume that is shown, or None."""
+        chosen = self.item.get() if hasattr(self, "item") else 0
+        return list(self._folders)[chosen] if self._folders else None
+
     def _getRecord(self):
         """The record to show, or None while there is none."""
         raise NotImplementedError

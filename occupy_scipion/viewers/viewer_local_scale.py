@@ -25,17 +25,8 @@ class OccupyViewer(OccupyViewerBase):
 
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineParams(self, form):
-        self._folders = self.protocol.getResultFolders()
         form.addSection(label="Local scale")
-        if len(self._folders) > 1:
-            form.addParam(
-                "item",
-                params.EnumParam,
-                choices=list(self._folders.values()),
-                default=0,
-                label="Volume",
-                help="Which volume of the set to show.",
-            )
+        self._addItem(form)
         group = form.addGroup("Slices")
         self._addAxis(group)
         group.addParam("showSlices", params.LabelParam, label="Map, scale and confidence")
@@ -62,9 +53,8 @@ class OccupyViewer(OccupyViewerBase):
         }
 
     def _getRecord(self):
-        folders = list(self._folders)
-        chosen = self.item.get() if hasattr(self, "item") else 0
-        return ScaleRecord.of(folders[chosen]) if folders else None
+        folder = self._chosenFolder()
+        return None if folder is None else ScaleRecord.of(folder)
 
     # --------------------------- SHOW functions --------------------------------------------------
     def _showSlices(self, record):

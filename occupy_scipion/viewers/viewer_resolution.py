@@ -23,11 +23,12 @@ class OccupyResolutionViewer(OccupyViewerBase):
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineParams(self, form):
         form.addSection(label="Local resolution")
+        self._addItem(form)
         group = form.addGroup("Slices")
         self._addAxis(group)
         group.addParam("showSlices", params.LabelParam, label="Map and local resolution")
         group.addParam("showSigma", params.LabelParam, label="Uncertainty")
-        if self.protocol.hasAttribute("filteredVolume"):
+        if {"filteredVolume", "filteredVolumes"} & set(self.protocol._outputs):
             group.addParam("showFiltered", params.LabelParam, label="Filtered map")
         group = form.addGroup("Plots")
         group.addParam("showHistogram", params.LabelParam, label="Histogram")
@@ -48,7 +49,8 @@ class OccupyResolutionViewer(OccupyViewerBase):
         }
 
     def _getRecord(self):
-        return ResolutionRecord.of(self.protocol.getResultFolder())
+        folder = self._chosenFolder()
+        return None if folder is None else ResolutionRecord.of(folder)
 
     def _resolved(self, show):
         """A handler that takes the record, or says that nothing is resolved."""

@@ -10,7 +10,7 @@ from occupy_core.errors import OccupyError
 from occupy_core.maps.fourier import resample
 from occupy_core.scale import ScaleParams, occupy_lowpass
 from occupy_scipion.convert.forms import paramsFromForm
-from occupy_scipion.convert.volumes import iterVolumes, readVolume, volumeProblem
+from occupy_scipion.convert.volumes import readVolume, volumeProblem
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
 
 _PREVIEW_BOX = 128  # voxels; a larger map is reduced, so that the slider stays swift
@@ -24,9 +24,7 @@ class OccupyLowpassWizard(EmWizard):
 
     def show(self, form, *params):
         protocol = form.protocol
-        name = "inputVolumes" if isinstance(protocol, OccupyProtLocalScale) else "inputVolume"
-        obj = getattr(protocol, name).get()
-        volume = None if obj is None else next(iterVolumes(obj), None)
+        volume = next(iter(protocol.volumes()), None)
         if volume is None or volumeProblem(volume):
             dialog.showWarning("No input", "Choose the input volume first.", form.root)
             return None

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipion])")
 pytest.importorskip("relion", reason="scipion-em-relion is not installed")
 
 import numpy as np
-from pwem.objects import Pointer, SetOfClasses3D, SetOfVolumes
+from pwem.objects import Pointer, SetOfClasses3D, SetOfVolumes, SetOfVolumesFlex, VolumeFlex
 from relion_classes import MEMBERS, VOXEL, write_classification
 from scipion_project import header, read, two_bodies, write_mrc
 
 from occupy_scipion.convert.volumes import iterVolumes
+from occupy_scipion.objects import SetOfVolumeMasks
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +80,7 @@ def test_the_scale_of_a_class_follows_its_occupancy(scaled):
 
 
 def test_the_summary_speaks_of_all_classes(scaled):
-    assert scaled.summary()[0] == "Local scale of 3 volumes."
+    assert scaled.summary()[0].startswith("3 volumes, up to 1 side by side")
     assert "each of 3 maps" in scaled.methods()[0]
 
 
@@ -111,3 +115,151 @@ def test_classes_are_volumes_of_an_ensemble(runner, imported):
     protocol.inputVolumes.append(Pointer(imported[0], extended=imported[1]))
     (error,) = protocol.validate()
     assert "number of volumes is 3" in error
+
+
+# ---- all protocols take all that a classification gives
+EVERY = {
+    "OccupyProtLocalScale": "inputVolumes",
+    "OccupyProtModifyMap": "inputVolume",
+    "OccupyProtLocalResolution": "inputVolume",
+    "OccupyProtRegionOccupancy": "inputVolumes",
+    "OccupyProtBlocks": "inputVolumes",
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("part", ["", ".2", ".2._representative"])
+def test_classes_one_class_and_its_representative_are_volumes_with_rate_size_and_id(
+    runner, imported, name, part
+):
+    producer, output = imported
+    protocol = runner.new(name)
+    value = getattr(protocol, EVERY[name])
+    if name == "OccupyProtBlocks":
+        value.append(Pointer(producer, extended=output + part))
+    else:
+        value.set(producer)
+        value.setExtended(output + part)
+    volumes = protocol.volumes()
+    assert [v.getSamplingRate() for v in volumes] == [VOXEL] * (1 if part else 3)
+    assert [v.particles for v in volumes] == ([MEMBERS[1]] if part else list(MEMBERS))
+    assert [v.getObjId() for v in volumes] == ([2] if part else [1, 2, 3])
+    assert [v.getDim() for v in volumes] == [(32, 32, 32)] * len(volumes)
+    assert protocol.givesSets() == (not part)
+    # What a form lacks otherwise is told, but nothing of the maps.
+    words = " ".join(protocol.validate())
+    assert "sampling" not in words
+    assert "must be a volume" not in words
+
+
+def test_flexible_sets_and_mixed_inputs_are_numbered_and_keep_labels_and_half_maps(
+    runner, imported
+):
+    producer, output = imported
+    flexible = SetOfVolumesFlex.create(producer._getPath(), prefix="mixed")
+    flexible.setSamplingRate(VOXEL)
+    halves = [str(write_mrc(runner.inputs / f"h{i}.mrc", two_bodies(i), VOXEL)) for i in (1, 2)]
+    for i in range(2):
+        item = VolumeFlex(progName="decoder")
+        item.setFileName(str(write_mrc(runner.inputs / f"flex{i}.mrc", two_bodies(i), VOXEL)))
+        item.setObjLabel(f"state {i}")
+        item.setHalfMaps(halves)
+        flexible.append(item)
+    producer._defineOutputs(mixedVolumes=flexible)
+    protocol = runner.new("OccupyProtLocalResolution", inputVolume=imported)
+    protocol.moreVolumes.append(Pointer(producer, extended="mixedVolumes"))
+    protocol.moreVolumes.append(Pointer(producer, extended=f"{output}.3"))
+    volumes = protocol.volumes()
+    assert [v.getObjId() for v in volumes] == [1, 2, 3, 4, 5, 6]
+    assert [v.particles for v in volumes] == [*MEMBERS, None, None, MEMBERS[2]]
+    assert [v.getObjLabel() for v in volumes[3:5]] == ["state 0", "state 1"]
+    assert all(v.getHalfMaps(asList=True) == halves for v in volumes[3:5])
+    assert {v.getSamplingRate() for v in volumes} == {VOXEL}
+    assert protocol.givesSets()
+
+
+def items_of(output):
+    return [item.clone() for item in output]
+
+
+def test_classes_give_sets_of_local_resolutions(runner, imported):
+    protocol = runner.run("OccupyProtLocalResolution", "resolutions", inputVolume=imported)
+    assert type(protocol.resolution_Volumes) is SetOfVolumes
+    assert type(protocol.resolutionMasks) is SetOfVolumeMasks
+    items = items_of(protocol.resolution_Volumes)
+    assert [item.getObjId() for item in items] == [1, 2, 3]
+    assert [item.particles.get() for item in items] == list(MEMBERS)
+    assert all(item.globalResolution.get() > 0 for item in items)
+    assert all(item.getSamplingRate() == VOXEL for item in items)
+    assert {Path(item.getFileName()).parent.name for item in items} == {
+        "volume_001",
+        "volume_002",
+        "volume_003",
+    }
+    lines = protocol.summary()
+    assert lines[0].startswith("3 volumes, ")
+    assert sum("local median" in line for line in lines) == 3
+    assert "each of 3 maps" in " ".join(protocol._methods())
+    assert not protocol.hasAttribute("resolution_Volume")
+
+
+def test_each_class_is_modified_by_the_scale_with_its_id(runner, imported, scaled):
+    protocol = runner.run(
+        "OccupyProtModifyMap",
+        "each its own",
+        inputVolume=imported,
+        inputScale=(scaled, "scaleVolumes"),
+        attenuate=3.0,
+        subtractionMaskOf=1,
+    )
+    assert type(protocol.attenuatedVolumes) is SetOfVolumes
+    assert type(protocol.subtractionMasks) is SetOfVolumeMasks
+    items = items_of(protocol.attenuatedVolumes)
+    assert [item.getObjId() for item in items] == [1, 2, 3]
+    assert [item.particles.get() for item in items] == list(MEMBERS)
+    used = [record.inputs["scale_map"] for record in protocol._records()]
+    assert used == [item.getFileName() for item in items_of(scaled.scaleVolumes)]
+    assert "Scale: that of each map." in protocol.summary()
+    one = runner.new(
+        "OccupyProtModifyMap",
+        inputVolume=(imported[0], "outputClasses.2"),
+        inputScale=(scaled, "scaleVolumes"),
+    )
+    assert one._givenScales()[0].getFileName() == used[1]
+    assert one.validate() == []
+    only = runner.new(
+        "OccupyProtModifyMap", inputVolume=imported, inputScale=(scaled, "scaleVolumes.2")
+    )
+    assert [scale.getFileName() for scale in only._givenScales()] == [used[1]] * 3
+    assert only.validate() == []
+
+
+def test_classes_can_share_the_scale_of_their_mean(runner, imported):
+    protocol = runner.run(
+        "OccupyProtModifyMap", "one scale", inputVolume=imported, oneScale=True, attenuate=3.0
+    )
+    assert [step.funcName.get() for step in protocol.loadSteps()] == [
+        "meanStep",
+        "scaleStep",
+        *["modifyStep"] * 3,
+        "createOutputStep",
+    ]
+    maps = [read(item.getRepresentative()) for item in getattr(*imported)]
+    weights = np.array(MEMBERS) / sum(MEMBERS)
+    mean = read(SimpleNamespace(getFileName=lambda: protocol._getExtraPath("mean", "mean.mrc")))
+    np.testing.assert_allclose(mean, np.tensordot(weights, maps, 1), atol=1e-6)
+    records = protocol._records()
+    assert len({record.inputs["scale_map"] for record in records}) == 1
+    assert "Scale: one for all maps." in protocol.summary()
+    assert runner.resume(protocol, attenuate=2.0) == [*["modifyStep"] * 3, "createOutputStep"]
+
+
+def test_a_scale_of_another_set_is_refused(runner, imported, scaled):
+    protocol = runner.new(
+        "OccupyProtModifyMap",
+        inputVolume=imported,
+        inputScale=(scaled, "scaleVolumes"),
+    )
+    protocol.moreVolumes.append(Pointer(imported[0], extended=imported[1]))
+    (sentence,) = protocol.validate()
+    assert "none with the id 4" in sentence

@@ -162,7 +162,6 @@ def test_a_map_without_half_maps_gives_maps_without(runner):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({}, "Nothing is to be made"),
         ({"amplify": 1.0}, "Nothing is to be made"),
         ({"amplify": 0.5}, "at least 1"),
         ({"sigmoid": 3.0, "pivot": 1.0}, "above 0 and below 1"),

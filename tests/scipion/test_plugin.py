@@ -27,7 +27,7 @@ from occupy_scipion.convert.forms import formName, formValue, paramsFromForm
 
 PACKAGE = Path(occupy_scipion.__file__).parent
 FORMS = (
-    ("OccupyProtLocalScale", ScaleParams, {}),
+    ("OccupyProtLocalScale", ScaleParams, {"mode": "occ"}),
     ("OccupyProtModifyMap", ScaleParams, {"mode": "occ"}),  # maps are modified by occupancy
     ("OccupyProtModifyMap", ModifyParams, {}),
     ("OccupyProtLocalResolution", ResolutionParams, {}),

@@ -90,10 +90,10 @@ def is_waiting(scheduler):
 
 
 CASES = {
-    "OccupyProtLocalScale": ["inputVolumes", "solventDefinition", "targetMask"],
-    "OccupyProtModifyMap": ["inputVolume", "inputScale", "solventDefinition"],
-    "OccupyProtLocalResolution": ["inputVolume", "inputMask"],
-    "OccupyProtRegionOccupancy": ["inputVolumes", "inputModel", "inputMasks"],
+    "OccupyProtLocalScale": ["inputVolumes", "moreVolumes", "solventDefinition", "targetMask"],
+    "OccupyProtModifyMap": ["inputVolume", "moreVolumes", "inputScale", "solventDefinition"],
+    "OccupyProtLocalResolution": ["inputVolume", "moreVolumes", "inputMask"],
+    "OccupyProtRegionOccupancy": ["inputVolumes", "moreVolumes", "inputModel", "inputMasks"],
     "OccupyProtBlocks": ["inputVolumes"],
 }
 

@@ -53,6 +53,9 @@ class Runner:
         """Make a protocol; a tuple (protocol, output name) makes a pointer."""
         pointers = {k: v for k, v in values.items() if isinstance(v, tuple)}
         plain = {k: v for k, v in values.items() if not isinstance(v, tuple)}
+        if name.startswith("Occupy"):
+            # Steps one after another: side by side, Scipion looks only every three seconds.
+            plain.setdefault("numberOfThreads", 1)
         protocol = self.project.newProtocol(self.protocols[name], **plain)
         protocol.setObjLabel(label or name)
         for key, (producer, output) in pointers.items():

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The maps that a protocol takes: one way for all that a reconstruction or classification gives."""
+
+import pyworkflow.protocol.params as params
+from pyworkflow.object import PointerList
+
+from occupy_core.maps.grid import GRID_TOLERANCE
+from occupy_scipion.convert.volumes import (
+    VOLUMES,
+    holdsVolumes,
+    isSetOfVolumes,
+    missingHalfMaps,
+    volumeName,
+    volumeProblem,
+    volumesOf,
+)
+
+
+class VolumeInputs:
+    """The part of the base of the protocols that knows their input maps.
+
+    Attributes
+    ----------
+    _inputName : str
+        Name of the parameter: a pointer, or a list of them.
+    """
+
+    _inputName = "inputVolumes"
+
+    # --------------------------- DEFINE param functions ------------------------------------------
+    def _defineInputVolumes(self, form, text):
+        form.addParam(
+            self._inputName,
+            params.PointerParam,
+            pointerClass=VOLUMES,
+            important=True,
+            label="Volume(s)",
+            help=text,
+        )
+        form.addParam(
+            "moreVolumes",
+            params.MultiPointerParam,
+            pointerClass=VOLUMES,
+            allowsNull=True,
+            minNumObjects=1,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="More volumes",
+            help="Further maps, sets or classes, such as those of another classification, to be "
+            "treated together with the first. The volumes are numbered anew then.",
+        )
+
+    # --------------------------- INPUT functions -------------------------------------------------
+    def inputPointers(self):
+        """The pointers to the maps."""
+        first, more = getattr(self, self._inputName), getattr(self, "moreVolumes", [])
+        pointers = [*(first if isinstance(first, PointerList) else [first]), *more]
+        return [pointer for pointer in pointers if pointer.get() is not None]
+
+    def volumes(self):
+        """The maps, as `volumesOf` completes them."""
+        return volumesOf(self.inputPointers())
+
+    def givesSets(self):
+        """Whether there may be several maps: then the outputs are sets, too."""
+        pointers = self.inputPointers()
+        return len(pointers) > 1 or any(isSetOfVolumes(pointer.get()) for pointer in pointers)
+
+    # --------------------------- INFO functions --------------------------------------------------
+    def _volumeProblems(self):
+        """Sentences about inputs of which one is no volume, or holds none, or one not usable."""
+        pointers = self.inputPointers()
+        for pointer in pointers:
+            if not holdsVolumes(pointer.get()):
+                return [
+                    f"The input is a {type(pointer.get()).__name__}, but must be a volume, a set "
+                    "of volumes or 3D classes."
+                ]
+            if not volumesOf([pointer]):
+                return ["The input set is empty; give one with volumes."]
+        return [problem for volume in self.volumes() for problem in volumeProblem(volume)]
+
+    def _missingHalfMaps(self, consequence):
+        """Sentences when maps have half maps whose files are gone."""
+        return [
+            f"The half maps of {volumeName(volume)} are not there any more "
+            f"({', '.join(missing)}); {consequence}."
+            for volume in self.volumes()
+            if (missing := missingHalfMaps(volume))
+        ]
+
+    def _originWarning(self):
+        """A sentence when maps that are compared voxel by voxel have different origins."""
+        volumes = self.volumes()
+        first, *others = (volume.getShiftsFromOrigin() for volume in volumes)
+        limit = GRID_TOLERANCE * volumes[0].getSamplingRate()
+        number = sum(
+            any(abs(a - b) > limit for a, b in zip(first, other, strict=True)) for other in others
+        )
+        if not number:
+            return []
+        return [
+            f"{number} of {len(volumes)} volumes have another origin than the first one; all are "
+            "compared voxel by voxel, so make sure that they are aligned."
+        ]
