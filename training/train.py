@@ -25,6 +25,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from occupy_core.maps import Array, DensityMap
 from occupy_core.maps.filters import linear_interpolate
+from occupy_core.resolution.learned.feature_names import MASK, RESOLUTION
 from occupy_core.resolution.learned.features import (
     is_altered,
     mask_features,
@@ -136,8 +137,11 @@ def tables(chosen: list[Sample], models: Path, store: Path, processes: int) -> d
     }
 
 
-def flat(model: Any) -> Trees:
-    """Turn a fitted scikit-learn model into flat arrays, the left child after its parent."""
+def flat(model: Any, names: tuple[str, ...]) -> Trees:
+    """Turn a fitted scikit-learn model into flat arrays, the left child after its parent.
+
+    `names` are those of its columns.
+    """
     nodes: list[tuple[int, int, float, float]] = []
     start = []
 
@@ -157,12 +161,13 @@ def flat(model: Any) -> Trees:
         visit(predictor.nodes, 0)
     feature, right, threshold, value = zip(*nodes, strict=True)
     return Trees(
-        np.array(feature, np.int32),
-        np.array(right, np.int32),
-        np.array(threshold, np.float32),
-        np.array(value, np.float32),
-        np.array(start, np.int32),
-        float(np.ravel(model._baseline_prediction)[0]),
+        feature=np.array(feature, np.int32),
+        right=np.array(right, np.int32),
+        threshold=np.array(threshold, np.float32),
+        value=np.array(value, np.float32),
+        start=np.array(start, np.int32),
+        offset=float(np.ravel(model._baseline_prediction)[0]),
+        names=names,
     )
 
 
@@ -180,12 +185,12 @@ def learn_resolution(x: Array, y: Array) -> dict[str, Trees]:
     """Fit the resolution and its quantiles at 16 and 84 %, on every second point."""
     x, y = x[::2], y[::2]  # points of a map are much alike: it is maps that count
     middle = HistGradientBoostingRegressor(min_samples_leaf=150, **_MIDDLE).fit(x, y)
-    fitted = {"resolution": flat(middle)}
+    fitted = {"resolution": flat(middle, RESOLUTION)}
     for name, quantile in (("lower", 0.16), ("upper", 0.84)):
         model = HistGradientBoostingRegressor(
             loss="quantile", quantile=quantile, min_samples_leaf=200, **_SIDE
         )
-        fitted[name] = flat(model.fit(x, y))
+        fitted[name] = flat(model.fit(x, y), RESOLUTION)
     return fitted
 
 
@@ -265,6 +270,7 @@ def save(trees: dict[str, Trees], spread: tuple[float, float], metrics: dict[str
             "models": sorted({s.model for s in samples("test")}),
             "maps": len(samples("test")),
         },
+        "features": {"resolution": list(RESOLUTION), "mask": list(MASK)},
         "metrics": metrics,
         "versions": {"python": platform.python_version(), **{k: version(k) for k in libraries}},
         "licence": "GPL-3.0-or-later",
@@ -289,7 +295,8 @@ def main() -> None:
     spread = spreads(data["train"], error, half)
     table = data["train"]
     trees = learn_resolution(table["x"], table["y"])
-    trees["mask"] = flat(HistGradientBoostingClassifier(**_SIDE).fit(table["mx"], table["my"]))
+    surface = HistGradientBoostingClassifier(**_SIDE).fit(table["mx"], table["my"])
+    trees["mask"] = flat(surface, MASK)
     metrics = {name: quality(trees, part, spread) for name, part in data.items()}
     metrics["left_out"] = interval_quality(table, error, half, spread)
     save(trees, spread, metrics)

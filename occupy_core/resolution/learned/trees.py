@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,18 +17,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from occupy_core.errors import EstimationError
 from occupy_core.maps import Array
 from occupy_core.maps.threads import for_slabs
 from occupy_core.resolution import _loops as kernels
+from occupy_core.resolution.learned.feature_names import MASK, RESOLUTION
 
 MODEL_FILE = Path(__file__).parent / "data" / "resolution_trees.npz"
 CARD_FILE = MODEL_FILE.with_suffix(".json")
+
+# The columns that each model is given.
+COLUMNS = {"resolution": RESOLUTION, "lower": RESOLUTION, "upper": RESOLUTION, "mask": MASK}
 
 LEAST_HALF = 0.01  # of the distance between the quantiles, relative: trees know no less
 _ROWS = 4096
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trees:
     """Sum of decision trees.
 
@@ -42,6 +48,13 @@ class Trees:
         First node of each tree.
     offset : float
         Added to the sum of the leaves.
+    names : tuple of str
+        What the columns are called.
+
+    Raises
+    ------
+    EstimationError
+        When a tree asks for a column that has no name.
     """
 
     feature: NDArray[np.int32]
@@ -50,9 +63,37 @@ class Trees:
     value: Array
     start: NDArray[np.int32]
     offset: float
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.feature.max(initial=-1) >= len(self.names):
+            raise EstimationError(
+                f"The learned model asks for column {self.feature.max()} but names "
+                f"{len(self.names)}; install the package again."
+            )
 
     def predict(self, features: Array) -> Array:
-        """Evaluate the trees for each row of `features`, shape (points,)."""
+        """Evaluate the trees for each point.
+
+        Parameters
+        ----------
+        features : ndarray of float32, shape (points, columns)
+            In the order of `names`.
+
+        Returns
+        -------
+        ndarray of float32, shape (points,)
+
+        Raises
+        ------
+        EstimationError
+            When there are not as many columns as names.
+        """
+        if features.ndim != 2 or features.shape[1] != len(self.names):
+            raise EstimationError(
+                f"The features have the shape {features.shape} but the learned model needs "
+                f"{len(self.names)} columns; compute them with this version of the package."
+            )
         out = np.full(len(features), self.offset, np.float32)
         nodes = (self.feature, self.right, self.threshold, self.value)
 
@@ -64,13 +105,11 @@ class Trees:
 
     def arrays(self, name: str) -> dict[str, Any]:
         """Arrays by name, as they stand in the model file."""
-        return {
-            f"{name}/{field}": getattr(self, field)
-            for field in ("feature", "right", "threshold", "value", "start", "offset")
-        }
+        fields = ("feature", "right", "threshold", "value", "start", "offset", "names")
+        return {f"{name}/{field}": getattr(self, field) for field in fields}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Models:
     """The models of the package.
 
@@ -100,7 +139,7 @@ def load_models() -> Models:
     """Read the models of the package, once."""
     content = MODEL_FILE.read_bytes()
     with np.load(MODEL_FILE) as stored:
-        trees = {name: _trees(stored, name) for name in ("resolution", "lower", "upper", "mask")}
+        trees = {name: read_trees(stored, name, names) for name, names in COLUMNS.items()}
         masked, modified = map(float, stored["spread"])
     return Models(**trees, spread=(masked, modified), checksum=hashlib.sha256(content).hexdigest())
 
@@ -111,8 +150,24 @@ def model_card() -> dict[str, Any]:
     return card
 
 
-def _trees(stored: Any, name: str) -> Trees:
+def read_trees(stored: Mapping[str, Any], name: str, names: tuple[str, ...]) -> Trees:
+    """Return trees of a model file.
+
+    Raises
+    ------
+    EstimationError
+        When they were learned on other columns than `names`.
+    """
+    key = f"{name}/names"
+    learned = tuple(map(str, stored[key])) if key in stored else ()
+    if learned != names:
+        other = next((pair for pair in zip(learned, names, strict=False) if len({*pair}) > 1), None)
+        what = f"'{other[0]}' in the place of '{other[1]}'" if other else f"{len(learned)} columns"
+        raise EstimationError(
+            f"The learned model {name} was taught {what}, which is not what this version computes; "
+            "install the package again."
+        )
     fields = {
         key: stored[f"{name}/{key}"] for key in ("feature", "right", "threshold", "value", "start")
     }
-    return Trees(**fields, offset=float(stored[f"{name}/offset"]))
+    return Trees(**fields, offset=float(stored[f"{name}/offset"]), names=names)

@@ -6,6 +6,7 @@ from resolution_maps import two_resolutions
 from scipy import ndimage
 
 from occupy_core.maps import DensityMap, Grid
+from occupy_core.resolution.learned.feature_names import MASK, RESOLUTION
 from occupy_core.resolution.learned.features import (
     _at_parts,
     is_altered,
@@ -37,16 +38,15 @@ def where(known, analysis):
 def test_there_are_as_many_columns_as_the_trees_ask_for(analysis, where):
     models = load_models()
     features = resolution_features(analysis, where)
-    assert features.shape == (where.sum(), features.shape[1])
+    assert features.shape == (where.sum(), len(RESOLUTION))
     assert features.dtype == np.float32
     assert np.isfinite(features).all()
-    for trees in (models.resolution, models.lower, models.upper):
-        assert trees.feature.max() < features.shape[1]
+    assert models.resolution.names == models.lower.names == models.upper.names == RESOLUTION
     near = near_surface(analysis)
     of_mask = mask_features(analysis, near)
-    assert of_mask.shape[0] == near.sum()
+    assert of_mask.shape == (near.sum(), len(MASK))
     assert np.isfinite(of_mask).all()
-    assert models.mask.feature.max() < of_mask.shape[1]
+    assert models.mask.names == MASK
 
 
 @pytest.mark.parametrize(("factor", "level"), [(200.0, 0.0), (0.01, 3.0)])

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from occupy_core.errors import EstimationError
 from occupy_core.maps.threads import threads
 from occupy_core.resolution.learned.trees import (
     CARD_FILE,
@@ -13,6 +14,7 @@ from occupy_core.resolution.learned.trees import (
     Trees,
     load_models,
     model_card,
+    read_trees,
 )
 
 
@@ -26,25 +28,81 @@ def slow_sum(trees, row):
     return trees.offset + total
 
 
+def make_stump(**changes):
+    fields = {
+        "feature": np.array([1, -1, -1], np.int32),
+        "right": np.array([2, 0, 0], np.int32),
+        "threshold": np.array([0.5, 0, 0], np.float32),
+        "value": np.array([0, -1, 4], np.float32),
+        "start": np.array([0], np.int32),
+        "offset": 10.0,
+        "names": ("first", "second"),
+    }
+    return Trees(**{**fields, **changes})
+
+
 def test_a_tree_of_one_question_answers_it():
-    stump = Trees(
-        np.array([1, -1, -1], np.int32),
-        np.array([2, 0, 0], np.int32),
-        np.array([0.5, 0, 0], np.float32),
-        np.array([0, -1, 4], np.float32),
-        np.array([0], np.int32),
-        10.0,
-    )
+    stump = make_stump()
     assert stump.predict(np.array([[9, 0.5], [0, 0.6]], np.float32)).tolist() == [9, 14]
 
 
 @pytest.mark.parametrize("name", ["resolution", "lower", "upper", "mask"])
 def test_compiled_sum_equals_a_plain_one(name):
     trees = getattr(load_models(), name)
-    rows = np.random.default_rng(2).normal(size=(40, trees.feature.max() + 1)).astype(np.float32)
+    rows = np.random.default_rng(2).normal(size=(40, len(trees.names))).astype(np.float32)
     expected = [slow_sum(trees, row) for row in rows]
     with threads(2):
         assert np.allclose(trees.predict(rows), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (3, 3), (3,)])
+def test_a_matrix_of_another_width_is_refused(shape):
+    with pytest.raises(EstimationError, match="needs 2 columns"):
+        make_stump().predict(np.zeros(shape, np.float32))
+
+
+def test_the_models_that_ship_refuse_a_matrix_of_another_width():
+    models = load_models()
+    for trees in (models.resolution, models.lower, models.upper, models.mask):
+        with pytest.raises(EstimationError, match=f"needs {len(trees.names)} columns"):
+            trees.predict(np.zeros((3, 5), np.float32))
+
+
+def test_a_column_without_a_name_is_refused():
+    with pytest.raises(EstimationError, match="asks for column 1 but names 1"):
+        make_stump(names=("only",))
+
+
+@pytest.mark.parametrize(
+    ("learned", "sentence"),
+    [
+        (("second", "first"), "taught 'second' in the place of 'first'"),
+        (("first",), "taught 1 columns"),
+        (None, "taught 0 columns"),
+    ],
+)
+def test_trees_learned_on_other_columns_are_refused(learned, sentence):
+    stored = make_stump().arrays("stump") | {"stump/names": np.array(learned)}
+    if learned is None:  # a file of a version that had no names
+        del stored["stump/names"]
+    with pytest.raises(EstimationError, match=sentence):
+        read_trees(stored, "stump", ("first", "second"))
+
+
+def test_trees_survive_the_model_file(tmp_path):
+    stump = make_stump()
+    np.savez(tmp_path / "m.npz", **stump.arrays("stump"))
+    with np.load(tmp_path / "m.npz") as stored:
+        found = read_trees(stored, "stump", stump.names)
+    assert found.names == stump.names
+    assert found.predict(np.array([[0, 1]], np.float32)).tolist() == [14]
+
+
+def test_the_card_names_the_columns_of_the_file():
+    models, listed = load_models(), model_card()["features"]
+    assert tuple(listed["resolution"]) == models.resolution.names == models.upper.names
+    assert tuple(listed["mask"]) == models.mask.names
+    assert len(set(models.resolution.names)) == len(models.resolution.names) == 73
 
 
 def test_the_card_belongs_to_the_file():
