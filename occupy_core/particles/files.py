@@ -11,7 +11,7 @@ import io
 import pickle
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +128,8 @@ class StarParticles(ParticleFile):
         import starfile
 
         table = self._blocks[self._table][chosen].copy()
-        for name, values in columns.items():
-            table[f"occupy{_label(name)}"] = [f"{value:.6g}" for value in values[chosen]]
+        for label, values in zip(column_labels(columns), columns.values(), strict=True):
+            table[f"occupy{label}"] = [f"{value:.6g}" for value in values[chosen]]
         text = starfile.to_string({**self._blocks, self._table: table})
         # The first line holds the time of day, and the same input must give the same bytes.
         path.write_text(text.split("\n", 1)[1].lstrip("\n"), encoding="utf-8", newline="\n")
@@ -179,7 +179,7 @@ class CryosparcParticles(ParticleFile):
 
     def write(self, path: Path, chosen: NDArray[np.bool_], columns: Mapping[str, Floats]) -> None:
         """Write the chosen particles with fields ``occupancy/NAME`` added."""
-        added = [(f"occupancy/{_label(name)}", "<f4") for name in columns]
+        added = [(f"occupancy/{label}", "<f4") for label in column_labels(columns)]
         rows = self._table[chosen]
         result = np.empty(len(rows), dtype=[*rows.dtype.descr, *added])
         for name in rows.dtype.names:
@@ -249,7 +249,8 @@ class TableParticles(ParticleFile):
         """Write the chosen lines with columns ``occupancy_NAME`` added."""
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*self._head, *(f"occupancy_{_label(name)}" for name in columns)])
+            labels = column_labels(columns)
+            writer.writerow([*self._head, *(f"occupancy_{label}" for label in labels)])
             for i in np.flatnonzero(chosen):
                 added = (f"{values[i]:.6g}" for values in columns.values())
                 writer.writerow([*self._rows[i], *added])
@@ -357,9 +358,23 @@ class _ArrayUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _label(name: str) -> str:
-    """A name as it may stand in the head of any table: letters, digits and underscores."""
-    return re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "region"
+def column_labels(names: Iterable[str]) -> list[str]:
+    """Names as they may stand in the head of any table: letters, digits and underscores.
+
+    Returns
+    -------
+    list of str
+        One for each name, all different: of two that would be the same the later gets a number.
+    """
+    labels: list[str] = []
+    for name in names:
+        label = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "region"
+        number = 2
+        while label in labels:
+            label = f"{label.rstrip('0123456789')}{number}"
+            number += 1
+        labels.append(label)
+    return labels
 
 
 def _numbers(texts: list[str], name: str, path: Path) -> Floats:

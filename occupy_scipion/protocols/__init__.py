@@ -4,6 +4,7 @@ from occupy_scipion.protocols.protocol_local_resolution import OccupyProtLocalRe
 from occupy_scipion.protocols.protocol_local_scale import OccupyProtLocalScale
 from occupy_scipion.protocols.protocol_modify_map import OccupyProtModifyMap
 from occupy_scipion.protocols.protocol_region_occupancy import OccupyProtRegionOccupancy
+from occupy_scipion.protocols.protocol_select_particles import OccupyProtSelectParticles
 
 __all__ = [
     "OccupyProtBlocks",
@@ -11,4 +12,5 @@ __all__ = [
     "OccupyProtLocalScale",
     "OccupyProtModifyMap",
     "OccupyProtRegionOccupancy",
+    "OccupyProtSelectParticles",
 ]

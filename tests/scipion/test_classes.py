@@ -84,7 +84,9 @@ def test_the_summary_speaks_of_all_classes(scaled):
     assert "each of 3 maps" in scaled.methods()[0]
 
 
-def test_the_regions_of_classes_are_compared_and_weighted_with_their_sizes(runner, imported):
+@pytest.fixture(scope="module")
+def measured(runner, imported):
+    """Occupancies of two masked regions in the classes."""
     z, y, x = np.mgrid[:32, :32, :32] - 15.5
     masks = runner.new(
         "OccupyProtRegionOccupancy",
@@ -98,7 +100,11 @@ def test_the_regions_of_classes_are_compared_and_weighted_with_their_sizes(runne
         path = write_mrc(runner.inputs / "parts" / f"{name}.mrc", inside, VOXEL)
         producer, output = runner.mask(path, VOXEL)
         masks.inputMasks.append(Pointer(producer, extended=output))
-    runner.launch(masks)
+    return runner.launch(masks)
+
+
+def test_the_regions_of_classes_are_compared_and_weighted_with_their_sizes(measured):
+    masks = measured
     rows = [item.clone() for item in masks.regionOccupancies]
     part = [row for row in rows if row.region.get() == "part"]
     assert [row.particles.get() for row in part] == [*MEMBERS, None]
@@ -263,3 +269,82 @@ def test_a_scale_of_another_set_is_refused(runner, imported, scaled):
     protocol.moreVolumes.append(Pointer(imported[0], extended=imported[1]))
     (sentence,) = protocol.validate()
     assert "none with the id 4" in sentence
+
+
+# ---- from regions to particles
+def test_particles_of_the_classes_that_have_a_region_are_selected(runner, imported, measured):
+    protocol = runner.run(
+        "OccupyProtSelectParticles",
+        "particles with it",
+        inputClasses=imported,
+        inputOccupancies=(measured, "regionOccupancies"),
+        where="part > 0.45 and full > 0.8",
+    )
+    given = {
+        particle.getObjId(): (particle.getLocation(), group.getObjId())
+        for group in getattr(*imported)
+        for particle in group
+    }
+    selected = items_of(protocol.selectedParticles)
+    assert len(selected) == MEMBERS[1] + MEMBERS[2]
+    values = {}
+    for particle in selected:
+        location, group = given[particle.getObjId()]
+        assert particle.getLocation() == location
+        assert particle.hasTransform()
+        values.setdefault(group, set()).add(particle.occupancy_part.get())
+    assert sorted(values) == [2, 3]
+    assert [len(found) for found in values.values()] == [1, 1]
+    images = getattr(*imported).getImages()
+    assert protocol.selectedParticles.getSamplingRate() == images.getSamplingRate()
+    assert protocol.selectedParticles.getAlignment() == images.getAlignment()
+    first, *others = protocol.summary()
+    assert first == f"25 of {sum(MEMBERS)} particles where part > 0.45 and full > 0.8."
+    expected = (0.6 * MEMBERS[1] + 1.0 * MEMBERS[2]) / 25
+    (line,) = [line for line in others if line.startswith("part: in ")]
+    assert float(line.split()[2]) == pytest.approx(expected, abs=0.1)
+    assert "were selected" in protocol._methods()[0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentence"),
+    [
+        ("part > 2", "No class fits part > 2"),
+        ("nothing > 0.5", "names 'nothing', but the regions are full, part"),
+        ("part >", "ends where a name or a number should follow"),
+    ],
+)
+def test_rules_that_select_nothing_are_told_by_the_form(runner, imported, measured, rule, sentence):
+    protocol = runner.new(
+        "OccupyProtSelectParticles",
+        inputClasses=imported,
+        inputOccupancies=(measured, "regionOccupancies"),
+        where=rule,
+    )
+    assert sentence in " ".join(protocol.validate())
+
+
+def test_without_a_rule_all_particles_get_the_occupancies(runner, imported, measured):
+    protocol = runner.run(
+        "OccupyProtSelectParticles",
+        "all particles",
+        inputClasses=imported,
+        inputOccupancies=(measured, "regionOccupancies"),
+    )
+    assert protocol.selectedParticles.getSize() == sum(MEMBERS)
+    assert {p.occupancyClass.get() for p in protocol.selectedParticles.iterItems()} == {
+        row.map.get() for row in measured.regionOccupancies.iterItems()
+    } - {"weighted mean"}
+
+
+def test_occupancies_of_other_maps_are_refused(runner, imported, measured):
+    other = runner.new("OccupyProtSelectParticles", inputClasses=imported)
+    table = type(measured.regionOccupancies).create(measured._getPath(), prefix="other")
+    for row in measured.regionOccupancies:
+        row.map.set(f"another {row.map.get()}")
+        table.append(row)
+    measured._defineOutputs(otherOccupancies=table)
+    other.inputOccupancies.set(measured)
+    other.inputOccupancies.setExtended("otherOccupancies")
+    (sentence,) = other.validate()
+    assert "measure the occupancies of these classes" in sentence

@@ -44,14 +44,18 @@ VIEWERS = {
 }
 
 
-@pytest.fixture(params=list(VIEWERS))
+# Its output is of Scipion, which has a viewer for it.
+PROTOCOLS = (*VIEWERS, "OccupyProtSelectParticles")
+
+
+@pytest.fixture(params=PROTOCOLS)
 def protocol(request, runner):
     return runner.new(request.param)
 
 
 def test_all_protocols_are_found():
     found = pyworkflow.Config.getDomain().getProtocols()
-    assert set(VIEWERS) <= set(found)
+    assert set(PROTOCOLS) <= set(found)
 
 
 def test_the_sets_are_known_by_their_names():
@@ -59,9 +63,10 @@ def test_the_sets_are_known_by_their_names():
     assert {"SetOfVolumeMasks", "SetOfRegionOccupancies", "RegionOccupancy"} <= set(found)
 
 
-def test_our_viewer_is_the_first_one_of_a_protocol(protocol):
-    viewers = pyworkflow.Config.getDomain().findViewers(protocol, "tkinter")
-    assert viewers[0].__name__ == VIEWERS[protocol.getClassName()]
+@pytest.mark.parametrize("name", VIEWERS)
+def test_our_viewer_is_the_first_one_of_a_protocol(runner, name):
+    viewers = pyworkflow.Config.getDomain().findViewers(runner.new(name), "tkinter")
+    assert viewers[0].__name__ == VIEWERS[name]
 
 
 def test_possible_outputs_are_a_dictionary(protocol):
@@ -164,6 +169,7 @@ def test_the_tree_has_known_protocols_at_places_that_scipion_has():
         "OccupyProtModifyMap": ("3D", "Postprocess"),
         "OccupyProtLocalScale": ("3D", "Analysis", "Heterogeneity"),
         "OccupyProtRegionOccupancy": ("3D", "Analysis", "Heterogeneity"),
+        "OccupyProtSelectParticles": ("3D", "Analysis", "Heterogeneity"),
         "OccupyProtBlocks": ("3D", "Analysis", "Heterogeneity"),
         "OccupyProtLocalResolution": ("3D", "Analysis", "Resolution"),
     }

@@ -9,7 +9,12 @@ import pytest
 import starfile
 
 from occupy_core import MapFormatError, ParameterError
-from occupy_core.particles.files import read_latent, read_particles, read_pickled_array
+from occupy_core.particles.files import (
+    column_labels,
+    read_latent,
+    read_particles,
+    read_pickled_array,
+)
 
 OPTICS = """
 data_optics
@@ -225,3 +230,10 @@ def test_latent_coordinates_that_are_no_numbers_are_told(tmp_path):
     np.save(tmp_path / "z.npy", np.array([[np.nan, 1.0]]))
     with pytest.raises(MapFormatError, match="finite numbers"):
         read_latent(tmp_path / "z.npy")
+
+
+def test_labels_of_columns_are_plain_and_different():
+    labels = column_labels(["A", "A:1-20", "A/1 20", "A_1_20", "é", "中", "A"])
+    assert labels[:2] == ["A", "A_1_20"]
+    assert len(set(labels)) == len(labels)
+    assert all(label.isascii() and label.isidentifier() for label in labels)
