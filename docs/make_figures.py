@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from occupy_core.commands.shared.colors import scale_colormap
+from occupy_core.commands.shared.colors import local_scale
 from occupy_core.commands.shared.plots import new_figure, save_figure
 from occupy_core.maps.mrc import read_map
 from occupy_core.scale.estimate import ScaleParams, estimate_scale
@@ -57,13 +57,13 @@ def draw_modified() -> None:
     figure = new_figure(10, 2.9)
     for axes, (title, data) in zip(figure.subplots(1, 4), panels, strict=True):
         if title == "local scale":
-            colours = {"cmap": scale_colormap(), "vmin": 0.2, "vmax": 1.0}
+            colours = {"cmap": local_scale().colormap(), "vmin": 0.0, "vmax": 1.0}
         else:
             colours = {"cmap": "gray_r", "vmin": low, "vmax": high}
         image = axes.imshow(data[fullest], origin="lower", interpolation="bicubic", **colours)
         axes.set(title=title, xticks=(), yticks=())
         if title == "local scale":
-            figure.colorbar(image, ax=axes, extend="min", location="bottom", shrink=0.8, pad=0.03)
+            figure.colorbar(image, ax=axes, location="bottom", shrink=0.8, pad=0.03)
     save_figure(figure, HERE / "figures" / "emd_11007.png")
 
 

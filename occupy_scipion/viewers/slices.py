@@ -4,19 +4,13 @@
 import dataclasses
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.widgets import Slider
 
-from occupy_core.commands.shared.colors import (
-    resolution_colormap,
-    resolution_levels,
-    scale_colormap,
-)
+from occupy_core.commands.shared.colors import error_scale, local_scale, resolution_scale
 from occupy_core.maps.grid import DensityMap
 
 AXES = ("x", "y", "z")
-MIN_SCALE = 0.2  # as in the ChimeraX script: colours start here
 _PANEL, _WIDEST = 3.3, 13.5  # inches, of a panel and of all: a screen of 1400 pixels
 _ACROSS_AND_UP = {"z": ("x", "y"), "y": ("x", "z"), "x": ("y", "z")}
 
@@ -66,21 +60,21 @@ class Panel:
     below: DensityMap | None = None
 
 
-SCALE = Colors(scale_colormap(), MIN_SCALE, 1.0, extend="min")
+SCALE = Colors(local_scale().colormap(), 0.0, 1.0)
 """Of a scale or a confidence, from 0 to 1."""
 
 
 def errorColors(largest):
     """Colours of a standard error from 0 to its largest value."""
-    return Colors(colormaps["viridis"], 0.0, largest, extend="max")
+    return Colors(error_scale(largest).colormap(), 0.0, largest, extend="max")
 
 
 def resolutionColors(finest, coarsest):
     """Colours of a local resolution between two limits, Å."""
-    levels = resolution_levels(finest, coarsest)
+    scale = resolution_scale(finest, coarsest)
     # Where there is no resolution the map itself is seen.
-    colormap = resolution_colormap().with_extremes(bad=(0, 0, 0, 0))
-    return Colors(colormap, levels[0], levels[-1], "Å", "both")
+    colormap = scale.colormap().with_extremes(bad=(0, 0, 0, 0))
+    return Colors(colormap, scale.low, scale.high, "Å", "both")
 
 
 def labelColors(names, colors):

@@ -3,8 +3,8 @@ import numpy as np
 import pyworkflow.protocol.params as params
 
 from occupy_core.blocks.contour.thresholds import smoothed
-from occupy_core.commands.blocks.chimerax import block_colors
 from occupy_core.commands.blocks.figures import draw_block_graph, draw_heatmap, draw_thresholds
+from occupy_core.commands.shared.colors import several_colors
 from occupy_core.maps.mrc import read_map
 from occupy_scipion.protocols import OccupyProtBlocks
 from occupy_scipion.records.blocks import BlocksRecord
@@ -60,7 +60,7 @@ class OccupyBlocksViewer(OccupyViewerBase):
         labels = np.full(mean.data.shape, np.nan, np.float32)
         for i in range(len(record.blocks)):  # the largest first: small ones stay seen
             labels[read_map(record.maskFile(i)).data > 0.5] = i + 1
-        colors = labelColors(record.names, block_colors(len(record.blocks)))
+        colors = labelColors(record.names, several_colors(len(record.blocks)))
         blocks = Panel("Blocks", mean.with_data(labels), colors, mean)
         return self._browse(record.name, [Panel("Mean of some volumes", mean), blocks])
 

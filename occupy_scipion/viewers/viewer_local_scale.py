@@ -11,7 +11,7 @@ from occupy_core.maps.mrc import read_map
 from occupy_core.scale import ModifyParams, modification_curves
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
 from occupy_scipion.records.scale import TITLES, ScaleRecord
-from occupy_scipion.viewers.slices import MIN_SCALE, SCALE, Panel, errorColors
+from occupy_scipion.viewers.slices import SCALE, Panel, errorColors
 from occupy_scipion.viewers.viewer_base import OccupyViewerBase
 
 _BINS = 50
@@ -59,7 +59,7 @@ class OccupyViewer(OccupyViewerBase):
     # --------------------------- SHOW functions --------------------------------------------------
     def _showSlices(self, record):
         panels = [
-            Panel("Local scale", read_map(record.scaleFile), SCALE),
+            Panel("Local scale", self._scaleOf(record), SCALE),
             Panel("Confidence", read_map(record.files["confidence"]), SCALE),
         ]
         if "scale_sigma" in record.files:
@@ -73,8 +73,14 @@ class OccupyViewer(OccupyViewerBase):
     def _showModifiedSlices(self, record):
         kinds = record.modifiedKinds()
         modified = [Panel(TITLES[kind], read_map(record.files[kind])) for kind in kinds]
-        scale = Panel("Local scale", read_map(record.scaleFile), SCALE)
+        scale = Panel("Local scale", self._scaleOf(record), SCALE)
         return self._browseWith(record, *modified, scale)
+
+    @staticmethod
+    def _scaleOf(record):
+        """The scale, without a value in the solvent."""
+        scale, confidence = read_map(record.scaleFile), read_map(record.files["confidence"])
+        return scale.with_data(np.where(confidence.data >= 0.5, scale.data, np.float32(np.nan)))
 
     def _browseWith(self, record, *panels):
         return self._browse(record.name, [Panel("Input", read_map(record.inputs["map"])), *panels])
@@ -97,7 +103,6 @@ class OccupyViewer(OccupyViewerBase):
             plotter.figure,
             counts,
             confidence_limit=record.values["limits"].get("confidence_limit"),
-            min_scale=MIN_SCALE,
             name=record.name,
         )
         return [plotter]

@@ -6,26 +6,14 @@ The commands are those of the ChimeraX user guide
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from occupy_core.commands.shared.chimerax import LOOK
+from occupy_core.commands.shared.colors import several_colors
 from occupy_core.commands.shared.quoting import chimerax_path, chimerax_text
 
-# Eight that are told apart by the colour-blind too (Okabe & Ito 2008, without black and yellow's
-# neighbour), then steps of the golden angle around the colour circle.
-_COLORS = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#d55e00",
-    "#56b4e9",
-    "#f0e442",
-    "#7f3c8d",
-)
-_GOLDEN_ANGLE = 0.61803398875  # of a turn
 _LABEL_STEP = 0.035
 _MOST_LABELS = 26  # one below the other
 
@@ -49,15 +37,6 @@ class BlockScene:
     blocks: Sequence[tuple[str, Path]]
 
 
-def block_colors(n: int) -> list[str]:
-    """Return a colour for each of `n` blocks, as #rrggbb."""
-    colors = list(_COLORS[:n])
-    for i in range(len(colors), n):
-        rgb = colorsys.hsv_to_rgb(i * _GOLDEN_ANGLE % 1.0, 0.75 - 0.25 * (i % 2), 0.85)
-        colors.append("#" + "".join(f"{round(255 * value):02x}" for value in rgb))
-    return colors
-
-
 def write_block_scene(path: Path, scene: BlockScene) -> None:
     """Write the script.
 
@@ -75,7 +54,7 @@ def write_block_scene(path: Path, scene: BlockScene) -> None:
     OSError
         When the script cannot be written.
     """
-    colors = block_colors(len(scene.blocks))
+    colors = several_colors(len(scene.blocks))
     lines = [
         "# Blocks by occupy_core; open this file in ChimeraX (File > Open).",
         f"open {chimerax_path(scene.density)}",
@@ -92,11 +71,5 @@ def write_block_scene(path: Path, scene: BlockScene) -> None:
             place = 0.94 - _LABEL_STEP * i
             label = f"2dlabels text {chimerax_text(name)} color {color} size 18"
             lines.append(f"{label} xpos 0.03 ypos {place:.3f}")
-    lines += [
-        "set bgColor white",
-        "lighting soft",
-        "graphics silhouettes true",
-        "camera ortho",
-        "view",
-    ]
+    lines += ["set bgColor white", *LOOK]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.blocks.track.tracking import tree
-from occupy_core.commands.blocks.chimerax import block_colors
+from occupy_core.commands.shared.colors import OCCUPANCY, several_colors
 from occupy_core.commands.shared.figure_style import drawn_in_own_style
 from occupy_core.commands.shared.quoting import figure_text
 from occupy_core.maps.grid import Array, DensityMap
@@ -80,7 +80,7 @@ def draw_heatmap(
         shown[np.ix_(rows, columns)],
         aspect="auto",
         interpolation="nearest",
-        cmap="viridis",
+        cmap=OCCUPANCY.colormap(),
         vmin=0,
         vmax=1,
     )
@@ -112,7 +112,7 @@ def draw_block_map(figure: Figure, background: DensityMap, masks: Sequence[Densi
 
     grid = background.grid
     lengths = dict(zip("xyz", grid.box, strict=True))
-    colors = block_colors(len(masks))
+    colors = several_colors(len(masks))
     inside = [mask.data > 0.5 for mask in masks]
     middle = _densest_planes(inside, grid.shape)
     seen = _seen(background)
@@ -177,7 +177,7 @@ def draw_block_graph(figure: Figure, blocks: Sequence[Row], relations: Sequence[
                 relation["kind"].replace("second only with first", "first only with second")
             )
     largest = max(block["volume"] for block in blocks)
-    for block, color in zip(blocks, block_colors(n), strict=True):
+    for block, color in zip(blocks, several_colors(n), strict=True):
         x, y = places[block["name"]]
         size = 300 + 1500 * block["volume"] / largest
         axes.scatter([x], [y], s=size, color=color, edgecolors="black", linewidths=0.8, zorder=3)

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from occupy_core.commands.shared.colors import BELOW_COLOR, SOLVENT_COLOR, scale_colormap
+from occupy_core.commands.shared.colors import OCCUPANCY, SOLVENT_COLOR, ink, several_colors
 from occupy_core.commands.shared.figure_style import drawn_in_own_style
 from occupy_core.commands.shared.quoting import figure_text
 from occupy_core.regions.table import RegionTable
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDEST, _HIGHEST = 40.0, 40.0  # inches
-_MOST_LABELS = 120  # along an axis; of more, every second, third ... is written
-_MOST_NUMBERS = 600  # cells of a heat map that hold their number
-_MOST_NAMED = 20  # maps with a colour and a name of their own; of more, the first and the last
+_WIDEST, _HIGHEST = 16.0, 10.0  # inches: 1600 x 1000 pixels on a screen
+_MOST_BARS = 60  # of more, no error bar can be told from the next one
+_MOST_LABELS = 140  # along an axis; of more, every second, third ... is written
+_MOST_NUMBERS = 300  # cells of a heat map that hold their number
+_SMALLEST, _DOUBT = 0.3, 0.5  # edge of a cell with a standard error of that much or more
 
 
 def bars_size(table: RegionTable) -> tuple[float, float]:
-    """Width and height in inches in which the bars of a table can be told apart."""
+    """Width and height in inches in which the occupancies of a table can be told apart."""
+    if not _is_for_bars(table):
+        return _clipped(2.0 + 0.12 * len(table.regions)), 6.0
     bars = len(table.regions) * (len(table.maps) + 1)
-    return min(max(5.0, 1.5 + 0.16 * bars), _WIDEST), 4.2
+    return _clipped(1.5 + 0.16 * bars), 4.2
 
 
 @drawn_in_own_style
 def draw_bars(figure: Figure, table: RegionTable) -> None:
-    """Draw the occupancy of each region as a bar for each map, with its 68 % interval.
+    """Draw the occupancy of each region in each map, with its 68 % interval.
+
+    More than 60 numbers are drawn as dots, one column a region, without intervals: the typical one
+    is said.
 
     Parameters
     ----------
@@ -37,42 +45,77 @@ def draw_bars(figure: Figure, table: RegionTable) -> None:
     table : RegionTable
     """
     axes = figure.add_subplot()
-    n_maps, n_regions = len(table.maps), len(table.regions)
+    if _is_for_bars(table):
+        _draw_bars(axes, table)
+    else:
+        _draw_dots(axes, table)
+    value, sigma = table.occupancy, table.sigma
+    axes.axhline(1.0, color=SOLVENT_COLOR, linewidth=1, linestyle=":")
+    top = np.nanmax(np.where(np.isfinite(value), np.minimum(value + sigma, value + 0.5), 1.0))
+    axes.set(
+        xlim=(-0.6, len(table.regions) - 0.4),
+        ylim=(min(0.0, float(np.nanmin(value, initial=0.0))), max(1.1, 1.05 * float(top))),
+        ylabel="occupancy",
+        title=figure_text(table.maps[0]) if len(table.maps) == 1 else None,
+    )
+    _label(axes, "x", _region_labels(table))
+    axes.set_xlabel("region (* reference)")
+    if len(table.maps) > 1:
+        figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+
+
+def _is_for_bars(table: RegionTable) -> bool:
+    return len(table.regions) * len(table.maps) <= _MOST_BARS
+
+
+def _draw_bars(axes: Axes, table: RegionTable) -> None:
+    n_maps = len(table.maps)
     value, sigma = table.occupancy, table.sigma
     width = 0.8 / n_maps
     for i, name in enumerate(table.maps):
-        place = np.arange(n_regions) + (i - (n_maps - 1) / 2) * width
+        place = np.arange(len(table.regions)) + (i - (n_maps - 1) / 2) * width
         shown = np.isfinite(value[i])
-        named = n_maps <= _MOST_NAMED or i in (0, n_maps - 1)
         below = np.minimum(sigma[i], np.maximum(value[i], 0))
         axes.bar(
             place[shown],
             value[i, shown],
             width,
-            color=_map_color(i, n_maps) if n_maps > 1 else scale_colormap()(value[i, shown]),
+            color=several_colors(n_maps)[i] if n_maps > 1 else OCCUPANCY.rgb(value[i, shown]),
             yerr=[below[shown].tolist(), sigma[i, shown].tolist()],
-            error_kw={"elinewidth": 1, "capsize": 2},
-            label=figure_text(name) if named else "_nolegend_",
+            error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "#444444"},
+            label=figure_text(name),
         )
-    axes.axhline(1.0, color=SOLVENT_COLOR, linewidth=1, linestyle=":")
-    top = np.nanmax(np.where(np.isfinite(value), np.minimum(value + sigma, value + 0.5), 1.0))
-    axes.set(
-        xlim=(-0.6, n_regions - 0.4),
-        ylim=(0, max(1.1, 1.05 * float(top))),
-        ylabel="occupancy",
-        title=figure_text(table.maps[0]) if n_maps == 1 else None,
+
+
+def _draw_dots(axes: Axes, table: RegionTable) -> None:
+    """Draw a column for each region: a line over all maps, and a dot in the colour of each."""
+    value, sigma = table.occupancy, table.sigma
+    columns = np.broadcast_to(np.arange(len(table.regions)), value.shape)
+    known = np.isfinite(value)
+    measured = known.any(axis=0)
+    axes.vlines(
+        columns[0][measured],
+        np.nanmin(value[:, measured], axis=0),
+        np.nanmax(value[:, measured], axis=0),
+        colors="#c9c9c9",
+        linewidth=1,
     )
-    labelled = range(0, n_regions, -(-n_regions // _MOST_LABELS))
-    labels = [_marked(table, j) for j in labelled]
-    axes.set_xticks(labelled, labels, rotation=0 if max(map(len, labels)) < 4 else 90)
-    axes.set_xlabel("region (* reference)")
-    if n_maps > 1:
-        figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    axes.scatter(
+        columns[known],
+        value[known],
+        s=14,
+        c=OCCUPANCY.rgb(value[known]),
+        edgecolors="#444444",
+        linewidths=0.3,
+        zorder=3,
+        label=f"one of {len(table.maps)} maps, typical error ± {np.nanmedian(sigma):.2f}",
+    )
 
 
 def heatmap_size(table: RegionTable) -> tuple[float, float]:
     """Width and height in inches in which the cells of a heat map can be told apart."""
-    width = min(max(5.0, 2.5 + 0.42 * len(table.regions)), _WIDEST)
+    each = 0.42 if table.occupancy.size <= _MOST_NUMBERS else 0.11
+    width = _clipped(2.5 + each * len(table.regions))
     return width, min(max(2.6, 1.8 + 0.3 * len(table.maps)), _HIGHEST)
 
 
@@ -80,47 +123,59 @@ def heatmap_size(table: RegionTable) -> tuple[float, float]:
 def draw_heatmap(figure: Figure, table: RegionTable) -> None:
     """Draw the occupancies as a table of colours: a row for each map, a column for each region.
 
+    A cell is the smaller the larger its standard error.
+
     Parameters
     ----------
     figure : Figure
         Where to draw.
     table : RegionTable
     """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.collections import PatchCollection
+    from matplotlib.colors import Normalize
+    from matplotlib.patches import Rectangle
+
     axes = figure.add_subplot()
-    value = np.ma.masked_invalid(table.occupancy)
-    colors = scale_colormap().with_extremes(bad="white", under=BELOW_COLOR)
-    image = axes.imshow(value, cmap=colors, vmin=0.0, vmax=1.0, aspect="auto")
-    for axis, labels in (
-        (axes.xaxis, [_marked(table, j) for j in range(len(table.regions))]),
-        (axes.yaxis, [figure_text(name) for name in table.maps]),
-    ):
-        step = -(-len(labels) // _MOST_LABELS)
-        axis.set_ticks(range(0, len(labels), step), labels[::step])
-    axes.tick_params(axis="x", rotation=0 if max(map(len, table.regions)) < 4 else 90)
-    axes.set_xlabel("region (* reference)")
+    value = table.occupancy
+    edges = np.clip(1 - (1 - _SMALLEST) * table.sigma / _DOUBT, _SMALLEST, 1.0) * 0.96
+    known = [(i, j) for i, j in np.ndindex(value.shape) if np.isfinite(value[i, j])]
+    squares = []
+    for i, j in known:
+        edge = float(edges[i, j])
+        squares.append(Rectangle((j - edge / 2, i - edge / 2), edge, edge))
+    colors = OCCUPANCY.rgb(value[np.isfinite(value)])
+    axes.add_collection(PatchCollection(squares, facecolors=colors, edgecolors="none"))
+    axes.set(xlim=(-0.5, value.shape[1] - 0.5), ylim=(value.shape[0] - 0.5, -0.5))
+    axes.set_facecolor("#f7f7f7")
+    _label(axes, "x", _region_labels(table))
+    _label(axes, "y", [figure_text(name) for name in table.maps])
+    axes.set_xlabel("region (* reference); a small cell is uncertain, an empty one not measured")
     if value.size <= _MOST_NUMBERS:
-        for i, row in enumerate(table.occupancy):
-            for j, number in enumerate(row):
-                if np.isfinite(number):
-                    dark = 0 <= number < 0.15 or number > 0.85
-                    text = f"{round(number, 2) + 0.0:.2f}"  # no -0.00
-                    axes.text(
-                        j, i, text, ha="center", va="center", fontsize=7,
-                        color="white" if dark else "black",
-                    )  # fmt: skip
-    figure.colorbar(image, ax=axes, label="occupancy")
+        for i, j in known:
+            text = f"{round(float(value[i, j]), 2) + 0.0:.2f}"  # no -0.00
+            color = ink(OCCUPANCY.color(float(value[i, j]))) if edges[i, j] > 0.7 else "#000000"
+            axes.text(j, i, text, ha="center", va="center", fontsize=7, color=color)
+    shown = ScalarMappable(Normalize(OCCUPANCY.low, OCCUPANCY.high), OCCUPANCY.colormap())
+    figure.colorbar(shown, ax=axes, label=OCCUPANCY.title)
 
 
-def _map_color(i: int, count: int) -> Any:
-    """Colour of one of several maps: a ramp when there are too many to tell and name each."""
-    from matplotlib import colormaps
-
-    if count > _MOST_NAMED:
-        return colormaps["viridis"](i / (count - 1))
-    return colormaps["tab10" if count <= 10 else "tab20"](i)
+def _clipped(width: float) -> float:
+    return min(max(5.0, width), _WIDEST)
 
 
-def _marked(table: RegionTable, j: int) -> str:
-    """Name of a region, with a mark on those of the reference."""
-    name = table.regions[j]
-    return f"{figure_text(name)}*" if name in table.reference else figure_text(name)
+def _label(axes: Axes, which: str, labels: Sequence[str]) -> None:
+    """Write names along an axis, as many as can be read."""
+    axis: Any = axes.xaxis if which == "x" else axes.yaxis
+    step = -(-len(labels) // _MOST_LABELS)
+    size = 9 if len(labels) <= 40 else 6
+    axis.set_ticks(range(0, len(labels), step), labels[::step], fontsize=size)
+    if which == "x":
+        short = max(map(len, labels)) < 4 and len(labels) <= 60
+        axes.tick_params(axis="x", rotation=0 if short else 90)
+
+
+def _region_labels(table: RegionTable) -> list[str]:
+    """Names of the regions, with a mark on those of the reference."""
+    shown = [(figure_text(name), name in table.reference) for name in table.regions]
+    return [f"{name}*" if full else name for name, full in shown]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from occupy_core.commands.shared.colors import BELOW_COLOR, SCALE_COLORS, scale_levels
+from occupy_core.commands.shared.chimerax import key_commands, palette_text
+from occupy_core.commands.shared.colors import NO_VALUE, OCCUPANCY
 from occupy_core.commands.shared.quoting import chimerax_comment, chimerax_path
 from occupy_core.regions.by_model.atoms import AtomicModel, AtomicRegion
 from occupy_core.regions.table import RegionTable
@@ -145,12 +146,9 @@ def scene_text(table: RegionTable, scene: RegionScene) -> str:
         else:
             commands.append(f"show #{first + i} models")
         lines += [chimerax_comment(name), f"alias occupancy_{i + 1} {'; '.join(commands)}"]
-    pairs = zip(SCALE_COLORS, scale_levels(0.0), strict=True)
-    labels = " ".join(f"{color}:{level:.3g}" for color, level in pairs)
     lines += [
         "occupancy_1",
-        f"key {labels} pos 0.25,0.08 size 0.5,0.04 fontSize 18 ticks true",
-        '2dlabels text "Occupancy" color black size 20 xpos 0.25 ypos 0.14',
+        *key_commands(OCCUPANCY),
         "lighting soft",
         "graphics silhouettes true",
         "camera ortho",
@@ -159,31 +157,16 @@ def scene_text(table: RegionTable, scene: RegionScene) -> str:
     return "\n".join(lines) + "\n"
 
 
-def occupancy_color(value: float) -> str:
-    """Colour of an occupancy as #rrggbb, between those of `SCALE_COLORS`."""
-    if not math.isfinite(value):
-        return BELOW_COLOR
-    steps = len(SCALE_COLORS) - 1
-    place = min(max(value, 0.0), 1.0) * steps
-    i = min(int(place), steps - 1)
-    low, high = (
-        [int(SCALE_COLORS[k][c : c + 2], 16) for c in (1, 3, 5)] for k in (i, i + 1)
-    )  # fmt: skip
-    mixed = [round(a + (b - a) * (place - i)) for a, b in zip(low, high, strict=True)]
-    return "#" + "".join(f"{c:02x}" for c in mixed)
-
-
 def _percent_palette() -> str:
     """The colours over the B-factor column; grey for what was not measured."""
-    grey = f"{_NOT_MEASURED:g},{BELOW_COLOR}:{_NOT_MEASURED / 2:g},{BELOW_COLOR}"
-    pairs = zip(scale_levels(0.0), SCALE_COLORS, strict=True)
-    return ":".join([grey, *(f"{_PERCENT * level:g},{color}" for level, color in pairs)])
+    grey = [(_NOT_MEASURED, NO_VALUE), (_NOT_MEASURED / 2, NO_VALUE)]
+    return palette_text([*grey, *((_PERCENT * v, color) for v, color in OCCUPANCY.pairs())])
 
 
 def _mask_colors(table: RegionTable, map_name: str, first: int) -> Iterator[str]:
     """Commands that show the masks in the colours of one map."""
     for number, region in enumerate(table.regions, start=first):
-        color = occupancy_color(table.row(map_name, region).occupancy)
+        color = OCCUPANCY.color(table.row(map_name, region).occupancy)
         yield f"show #{number} models; color #{number} {color}"
 
 

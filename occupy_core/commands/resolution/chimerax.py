@@ -14,7 +14,7 @@ from occupy_core.commands.shared.chimerax import (
     palette_text,
     warning_commands,
 )
-from occupy_core.commands.shared.colors import BELOW_COLOR, RESOLUTION_COLORS, resolution_levels
+from occupy_core.commands.shared.colors import NO_VALUE, resolution_scale
 from occupy_core.commands.shared.quoting import chimerax_path
 from occupy_core.maps.grid import DensityMap
 
@@ -69,7 +69,7 @@ def write_resolution_chimerax(path: Path, scene: ResolutionScene) -> None:
     """
     maps = [scene.density, scene.resolution, *([scene.filtered] if scene.filtered else [])]
     shown = "#1,3" if scene.filtered else "#1"
-    pairs = list(zip(resolution_levels(*scene.limits), RESOLUTION_COLORS, strict=True))
+    colors = resolution_scale(*scene.limits)
     lines = [
         "# Local resolution by occupy_core; open this file in ChimeraX (File > Open).",
         *(f"open {chimerax_path(file)}" for file in maps),
@@ -78,12 +78,12 @@ def write_resolution_chimerax(path: Path, scene: ResolutionScene) -> None:
         "volume #2 region all step 1",
         "hide #2 models",
         "set bgColor white",
-        f"alias resolution_color color sample $1 map $2 palette {_palette(pairs, scene)}",
+        f"alias resolution_color color sample $1 map $2 palette {_palette(colors.pairs(), scene)}",
         f"alias resolution_level volume {shown} level $1",
         "resolution_color #1 #2",
         f"surface dust #1 size {_DUST:g}",
         *(["resolution_color #3 #2", "hide #3 models"] if scene.filtered else []),
-        *key_commands(pairs, "Local resolution (Å)"),
+        *key_commands(colors),
         *warning_commands(scene.warnings),
         *LOOK,
     ]
@@ -110,8 +110,8 @@ def _palette(pairs: list[tuple[float, str]], scene: ResolutionScene) -> str:
     """Colours of the resolution, and grey from past its extremes to the background."""
     finest = min(scene.extremes[0], pairs[0][0])
     coarsest = max(scene.extremes[1], pairs[-1][0])
-    below = [(scene.background, BELOW_COLOR), (finest - 2 * _EDGE, BELOW_COLOR)]
-    above = [(coarsest + 2 * _EDGE, BELOW_COLOR), (scene.background, BELOW_COLOR)]
+    below = [(scene.background, NO_VALUE), (finest - 2 * _EDGE, NO_VALUE)]
+    above = [(coarsest + 2 * _EDGE, NO_VALUE), (scene.background, NO_VALUE)]
     return palette_text(
         [
             *(below if scene.background < finest - 2 * _EDGE else ()),

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from occupy_core.commands.shared.colors import (
-    BELOW_COLOR,
+    GUESS_HATCH,
     MODEL_COLOR,
     SOLVENT_COLOR,
-    resolution_colormap,
-    resolution_levels,
+    resolution_scale,
 )
 from occupy_core.commands.shared.figure_style import drawn_in_own_style
 from occupy_core.commands.shared.plots import draw_colored_slices
@@ -51,6 +50,8 @@ def draw_resolution_slices(
     resolution: DensityMap,
     mask: DensityMap,
     limits: tuple[float, float],
+    *,
+    finest: float | None = None,
 ) -> None:
     """Draw the three central slices of a map and of its local resolution.
 
@@ -62,14 +63,13 @@ def draw_resolution_slices(
         On the same grid; outside the mask (0.5) all is grey.
     limits : tuple of float
         Finest and coarsest resolution that have a colour of their own, Å.
+    finest : float, optional
+        Finest detail that the map holds in Å: what is finer is a guess, and hatched.
     """
-    levels = resolution_levels(*limits)
-    values = np.where(mask.data > 0.5, resolution.data, np.float32(np.nan))
-    colored, below = draw_colored_slices(
-        figure, density, values, colormap=resolution_colormap(), limits=(levels[0], levels[-1])
-    )
-    bar = figure.colorbar(colored, ax=below, extend="both", shrink=0.9, pad=0.02)
-    bar.set_label("local resolution (Å)")
+    inside = mask.data > 0.5
+    values = np.where(inside, resolution.data, np.float32(np.nan))
+    guessed = None if finest is None else inside & (resolution.data < finest)
+    draw_colored_slices(figure, density, values, resolution_scale(*limits), guessed=guessed)
 
 
 @drawn_in_own_style
@@ -99,16 +99,21 @@ def draw_resolution_histogram(
     name : str
         Name of the map, for the title.
     """
+    from matplotlib.patches import Rectangle
+
     axes = figure.add_subplot()
-    low, *_, high = resolution_levels(*limits)
+    scale = resolution_scale(*limits)
+    low, high = scale.low, scale.high
     # A few voxels are far off: the range shows all but one in a thousand.
     start, stop = np.quantile(values, (0.001, 0.999))
     start, stop = min(start, low, overall or low), max(stop, high, overall or high)
     counts, edges = np.histogram(values, _BINS, (float(start), float(stop)))
     centres = 0.5 * (edges[1:] + edges[:-1])
-    colors = resolution_colormap()((centres - low) / (high - low))
+    colors = scale.rgb(centres)
     shares = 100 * counts / values.size
-    axes.bar(centres, shares, width=np.diff(edges), color=colors, edgecolor="white", linewidth=0.3)
+    bars = axes.bar(
+        centres, shares, width=np.diff(edges), color=colors, edgecolor="white", linewidth=0.3
+    )
     axes.set(
         xlim=(float(edges[0]), float(edges[-1])),
         ylim=(0, None),
@@ -121,8 +126,12 @@ def draw_resolution_histogram(
         marks.append((overall, "global resolution", "--"))
     if finest is not None and finest > edges[0]:
         text = f"finer than the map holds, {finest:.2f} Å: guessed"
-        end = min(finest, float(edges[-1]))
-        axes.axvspan(float(edges[0]), end, color=BELOW_COLOR, alpha=0.7, label=text)
+        for bar, centre in zip(bars, centres, strict=True):
+            if centre < finest:
+                bar.set_hatch(GUESS_HATCH)
+        key = Rectangle((float(edges[0]), 0), 0, 0, facecolor=scale.colors[0], label=text)
+        key.set(edgecolor="white", hatch=GUESS_HATCH)
+        axes.add_patch(key)
     for position, label, style in marks:
         text = f"{label}, {position:.2f} Å"
         axes.axvline(position, color="black", linewidth=1, linestyle=style, label=text)

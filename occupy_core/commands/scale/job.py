@@ -50,7 +50,7 @@ class ScaleJob(JobBase):
     chimerax, chimerax_silent : bool
         Write the ChimeraX script, and the one that saves pictures.
     min_vis_scale : float
-        Scale at which the colours start.
+        Lower scale has no colour.
     threads : int, optional
         Number of threads; all cores by default.
     force : bool
@@ -78,7 +78,7 @@ class ScaleJob(JobBase):
     plot: bool = False
     chimerax: bool = True
     chimerax_silent: bool = False
-    min_vis_scale: float = 0.2
+    min_vis_scale: float = 0.0
     threads: int | None = None
     force: bool = False
 

@@ -315,8 +315,8 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "min_vis_scale",
             "--min-vis-scale",
             "S",
-            "Scale at which the colours start, default 0.2. They end at 1, in figures and in "
-            "ChimeraX.",
+            "Show lower scale in grey, default 0.0: all has a colour. Other colours stay, in "
+            "figures and in ChimeraX.",
         ),
     ),
     "Running": COMMON,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from occupy_core.commands.shared.colors import SCALE_COLORS, scale_levels
+from occupy_core.commands.shared.colors import COLORS, ColorScale, local_scale
 from occupy_core.commands.shared.quoting import chimerax_path, chimerax_text
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Vector = tuple[float, float, float]
 
 _TILES_MODEL = 100  # a model number that no map reaches
-_FULL_TILE_COLOR = SCALE_COLORS[-1] + "54"  # the last two digits are the opacity
-_EMPTY_TILE_COLOR = SCALE_COLORS[0] + "54"
+_FULL_TILE_COLOR = COLORS[-1] + "54"  # the last two digits are the opacity
+_EMPTY_TILE_COLOR = COLORS[0] + "54"
 _LABEL_WIDTH = 90  # characters of a warning in one line
 LOOK = ("lighting soft", "graphics silhouettes true", "camera ortho", "view")
 _PICTURES = 4
@@ -46,7 +46,7 @@ class Scene:
     scale_level : float
         Contour level of the scale, 0 to 1.
     min_scale : float
-        Scale at which the colours start; they end at 1.
+        Lower scale is grey.
     tiles : tuple of (x, y, z), optional
         Centres of the tiles with the highest and the lowest density, in Å.
     tile_radius : float
@@ -60,7 +60,7 @@ class Scene:
     modified: Sequence[Path] = ()
     level: float = 0.0
     scale_level: float = 0.5
-    min_scale: float = 0.2
+    min_scale: float = 0.0
     tiles: tuple[Vector, Vector] | None = None
     tile_radius: float = 0.0
     warnings: Sequence[str] = ()
@@ -109,19 +109,15 @@ def contour_level(solvent: SolventModel) -> float:
     return 0.5 * (solvent.value_at_half_confidence + 0.4 * solvent.hi)
 
 
-def palette(min_scale: float) -> str:
-    """Write the colours as a ChimeraX palette of scale,color pairs."""
-    return palette_text(zip(scale_levels(min_scale), SCALE_COLORS, strict=True))
-
-
 def palette_text(pairs: Iterable[tuple[float, str]]) -> str:
     """Write values, rising, and their colours as ChimeraX takes a palette."""
     return ":".join(f"{level:.4g},{color}" for level, color in pairs)
 
 
-def key_commands(pairs: Iterable[tuple[float, str]], title: str) -> list[str]:
-    """Show a colour key of values and their colours under a title."""
-    labels = " ".join(f"{color}:{level:.3g}" for level, color in pairs)
+def key_commands(colors: ColorScale) -> list[str]:
+    """Show the key of some colours, with a title."""
+    labels = " ".join(f"{color}:{level:.3g}" for level, color in colors.pairs())
+    title = colors.title[:1].upper() + colors.title[1:]
     return [
         f"key {labels} pos 0.25,0.08 size 0.5,0.04 fontSize 18 ticks true",
         f"2dlabels text {chimerax_text(title)} color black size 20 xpos 0.25 ypos 0.14",
@@ -150,13 +146,12 @@ def _open_commands(scene: Scene) -> list[str]:
 
 def _color_commands(scene: Scene) -> list[str]:
     models = [1, *(3 + i for i in range(len(scene.modified)))]
-    colors = palette(scene.min_scale)
-    pairs = zip(scale_levels(scene.min_scale), SCALE_COLORS, strict=True)
+    colors = local_scale(scene.min_scale)
     return [
         "set bgColor white",
-        f"alias scale_color color sample $1 map $2 palette {colors}",
+        f"alias scale_color color sample $1 map $2 palette {palette_text(colors.pairs())}",
         *(f"scale_color #{model} #2" for model in models),
-        *key_commands(pairs, "Local scale"),
+        *key_commands(colors),
     ]
 
 

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from occupy_core.commands.shared.colors import (
     CONFIDENCE_COLOR,
+    GUESS_HATCH,
     MODEL_COLOR,
     SOLVENT_COLOR,
-    scale_colormap,
+    ColorScale,
+    local_scale,
 )
 from occupy_core.commands.shared.figure_style import drawn_in_own_style, own_style
 from occupy_core.commands.shared.quoting import figure_text
@@ -25,9 +27,7 @@ from occupy_core.maps.grid import Array, DensityMap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
 
     from occupy_core.solvent.model import SolventModel
 
@@ -113,7 +113,12 @@ def draw_solvent_model(
 
 @drawn_in_own_style
 def draw_slices(
-    figure: Figure, density: DensityMap, scale: DensityMap, *, min_scale: float = 0.2
+    figure: Figure,
+    density: DensityMap,
+    scale: DensityMap,
+    *,
+    confidence: DensityMap | None = None,
+    min_scale: float = 0.0,
 ) -> None:
     """Draw the three central slices of a map and of its local scale.
 
@@ -123,14 +128,15 @@ def draw_slices(
         Where to draw.
     density, scale : DensityMap
         On the same grid.
+    confidence : DensityMap, optional
+        Where it is below one half there is solvent, which is grey.
     min_scale : float
-        Scale at which the colours start; lower scale is grey.
+        Lower scale is grey.
     """
-    colored, below = draw_colored_slices(
-        figure, density, scale.data, colormap=scale_colormap(), limits=(min_scale, 1.0)
-    )
-    bar = figure.colorbar(colored, ax=below, extend="min", shrink=0.9, pad=0.02)
-    bar.set_label("local scale")
+    values = scale.data
+    if confidence is not None:
+        values = np.where(confidence.data >= 0.5, values, np.float32(np.nan))
+    draw_colored_slices(figure, density, values, local_scale(min_scale))
 
 
 @drawn_in_own_style
@@ -138,10 +144,10 @@ def draw_colored_slices(
     figure: Figure,
     density: DensityMap,
     values: Array,
+    colors: ColorScale,
     *,
-    colormap: Colormap,
-    limits: tuple[float, float],
-) -> tuple[AxesImage, list[Axes]]:
+    guessed: NDArray[np.bool_] | None = None,
+) -> None:
     """Draw the three central slices of a map in grey, and of values on its grid in colour.
 
     Parameters
@@ -151,16 +157,9 @@ def draw_colored_slices(
     density : DensityMap
     values : ndarray of float32, shape of the map
         NaN where there is none.
-    colormap : Colormap
-    limits : tuple of float
-        Values at the ends of the colours.
-
-    Returns
-    -------
-    AxesImage
-        One of the coloured slices, for the colour bar.
-    list of Axes
-        The axes of all coloured slices.
+    colors : ColorScale
+    guessed : ndarray of bool, shape of the map, optional
+        Where the values are guesses: hatched.
     """
     grid = density.grid
     lengths = dict(zip("xyz", grid.box, strict=True))
@@ -177,17 +176,35 @@ def draw_colored_slices(
         top.set_title(f"{plane}, {normal} = {position:.0f} Å", fontsize=10)
         colored = bottom.imshow(
             _central_slice(values, axis),
-            cmap=colormap,
-            vmin=limits[0],
-            vmax=limits[1],
+            cmap=colors.colormap(),
+            vmin=colors.low,
+            vmax=colors.high,
             interpolation="nearest",
             **place,
         )
+        if guessed is not None:
+            hatch(bottom, _central_slice(guessed, axis), extent)
         bottom.set_xlabel(f"{across} (Å)")
         for row in (top, bottom):
             row.set_ylabel(f"{up} (Å)")
     figure.suptitle(figure_text(density.name))
-    return colored, list(axes[1])
+    extend = "neither" if colors.unit == "" else "both"
+    bar = figure.colorbar(colored, ax=list(axes[1]), extend=extend, shrink=0.9, pad=0.02)
+    bar.set_label(colors.title)
+
+
+def hatch(axes: Axes, guessed: NDArray[Any], extent: tuple[float, float, float, float]) -> None:
+    """Hatch a part of a slice: the one look of what is guessed."""
+    if guessed.any():
+        drawn = axes.contourf(
+            guessed.astype(np.float32),
+            levels=[0.5, 2.0],
+            colors="none",
+            hatches=[GUESS_HATCH],
+            origin="lower",
+            extent=extent,
+        )
+        drawn.set(edgecolor="white", linewidth=0.0)
 
 
 @drawn_in_own_style
@@ -196,7 +213,7 @@ def draw_scale_histogram(
     counts: NDArray[Any],
     *,
     confidence_limit: float | None = None,
-    min_scale: float = 0.2,
+    min_scale: float = 0.0,
     name: str = "map",
 ) -> None:
     """Draw how much of the content has which local scale.
@@ -210,7 +227,7 @@ def draw_scale_histogram(
     confidence_limit : float, optional
         Scale that is told from solvent with a confidence of one half, marked when given.
     min_scale : float
-        Scale at which the colours start.
+        Lower scale is grey.
     name : str
         Name of the map, for the title.
     """
@@ -218,7 +235,7 @@ def draw_scale_histogram(
     edges = np.linspace(0.0, 1.0, len(counts) + 1)
     centres = 0.5 * (edges[1:] + edges[:-1])
     shares = 100 * np.asarray(counts, np.float64) / max(float(np.sum(counts)), 1.0)
-    colors = scale_colormap()((centres - min_scale) / max(1.0 - min_scale, 1e-6))
+    colors = local_scale(min_scale).rgb(centres)
     axes.bar(centres, shares, width=np.diff(edges), color=colors, edgecolor="white", linewidth=0.3)
     axes.set(
         xlim=(0, 1),
@@ -279,9 +296,9 @@ def _legend_below(figure: Figure, *several: Axes) -> None:
     )
 
 
-def _central_slice(data: Array, axis: int) -> Array:
+def _central_slice(data: NDArray[Any], axis: int) -> NDArray[Any]:
     """Take the slice through the middle of an axis (0, 1, 2 = z, y, x)."""
-    middle: Array = data.take(data.shape[axis] // 2, axis=axis)
+    middle: NDArray[Any] = data.take(data.shape[axis] // 2, axis=axis)
     return middle
 
 

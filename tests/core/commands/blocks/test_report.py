@@ -8,8 +8,9 @@ from chimerax_commands import tokens
 
 from occupy_core import ParameterError
 from occupy_core.commands.blocks import figures as block_plots
-from occupy_core.commands.blocks.chimerax import BlockScene, block_colors, write_block_scene
+from occupy_core.commands.blocks.chimerax import BlockScene, write_block_scene
 from occupy_core.commands.shared import plots
+from occupy_core.commands.shared.colors import several_colors
 from occupy_core.maps import DensityMap, Grid
 
 with warnings.catch_warnings():
@@ -86,7 +87,7 @@ def test_the_block_map_shows_each_block_in_its_colour(tmp_path):
     assert {"B1", "B2", "x (Å)", "z (Å)"} <= set(texts(figure))
     assert [axes.get_title().split(",")[0] for axes in figure.axes[:3]] == ["xy", "xz", "yz"]
     tints = np.array(figure.axes[0].images[1].get_array())
-    for (row, column), color in zip(((4, 4), (9, 10)), block_colors(2), strict=True):
+    for (row, column), color in zip(((4, 4), (9, 10)), several_colors(2), strict=True):
         assert tints[row, column, :3] == pytest.approx(to_rgb(color))
     assert tints[0, 0, 3] == 0
     left, right, low, high = figure.axes[0].images[1].get_extent()
@@ -183,12 +184,12 @@ def test_the_preview_marks_outliers_and_contours_at_the_threshold(tmp_path):
 
 
 def test_colours_are_told_apart():
-    colors = np.array([to_rgb(color) for color in block_colors(40)])
+    colors = np.array([to_rgb(color) for color in several_colors(40)])
     assert len({tuple(c) for c in colors}) == 40
     first = colors[:8]
     distance = np.abs(first[:, None] - first[None]).sum(axis=2) + 9 * np.eye(8)
     assert distance.min() > 0.3
-    assert block_colors(3) == block_colors(40)[:3]
+    assert several_colors(3) == several_colors(40)[:3]
 
 
 def test_the_script_opens_each_mask_in_its_colour(tmp_path):
@@ -199,7 +200,7 @@ def test_the_script_opens_each_mask_in_its_colour(tmp_path):
     assert opened == [str(tmp_path / "it's.mrc"), *(str(path) for _, path in masks)]
     levels = {words[1]: words for words in commands if words[0] == "volume"}
     assert levels["#1"][levels["#1"].index("level") + 1] == "-0.25"
-    for model, color in zip(("#2", "#3", "#4"), block_colors(3), strict=True):
+    for model, color in zip(("#2", "#3", "#4"), several_colors(3), strict=True):
         assert levels[model][-1] == color
     names = [words[1:] for words in commands if words[0] == "rename"]
     assert names == [["#2", "B1"], ["#3", "B2"], ["#4", "B3"]]

@@ -18,7 +18,7 @@ from occupy_core.commands.resolution.figures import (
     draw_resolution_histogram,
     draw_resolution_slices,
 )
-from occupy_core.commands.shared.colors import BELOW_COLOR, RESOLUTION_COLORS, resolution_levels
+from occupy_core.commands.shared.colors import COLORS, NO_VALUE, resolution_scale
 from occupy_core.commands.shared.plots import new_figure
 from occupy_core.maps import DensityMap, Grid
 
@@ -51,9 +51,9 @@ def maps():
     [((2.94, 6.03), (2.9, 6.1)), ((3.0, 3.1), (3.0, 3.5)), ((4.0, 4.0), (4.0, 4.5))],
 )
 def test_colours_end_at_round_numbers_that_hold_the_limits(limits, ends):
-    levels = resolution_levels(*limits)
+    levels = resolution_scale(*limits).levels()
     assert (levels[0], levels[-1]) == pytest.approx(ends)
-    assert len(levels) == len(RESOLUTION_COLORS)
+    assert len(levels) == len(COLORS)
     assert (np.diff(levels) > 0).all()
 
 
@@ -88,8 +88,8 @@ def test_slices_are_coloured_within_the_mask_only(maps):
         expected = resolution.data.take(middle, axis=axis)[~outside]
         np.testing.assert_array_equal(shown[~outside], expected)
         assert image.get_clim() == (3.0, 6.0)
-        assert image.cmap(np.nan) == pytest.approx(to_rgba(BELOW_COLOR), abs=0.01)
-        assert image.cmap(0.0) == pytest.approx(to_rgba(RESOLUTION_COLORS[0]), abs=0.01)
+        assert image.cmap(np.nan) == pytest.approx(to_rgba(NO_VALUE), abs=0.01)
+        assert image.cmap(0.0) == pytest.approx(to_rgba(COLORS[-1]), abs=0.01)
     assert {"x (Å)", "y (Å)", "z (Å)", "local resolution (Å)"} <= set(texts(figure))
     figure.draw_without_rendering()
     assert inside(figure)
@@ -111,9 +111,7 @@ def test_the_histogram_is_in_percent_of_the_molecule():
     heights = np.array([bar.get_height() for bar in axes.containers[0]])
     assert heights.sum() == pytest.approx(100)
     assert sorted(heights[heights > 0]) == pytest.approx([20, 20, 60])
-    assert axes.containers[0][0].get_facecolor() == pytest.approx(
-        to_rgba(RESOLUTION_COLORS[0]), abs=0.05
-    )
+    assert axes.containers[0][0].get_facecolor() == pytest.approx(to_rgba(COLORS[-1]), abs=0.05)
     assert {
         *(
             "median, 4.00 Å",
@@ -217,20 +215,20 @@ def color_at(levels, colors, value):
 def test_no_value_is_grey_and_every_resolution_has_its_colour(tmp_path, background):
     levels, colors = color_palette(script(tmp_path, background=background))
     assert levels == sorted(levels)
-    assert color_at(levels, colors, background) == BELOW_COLOR
+    assert color_at(levels, colors, background) == NO_VALUE
     # Finer and coarser than the range of colours, down to the extremes within the mask.
     for fine in (2.5, 2.8, 3.0):
-        assert color_at(levels, colors, fine) == RESOLUTION_COLORS[0]
+        assert color_at(levels, colors, fine) == COLORS[-1]
     for coarse in (6.0, 6.5, 7.0):
-        assert color_at(levels, colors, coarse) == RESOLUTION_COLORS[-1]
-    middle = resolution_levels(3.04, 6.0)[4]
-    assert color_at(levels, colors, middle) == RESOLUTION_COLORS[4]
+        assert color_at(levels, colors, coarse) == COLORS[0]
+    middle = resolution_scale(3.04, 6.0).levels()[4]
+    assert color_at(levels, colors, middle) == COLORS[4]
 
 
 @pytest.mark.parametrize("background", [3.5, 2.49, 7.01])
 def test_a_background_among_the_estimates_cannot_be_told_apart(tmp_path, background):
     levels, colors = color_palette(script(tmp_path, background=background))
-    assert BELOW_COLOR not in colors
+    assert NO_VALUE not in colors
     assert levels == sorted(levels)
 
 
@@ -238,8 +236,8 @@ def test_the_key_has_the_colours_of_the_palette(tmp_path):
     lines = script(tmp_path)
     (key,) = commands(lines, "key")
     labels = [token.split(":") for token in key if token.startswith("#")]
-    assert tuple(color for color, _ in labels) == RESOLUTION_COLORS
-    expected = resolution_levels(3.04, 6.0)
+    assert tuple(color for color, _ in labels) == COLORS[::-1]
+    expected = resolution_scale(3.04, 6.0).levels()
     assert [float(text) for _, text in labels] == pytest.approx(expected, rel=0.005)
     titles = [arguments(line)["text"] for line in commands(lines, "2dlabels")]
     assert titles == ["Local resolution (Å)"]

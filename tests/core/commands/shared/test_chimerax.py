@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from occupy_core import ParameterError
 from occupy_core.commands.shared.chimerax import (
     Scene,
-    palette,
     write_chimerax,
 )
-from occupy_core.commands.shared.colors import SCALE_COLORS
+from occupy_core.commands.shared.colors import COLORS, NO_VALUE, OCCUPANCY
 from occupy_core.commands.shared.quoting import chimerax_path, chimerax_text
 
 
@@ -99,16 +98,18 @@ def test_the_two_commands_for_users_are_defined(tmp_path):
 
 @pytest.mark.parametrize("min_scale", [0.0, 0.2, 0.5])
 def test_palette_and_key_show_the_same_colours_at_the_same_scale(tmp_path, min_scale):
-    pairs = [pair.split(",") for pair in palette(min_scale).split(":")]
+    lines = script(tmp_path, min_scale=min_scale)
+    (alias,) = (line for line in commands(lines, "alias") if line[0] == "scale_color")
+    pairs = [pair.split(",") for pair in alias[-1].split(":")]
     levels, colors = [float(level) for level, _ in pairs], [color for _, color in pairs]
-    assert colors == list(SCALE_COLORS)
-    assert levels[0] == min_scale
-    assert levels[-1] == 1.0
-    assert levels == sorted(levels)
-    (key,) = commands(script(tmp_path, min_scale=min_scale), "key")
+    assert (levels[0], levels[-1], colors[-1]) == (0.0, 1.0, COLORS[-1])
+    assert levels == sorted(set(levels))
+    for level, color in zip(levels, colors, strict=True):
+        assert color == (NO_VALUE if level < min_scale else OCCUPANCY.color(level))
+    (key,) = commands(lines, "key")
     labels = [token.split(":") for token in key if token.startswith("#")]
     assert [color for color, _ in labels] == colors
-    assert [float(text) for _, text in labels] == pytest.approx(levels, abs=0.0005)
+    assert [float(text) for _, text in labels] == pytest.approx(levels, abs=0.0015)
     assert key[len(labels) :][:4] == ["pos", "0.25,0.08", "size", "0.5,0.04"]
 
 

@@ -7,12 +7,7 @@ import pytest
 from figure_checks import inside, texts
 
 from occupy_core.commands.shared import plots
-from occupy_core.commands.shared.colors import (
-    BELOW_COLOR,
-    SCALE_COLORS,
-    scale_colormap,
-    scale_levels,
-)
+from occupy_core.commands.shared.colors import GUESS_HATCH, NO_VALUE, OCCUPANCY, ColorScale
 from occupy_core.maps import DensityMap, Grid
 from occupy_core.scale.estimate import estimate_confidence, estimate_scale
 
@@ -32,18 +27,11 @@ def result():
     return density, estimate_scale(density)
 
 
-def test_the_colours_run_from_low_to_high_and_are_grey_below():
-    colormap = scale_colormap()
-    assert colormap(0.0) == pytest.approx(to_rgba(SCALE_COLORS[0]), abs=0.01)
-    assert colormap(1.0) == pytest.approx(to_rgba(SCALE_COLORS[-1]), abs=0.01)
-    assert colormap(-0.1) == pytest.approx(to_rgba(BELOW_COLOR), abs=0.01)
-    assert len(scale_levels(0.2)) == len(SCALE_COLORS)
-
-
 def test_slices_are_central_and_in_angstroms(result):
     density, estimate = result
     figure = plots.new_figure(9, 5.6)
-    plots.draw_slices(figure, density, estimate.scale, min_scale=0.3)
+    confidence = estimate.confidence
+    plots.draw_slices(figure, density, estimate.scale, confidence=confidence, min_scale=0.3)
     maps = [axes for axes in figure.axes if axes.images]
     assert len(maps) == 6
     for axes, axis, extent in zip(
@@ -55,12 +43,32 @@ def test_slices_are_central_and_in_angstroms(result):
         source = density if axes in maps[:3] else estimate.scale
         (image,) = axes.images
         shown = source.data.take(source.data.shape[axis] // 2, axis=axis)
-        np.testing.assert_array_equal(image.get_array(), shown)
+        if source is not density:  # solvent has no scale
+            solvent = confidence.data.take(source.data.shape[axis] // 2, axis=axis) < 0.5
+            assert solvent.any()
+            shown = np.where(solvent, np.nan, shown)
+        np.testing.assert_array_equal(np.ma.filled(image.get_array(), np.nan), shown)
         assert (axes.get_xlim()[1], axes.get_ylim()[1]) == extent
-    assert maps[3].images[0].get_clim() == (0.3, 1.0)
+    image = maps[3].images[0]
+    assert image.get_clim() == (0.0, 1.0)
+    assert image.cmap(image.norm(0.29)) == pytest.approx(to_rgba(NO_VALUE), abs=0.01)
+    assert image.cmap(image.norm(0.6)) == pytest.approx(to_rgba(OCCUPANCY.color(0.6)), abs=0.01)
     assert {"x (Å)", "y (Å)", "z (Å)", "local scale"} <= set(texts(figure))
     figure.draw_without_rendering()
     assert inside(figure)
+
+
+def test_what_is_guessed_is_hatched_where_it_lies(result):
+    density = result[0]
+    guessed = np.zeros(density.data.shape, bool)
+    guessed[:, :10] = True
+    colors = ColorScale(label="x", low=0.0, high=1.0)
+    figure = plots.new_figure(9, 5.6)
+    plots.draw_colored_slices(figure, density, density.data, colors, guessed=guessed)
+    drawn = [c for axes in figure.axes for c in axes.collections if hasattr(c, "hatches")]
+    assert [c.hatches for c in drawn] == [[GUESS_HATCH]] * 2  # not in the middle along y
+    (top,) = {path.vertices[:, 1].max() for path in drawn[0].get_paths()}
+    assert top == pytest.approx(10 * 2.5, abs=2.5)
 
 
 def test_the_solvent_model_shows_histogram_fit_and_confidence(result):
@@ -94,8 +102,8 @@ def test_the_histogram_is_in_percent_and_in_the_colours_of_the_scale():
     plots.draw_scale_histogram(figure, counts, confidence_limit=0.4, min_scale=0.2, name="x")
     bars = figure.axes[0].patches
     assert [bar.get_height() for bar in bars] == [10, 0, 30, 60]
-    assert bars[0].get_facecolor() == pytest.approx(to_rgba(BELOW_COLOR), abs=0.01)
-    expected = scale_colormap()((0.875 - 0.2) / 0.8)
+    assert bars[0].get_facecolor() == pytest.approx(to_rgba(NO_VALUE), abs=0.01)
+    expected = to_rgba(OCCUPANCY.color(0.875))
     assert bars[3].get_facecolor() == pytest.approx(expected, abs=0.01)
     assert "confidence 0.5" in texts(figure)
     figure.draw_without_rendering()
