@@ -10,6 +10,7 @@ from occupy_scipion.convert.volumes import distinctNames
 from occupy_scipion.objects import SetOfVolumeMasks
 
 _SIDE_BY_SIDE, _THREADS = 2, 4  # volumes at a time and threads for each, unless the form says other
+_MOST_SENTENCES = 10  # of volumes of a set, in the summary
 
 
 class StepPerVolume:
@@ -92,6 +93,16 @@ class StepPerVolume:
             f"{len(records)} volumes, up to {number} side by side with {threads} threads each "
             f"({number * threads} in all)."
         ]
+
+    def _answerLines(self, records):
+        """What was found, for the summary: of a single volume with what limits it."""
+        if len(records) == 1:
+            return records[0].answerLines()
+        lines = [*self._numberLines(records)]
+        lines += [record.answerLines()[0] for record in records[:_MOST_SENTENCES]]
+        if len(records) > _MOST_SENTENCES:
+            lines.append(f"... and {len(records) - _MOST_SENTENCES} more.")
+        return lines
 
     # --------------------------- UTILS functions -------------------------------------------------
     def _folder(self, volume):

@@ -154,13 +154,11 @@ class OccupyProtLocalScale(StepPerVolume, OccupyProtScaleBase):
         records = self._records()
         if not records:
             return ["The local scale is not ready yet."]
-        lines = [*self._numberLines(records), records[0].scaleSentence()]
-        lines += [
-            f"Occupancy of the target in {record.name}: {record.targetOccupancy:.2f}."
-            for record in records
-            if record.targetOccupancy is not None
+        return [
+            *self._answerLines(records),
+            records[0].scaleSentence(),
+            *self._warningLines(records),
         ]
-        return lines + self._warningLines(records)
 
     def _methods(self):
         records = self._records()

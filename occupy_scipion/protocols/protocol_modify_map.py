@@ -320,8 +320,7 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
             return ["The modified maps are not ready yet."]
         scales = self._scaleRecords() or records
         lines = [
-            *self._numberLines(records),
-            *records[0].modificationLines(),
+            *self._answerLines(records),
             *([self._sharingSentence()] if self.givesSets() else []),
             scales[0].scaleSentence(),
             *(f"*Warning*: {sentence}" for sentence in self._modeWarning()),

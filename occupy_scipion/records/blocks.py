@@ -3,19 +3,11 @@
 
 import numpy as np
 
+from occupy_core.commands.blocks.answer import relation_texts
 from occupy_core.commands.blocks.tables import choose
 from occupy_scipion.constants import BENJAMINI_1995, CHAZAL_2013, FISHER_1935, KINMAN_2023
 from occupy_scipion.records.record import Record, counted
 
-_MOST_NAMES = 5
-_RELATIONS = {
-    "same": "{first} and {second} are there together or not at all",
-    "together": "{first} and {second} are there together more often than by chance",
-    "first only with second": "{first} is there only with {second}",
-    "second only with first": "{second} is there only with {first}",
-    "apart": "{first} and {second} are there together less often than by chance",
-    "exclusive": "{first} and {second} exclude each other",
-}
 _CORRECTIONS = {
     "bonferroni": "Bonferroni's correction",
     "bh": f"the false discovery rate [{BENJAMINI_1995}]",
@@ -74,35 +66,13 @@ class BlocksRecord(Record):
     # --------------------------- Sentences -------------------------------------------------------
     def lines(self):
         """What was found, for the summary."""
-        volumes = self.values["volumes"]
-        lines = [f"{volumes['used']} of {volumes['given']} volumes were used."]
-        if volumes["left_out"]:
-            lines.append(
-                f"Left out, for their thresholds lie outside mean +- 2 standard deviations: "
-                f"{_listed(volumes['left_out'])}."
-            )
-        elif volumes["outlying_thresholds"]:
-            lines.append(
-                "Their thresholds lie outside mean +- 2 standard deviations, but they were used: "
-                f"{_listed(volumes['outlying_thresholds'])}."
-            )
-        if not self.blocks:
-            return [*lines, "No block was found."]
-        lines.append(f"{counted(len(self.blocks), 'block')}:")
+        lines = self.answerLines()
         lines += [
             f"{block['name']}: {block['voxels']} voxels, {block['volume'] / 1000:.3g} nm³, there "
             f"in {block['present_in']} volumes, mean occupancy {block['mean_occupancy']:.2f}"
             for block in self.blocks
         ]
-        return [*lines, *self.relationLines()]
-
-    def relationLines(self):
-        """How the blocks depend on each other; nothing of those that do not."""
-        return [
-            _RELATIONS[relation["kind"]].format_map(relation) + "."
-            for relation in self.values["relations"]
-            if relation["kind"] in _RELATIONS
-        ]
+        return [*lines, *(f"{text}." for text in relation_texts(self.values))]
 
     def methodSentences(self):
         """How it was found, for the methods."""
@@ -119,8 +89,3 @@ class BlocksRecord(Record):
                 f"in each volume and followed through the volumes [{KINMAN_2023}]."
             )
         return sentences
-
-
-def _listed(names):
-    text = ", ".join(names[:_MOST_NAMES])
-    return text if len(names) <= _MOST_NAMES else f"{text} and {len(names) - _MOST_NAMES} more"

@@ -51,6 +51,11 @@ class Record:
         """Name and version of the program, for the methods."""
         return f"scipion-em-occupy {self.values['versions']['occupy_core']}"
 
+    def answerLines(self):
+        """The answer in a sentence, and what limits it: how a summary begins."""
+        found = self.values["answer"]
+        return [formWords(text) for text in (found["sentence"], *found["limits"])]
+
     def allFiles(self):
         """Names of all files written: a step returns them, so that none can be lost unnoticed."""
         return list(self.files.values())

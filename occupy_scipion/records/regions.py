@@ -44,7 +44,7 @@ class RegionsRecord(Record):
     def lines(self):
         """The best values, for the summary: a line for each region."""
         table, several = self.table, len(self.table.maps) > 1
-        lines = [f"Reference (full): {listed(self.values['reference'])}."]
+        lines = self.answerLines()
         if several:
             lines.append(f"Maps, in this order: {listed(table.maps, _MOST_MAPS)}.")
         means = {row["region"]: row for row in self.values["average"]}

@@ -5,20 +5,17 @@ from occupy_core.maps.mrc import map_name
 from occupy_scipion.constants import CARDONE_2013, FRANK_1975, VILAS_2018
 from occupy_scipion.records.record import Record
 
-_SOURCES = {  # source: (in the summary, in the methods)
+_SOURCES = {
     "half maps": (
-        "from the half maps (local FSC)",
-        f"as the Fourier shell correlation of the half maps in a Gaussian window [{CARDONE_2013}]",
+        f"as the Fourier shell correlation of the half maps in a Gaussian window [{CARDONE_2013}]"
     ),
     "solvent noise": (
-        "from the map alone: signal over the noise of its solvent",
         "from the map alone, by its local spectral signal-to-noise ratio over the noise of the "
-        f"solvent, as the Fourier shell correlation that half maps would have [{FRANK_1975}]",
+        f"solvent, as the Fourier shell correlation that half maps would have [{FRANK_1975}]"
     ),
     "learned": (
-        "from the map alone by the learned model, for its solvent noise is gone or was filtered",
         "from the map alone by a regression trained on simulated maps, as the noise of its solvent "
-        "had been removed or filtered",
+        "had been removed or filtered"
     ),
 }
 
@@ -62,29 +59,10 @@ class ResolutionRecord(Record):
 
     def lines(self):
         """What was found, for the summary."""
-        values = self.values
-        if not self.known:
-            return ["Nothing is resolved in this map: no more than noise was found."]
-        q = values["quantiles"]
-        lines = [
-            f"Global resolution: {self._global()}.",
-            f"Local resolution: median {q['50%']:.2f} Å, 5 to 95 %: {q['5%']:.2f} - "
-            f"{q['95%']:.2f} Å, typically +- {values['sigma_median']:.2f} Å; "
-            f"{_SOURCES[values['source']][0]}.",
-            f"Map: {values['state']}; volume of the mask {values['mask_volume'] / 1000:.4g} nm³.",
-        ]
-        if values["censored_fraction"] > 0:
-            lines.append(
-                f"{100 * values['censored_fraction']:.0f} % of the molecule is resolved to the "
-                f"limit of the map ({values['limit']:.2f} Å) or better; values finer than that "
-                "are a guess."
-            )
-        single = values["single_map"]
-        if single is not None and single["log_rmse"] is not None:
-            lines.append(
-                "The estimate from the map alone differs from that by "
-                f"{100 * single['log_rmse']:.0f} % (rms)."
-            )
+        lines = self.answerLines()
+        if self.known:
+            volume = self.values["mask_volume"] / 1000
+            lines.append(f"The mask of the molecule has {volume:.4g} nm³.")
         return lines
 
     def methodSentences(self):
@@ -95,7 +73,7 @@ class ResolutionRecord(Record):
         sentences = [
             f"The local resolution (FSC 0.143, standard deviation of the window "
             f"{values['window']:.1f} Å) was estimated with {self.program} "
-            f"{_SOURCES[values['source']][1]}."
+            f"{_SOURCES[values['source']]}."
         ]
         if self.globalResolution is not None:
             within = "the given mask" if "mask" in self.inputs else "a mask found automatically"

@@ -8,10 +8,10 @@ from occupy_core.scale import ScaleParams, estimate_confidence
 from occupy_scipion.constants import FORSBERG_2023
 from occupy_scipion.records.record import Record
 
-_MODIFICATIONS = {  # kind: (in the summary, in the methods)
-    "amplified": ("Amplified", "amplified"),
-    "attenuated": ("Attenuated", "attenuated"),
-    "sigmoid": ("Modified by a sigmoid", "modified by a sigmoid"),
+_MODIFICATIONS = {
+    "amplified": "amplified",
+    "attenuated": "attenuated",
+    "sigmoid": "modified by a sigmoid",
 }
 TITLES = {
     "amplified": "Amplified",
@@ -106,21 +106,11 @@ class ScaleRecord(Record):
             f"solvent was modelled on the map low-passed to {p['lowpass']:.2f} Å."
         )
 
-    def modificationLines(self):
-        """What was made of the map, for the summary."""
-        lines = []
-        for kind in self.modifiedKinds():
-            what = "Solvent excluded"
-            if kind in _MODIFICATIONS:
-                what = f"{_MODIFICATIONS[kind][0]} with {self._power(kind)}{self._solvent()}"
-            lines.append(what + (", with half maps." if self.halfMaps(kind) else "."))
-        return lines
-
     def modificationSentence(self):
         """How the map was modified, for the methods."""
         modify = self.values["job"]["modify"]
         done = [
-            f"{_MODIFICATIONS[kind][1]} with {self._power(kind)}"
+            f"{_MODIFICATIONS[kind]} with {self._power(kind)}"
             for kind in self.modifiedKinds()
             if kind in _MODIFICATIONS
         ]
@@ -152,9 +142,6 @@ class ScaleRecord(Record):
         modify = self.values["job"]["modify"]
         pivot = f" and a pivot of {modify['pivot']:g}" if kind == "sigmoid" else ""
         return f"a power of {modify[_POWERS[kind]]:g}{pivot}"
-
-    def _solvent(self):
-        return ", solvent excluded" if self.values["job"]["modify"]["exclude_solvent"] else ""
 
 
 def modeOfScale(file):

@@ -89,7 +89,7 @@ def test_the_volumes_have_the_occupancies_of_their_blocks_as_columns(found, know
 
 def test_the_summary_and_the_methods_are_about_volumes_and_blocks(found):
     lines = found.summary()
-    assert lines[0] == f"{COUNT} of {COUNT} volumes were used."
+    assert f"come and go in {COUNT} volumes: B1 " in lines[0]
     assert any(line.startswith("B1: ") and "nm³" in line for line in lines)
     assert f"{COUNT} volumes" in found._methods()[0]
     assert not any("not found" in line for line in found.citations())

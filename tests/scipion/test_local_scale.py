@@ -78,9 +78,11 @@ def test_the_outputs_are_related_to_their_input(imported, scaled):
 
 def test_the_summary_and_the_methods_name_the_numbers_used(scaled):
     used = ScaleParams().resolve(read_map(file_of(scaled.scaleVolume)).grid)
-    (first, *_) = scaled.summary()
-    assert f"low-pass {used.lowpass:.2f} Å" in first
-    assert f"{used.n_voxels_in_kernel} voxels" in first
+    lines = scaled.summary()
+    assert "of the content of import_map is full" in lines[0]
+    (settings,) = (line for line in lines if line.startswith("Scale of the"))
+    assert f"low-pass {used.lowpass:.2f} Å" in settings
+    assert f"{used.n_voxels_in_kernel} voxels" in settings
     (methods,) = scaled._methods()
     assert "corrected for noise" in methods
     assert "[Forsberg2023]" in methods
@@ -100,9 +102,7 @@ def test_a_mask_defines_the_solvent_and_another_one_is_measured(runner, imported
         solventDefinition=mask,
         targetMask=mask,
     )
-    assert any(
-        line.startswith("Occupancy of the target in import_map:") for line in protocol.summary()
-    )
+    assert protocol.summary()[0].startswith("The target mask has an occupancy of ")
     creators = [relation["object_parent_extended"] for relation in protocol.getRelations()]
     assert sorted(creators) == ["outputMask"] * 3 + ["outputVolume"] * 3
 

@@ -246,14 +246,13 @@ def _record_of(given: dict[str, Any]) -> Path | None:
 
 def summary(result: JobResult, *, verbose: bool) -> str:
     """Return what was found and written, for the terminal."""
+    from occupy_core.commands.blocks.answer import answer
+
     record = result.result
-    volumes = record["volumes"]
-    sketched = "communities" in record  # it was not to go on to blocks
-    found = record["communities"] if sketched else record["blocks"]
     lines = [
-        f"{len(found)} {'groups' if sketched else 'blocks'} in {volumes['used']} of "
-        f"{volumes['given']} volumes, "
-        f"{record['union_voxels']} voxels, correction {record['parameters']['correction']}"
+        answer(record).text(),
+        f"Compared: {record['union_voxels']} voxels, correction "
+        f"{record['parameters']['correction']}",
     ]
     for block in record.get("blocks", ()):
         needs = f", only with {' and '.join(block['needs'])}" if block["needs"] else ""

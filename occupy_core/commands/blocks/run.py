@@ -12,6 +12,7 @@ from occupy_core.blocks.contour.thresholds import smoothed
 from occupy_core.blocks.find import BlocksResult, continue_from, sketch_record
 from occupy_core.commands.blocks import figures as block_plots
 from occupy_core.commands.blocks import tables
+from occupy_core.commands.blocks.answer import answer
 from occupy_core.commands.blocks.chimerax import BlockScene, write_block_scene
 from occupy_core.commands.blocks.job import BlocksJob, block_names
 from occupy_core.commands.blocks.steps import FirstSteps
@@ -78,6 +79,7 @@ class _Run(Run[BlocksJob]):
         record = self._sketched(steps) if job.sketch_only else self._expanded(ensemble, steps)
         steps.save(self._folder, self._names)
         record["inputs"] = self._recorded_inputs()
+        record["answer"] = answer(record).record()
         self._write_record(record)
         return record
 

@@ -72,10 +72,12 @@ def _run_job(given: dict[str, Any]) -> None:
 
 def summary(job: RegionsJob, result: JobResult, *, verbose: bool) -> str:
     """Return what was found and written, for the terminal."""
+    from occupy_core.commands.regions.answer import answer
+
     record = result.result
     rows = record["table"]
     shown = rows if verbose else rows[:_MOST_SHOWN]
-    lines = [f"Occupancy relative to {', '.join(record['reference'])}:"]
+    lines = [answer(record).text()]
     width = max(len(row["region"]) for row in rows)
     for i, row in enumerate(shown):
         if i == 0 or row["map"] != shown[i - 1]["map"]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from occupy_core.commands.regions.answer import answer
 from occupy_core.commands.regions.figures import bars_size, draw_bars, draw_heatmap, heatmap_size
 from occupy_core.commands.regions.files import RegionScene, attribute_text, model_text, scene_text
 from occupy_core.commands.regions.job import RegionsJob, mask_names
@@ -120,6 +121,7 @@ class _Run(Run[RegionsJob]):
             "warnings": [*self._recorded, *(n for n in table.notes if n not in about_the_file)],
             "versions": _versions(with_model=model is not None),
         }
+        record["answer"] = answer(record).record()
         self._write_record(record)
         return record
 

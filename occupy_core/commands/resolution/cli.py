@@ -77,16 +77,10 @@ def _run_job(given: dict[str, Any]) -> None:
 
 def summary(job: ResolutionJob, result: JobResult, *, verbose: bool) -> str:
     """Return what was found and written, for the terminal."""
+    from occupy_core.commands.resolution.answer import answer
+
     record = result.result
-    lines = [f"Resolution of {(job.map or job.half1 or Path()).name}: {_overall(record)}"]
-    quantiles = record["quantiles"]
-    if quantiles is not None:
-        lines.append(
-            f"Local resolution: median {quantiles['50%']:.2f} Å, 90 % between "
-            f"{quantiles['5%']:.2f} and {quantiles['95%']:.2f} Å, uncertainty "
-            f"{record['sigma_median']:.2f} Å"
-        )
-    lines.append(f"State of the map: {record['state']}")
+    lines = [f"{(job.map or job.half1 or Path()).name}: {answer(record).text()}"]
     if verbose:
         lines += [
             f"Finest detail in the map: {record['limit']:.2f} Å",
@@ -100,19 +94,3 @@ def summary(job: ResolutionJob, result: JobResult, *, verbose: bool) -> str:
     if "chimerax" in result.files:
         lines.append(f"To look at it: chimerax '{result.files['chimerax']}'")
     return "\n".join(lines)
-
-
-def _overall(record: dict[str, Any]) -> str:
-    """Describe the global resolution and what it was read from."""
-    if record["global_0143"] is None:
-        return "unknown"
-    bound = " or better" if record["global_censored"] else ""
-    text = f"{record['global_0143']:.2f} Å at FSC 0.143{bound}"
-    if record["global_05"] is not None:
-        text += f", {record['global_05']:.2f} Å at 0.5"
-    origin = {
-        "half maps": "from the half maps",
-        "solvent noise": "from the noise of the solvent",
-        "learned": "from the learned model",
-    }
-    return f"{text}, {origin[record['source']]}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from occupy_core.commands.resolution.answer import answer
 from occupy_core.commands.resolution.chimerax import (
     ResolutionScene,
     surface_level,
@@ -97,6 +98,7 @@ class _Run(Run[ResolutionJob]):
         record["inputs"] = self._recorded_inputs()
         lead = record["inputs"]["map" if job.map is not None else "half1"]
         lead |= {"shape": density.grid.shape, "voxel_size": density.grid.voxel_size}
+        record["answer"] = answer(record).record()
         self._write_record(record)
         return record
 
@@ -185,9 +187,10 @@ class _Run(Run[ResolutionJob]):
         from occupy_core.commands.shared import plots
 
         name, limits = density.name, color_limits(record)
+        guessed = result.limit if result.censored_fraction > 0 else None
         figure = plots.new_figure(9, 5.6)
         resolution_plots.draw_resolution_slices(
-            figure, density, result.resolution, result.mask, limits
+            figure, density, result.resolution, result.mask, limits, finest=guessed
         )
         self._save(figure, "slices_plot")
         figure = plots.new_figure(5.5, 4)
@@ -196,7 +199,7 @@ class _Run(Run[ResolutionJob]):
             values,
             limits,
             overall=record["global_0143"],
-            finest=result.limit if result.censored_fraction > 0 else None,
+            finest=guessed,
             name=name,
         )
         self._save(figure, "histogram_plot")

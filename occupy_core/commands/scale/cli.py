@@ -114,6 +114,8 @@ def _fetched(given: dict[str, Any], progress: ProgressLine | None) -> Path:
 
 def summary(job: ScaleJob, result: JobResult, *, verbose: bool) -> str:
     """Return what was found and written, for the terminal."""
+    from occupy_core.commands.scale.answer import answer
+
     record = result.result
     if verbose:
         return result.files["log"].read_text(encoding="utf-8").rstrip()
@@ -121,15 +123,10 @@ def summary(job: ScaleJob, result: JobResult, *, verbose: bool) -> str:
     calibration = record["calibration"]
     by = f"tau {p['tau']:.3f}" if calibration is None else f"noise: {calibration['noise_origin']}"
     lines = [
+        answer(record).text(),
         f"Local scale ({p['mode']}) of {job.map.name}: kernel {p['kernel_size']} voxels, low-pass "
-        f"{p['lowpass']:.2f} Å, {by}"
+        f"{p['lowpass']:.2f} Å, {by}",
     ]
-    occupancy = record["limits"].get("target_occupancy")
-    if occupancy is not None:
-        lines.append(f"Occupancy of the target mask: {occupancy:.3f}")
-    correlation = record["limits"].get("resolution_correlation")
-    if correlation is not None:
-        lines.append(f"Rank correlation with the local resolution: {correlation:.3f}")
     lines.append(f"Written to {job.outdir}:")
     lines += [f"  {name}" for name in record["files"].values()]
     if "chimerax" in result.files:

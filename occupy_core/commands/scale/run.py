@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from occupy_core.commands.scale.answer import answer
 from occupy_core.commands.scale.job import ScaleJob, output_key
 from occupy_core.commands.scale.log import log_text
 from occupy_core.commands.shared import plots
@@ -30,6 +31,7 @@ from occupy_core.scale.full_scale import Tiles
 from occupy_core.scale.lowpass import occupy_lowpass
 from occupy_core.scale.modify import ModifiedMap, iter_modified, modification_curves
 from occupy_core.scale.params import Output, ResolvedScale
+from occupy_core.scale.parts import ScaleParts, scale_parts
 from occupy_core.solvent.model import SolventModel
 
 # Fractions of the whole at which its parts end.
@@ -53,6 +55,7 @@ class _Estimate:
     calibration: Calibration | None
     limits: dict[str, float | None]
     warnings: tuple[str, ...]
+    parts: ScaleParts | None = None
 
 
 def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
@@ -125,6 +128,7 @@ class _Run(Run[ScaleJob]):
             "limits": estimate.limits,
             "tiles": None if estimate.tiles is None else estimate.tiles._asdict(),
             "calibration": None if estimate.calibration is None else asdict(estimate.calibration),
+            "parts": None if estimate.parts is None else asdict(estimate.parts),
             "files": self._names,
             "warnings": self._recorded,
             "versions": versions(),
@@ -133,6 +137,7 @@ class _Run(Run[ScaleJob]):
             "shape": density.grid.shape,
             "voxel_size": density.grid.voxel_size,
         }
+        record["answer"] = answer(record).record()
         self._write_scripts(estimate)
         self._write_text("log", log_text(record))
         self._write_record(record)
@@ -237,7 +242,13 @@ class _Run(Run[ScaleJob]):
             )
         if estimate.sigma is not None:
             self._write_map("scale_sigma", estimate.sigma, "Standard error of the scale")
-            estimate.sigma = None
+        estimate.parts = scale_parts(
+            estimate.scale,
+            estimate.confidence,
+            thickness=estimate.parameters.lowpass,
+            sigma=estimate.sigma,
+        )
+        estimate.sigma = None  # not to be held while maps are modified
         self._write_map("confidence", estimate.confidence, "Confidence not to be solvent")
         if estimate.definition is not None:
             self._write_map("solvent_definition", estimate.definition, "Solvent definition")
@@ -276,7 +287,13 @@ class _Run(Run[ScaleJob]):
         )
         self._save(figure, "solvent_plot")
         figure = plots.new_figure(9, 5.6)
-        plots.draw_slices(figure, density, estimate.scale, min_scale=job.min_vis_scale)
+        plots.draw_slices(
+            figure,
+            density,
+            estimate.scale,
+            confidence=estimate.confidence,
+            min_scale=job.min_vis_scale,
+        )
         self._save(figure, "slices_plot")
         figure = plots.new_figure(5, 3.5)
         counts = histogram(

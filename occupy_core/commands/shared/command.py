@@ -290,9 +290,12 @@ def shown_progress(given: Mapping[str, Any]) -> Iterator[ProgressLine | None]:
 
 
 def print_warnings(warnings: Iterable[str]) -> None:
-    """Print warnings on stderr, a line each."""
-    for warning in warnings:
-        say(f"Warning: {warning}")
+    """Print warnings on stderr, a line each, the most important first."""
+    from occupy_core.commands.shared.answer import grouped_warnings
+
+    for sentences in grouped_warnings(warnings).values():
+        for sentence in sentences:
+            say(f"Warning: {sentence}")
 
 
 class _Parser(argparse.ArgumentParser):

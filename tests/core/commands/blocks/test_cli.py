@@ -183,7 +183,7 @@ def test_a_search_tells_what_it_found(capsys, folder, tmp_path):
         capsys, "blocks", "--volumes-dir", folder, "--outdir", tmp_path / "o"
     )
     assert (status, err) == (0, "")
-    assert "2 blocks in 50 of 50 volumes" in out
+    assert "2 blocks come and go in 50 volumes: B1" in out
     assert re.search(r"  B1 +\d+ Å3, in \d+ volumes, mean occupancy 0\.\d\d", out)
     for name in contents(tmp_path / "o"):
         assert f"  {name}" in out.splitlines()

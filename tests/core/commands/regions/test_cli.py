@@ -158,7 +158,10 @@ def test_a_run_prints_the_table_and_what_it_wrote(inputs, tmp_path, capsys):
     arguments = ("regions", inputs / "map.mrc", "--model", inputs / "m.pdb", "--outdir")
     status, out, err = run_cli(capsys, *arguments, tmp_path / "out")
     assert (status, err) == (0, "")
-    assert "Occupancy relative to A, C:" in out
+    assert re.search(
+        r"^Chain B is at 0\.[45]\d+ ± 0\.0\d+; both other chains are full\.$", out, re.MULTILINE
+    )
+    assert "  - Occupancies are relative to A and C, taken as full.\n" in out
     assert re.search(r"^  B  0\.(49|50|51) ± 0\.0\d$", out, re.MULTILINE)
     assert "result.json" in out
     status, out, _ = run_cli(capsys, *arguments, tmp_path / "quiet", "--quiet")

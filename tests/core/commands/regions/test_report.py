@@ -135,11 +135,11 @@ def test_the_heat_map_has_a_cell_for_each_region_and_map():
 
 def test_a_cell_is_the_smaller_the_larger_its_error():
     rows = [
-        make_row("m", region, 0.5, sigma, n_voxels=10, resolution=3.0)
+        make_row("map0", region, 0.5, sigma, n_voxels=10, resolution=3.0)
         for region, sigma in zip("ABC", (0.01, 0.2, 2.0), strict=True)
     ]
     figure = new_figure(5, 3)
-    draw_heatmap(figure, RegionTable(tuple(rows), ("m",), tuple("ABC"), ("A",)))
+    draw_heatmap(figure, replace(table_of([[0.5] * 3]), rows=tuple(rows)))
     (cells,) = figure.axes[0].collections
     edges = [np.ptp(path.vertices[:, 0]) for path in cells.get_paths()]
     assert 1 > edges[0] > edges[1] > edges[2] > 0.25

@@ -174,11 +174,12 @@ def test_the_summary_says_what_was_found_and_written(capsys, maps, tmp_path):
     )
     assert status == 0
     record = json.loads((tmp_path / "out" / "resolution_x.json").read_text())
+    told = " ".join(out.split())
     assert (
-        f"Resolution of x.mrc: {record['global_0143']:.2f} Å at FSC 0.143, "
-        f"{record['global_05']:.2f} Å at 0.5, from the noise of the solvent"
-    ) in out
-    assert f"median {record['quantiles']['50%']:.2f} Å" in out
+        f"x.mrc: The map is resolved to {record['global_0143']:.2f} Å (FSC 0.143, "
+        f"{record['global_05']:.2f} Å at 0.5; from the noise of the solvent); locally"
+    ) in told
+    assert f"at {record['quantiles']['50%']:.2f} ± {record['sigma_median']:.2f} Å (median)" in told
     assert f"State of the map: {record['state']}" in out
     assert record["model_checksum"] in out
     for name in contents(tmp_path / "out"):
@@ -200,7 +201,7 @@ def test_noise_only_is_said_in_the_summary(capsys, tmp_path):
     path = write_map(tmp_path / "n.mrc", DensityMap(noise, GRID))
     status, out, _ = run_cli(capsys, "resolution", path, "--outdir", tmp_path / "out")
     assert status == 0
-    assert "Resolution of n.mrc: unknown\n" in out
+    assert "n.mrc: Nothing is resolved in this map" in out
     assert "nothing stands out of the noise" in out
     assert "chimerax" not in out
 

@@ -30,6 +30,7 @@ JOBS = {
         DATA / "map0.mrc",
         scale=ScaleParams(mode="res", lowpass=9.0),
         modify=ModifyParams(attenuate=3.0, sigmoid=4.0, pivot=0.3, exclude_solvent=True),
+        min_vis_scale=0.2,
     ),
     "regions_model": RegionsJob(
         (DATA / "map0.mrc",),

@@ -1,0 +1,158 @@
+"""What a local scale says of the parts of a map: how much is full, what is weak, and where."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from occupy_core.maps.grid import DensityMap, Mask
+
+CONTENT = 0.5  # confidence from which a voxel is more likely content than solvent
+FULL = 0.8  # [guard] scale from which a part is called full
+WEAK = 0.5  # [guard] scale below which a part is called weak
+_MOST_PARTS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeakPart:
+    """A contiguous weak part.
+
+    Parameters
+    ----------
+    position : tuple of float
+        Its innermost voxel (x, y, z), Å, as ChimeraX places the map.
+    index : tuple of int
+        That voxel (z, y, x).
+    volume : float
+        Å³.
+    scale : float
+        Mean scale.
+    sigma : float, optional
+        Mean standard error of the scale of its voxels; None when it is not known.
+    """
+
+    position: tuple[float, float, float]
+    index: tuple[int, int, int]
+    volume: float
+    scale: float
+    sigma: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleParts:
+    """How the content of a map divides by its local scale.
+
+    Parameters
+    ----------
+    content : float
+        Volume of the content, Å³.
+    full, weak : float
+        Share of the content that is full, and that lies in weak parts, 0 to 1.
+    weak_parts : tuple of WeakPart
+        The largest first, twelve at most.
+    n_weak : int
+        How many there are.
+    """
+
+    content: float
+    full: float
+    weak: float
+    weak_parts: tuple[WeakPart, ...]
+    n_weak: int
+
+
+def scale_parts(
+    scale: DensityMap,
+    confidence: DensityMap,
+    *,
+    thickness: float,
+    sigma: DensityMap | None = None,
+) -> ScaleParts:
+    """Find what is full and what is weak.
+
+    Parameters
+    ----------
+    scale, confidence : DensityMap
+        On the same grid, both 0 to 1.
+    thickness : float
+        Å. A weak part is at least as thick as this everywhere: the low-pass makes a weak rim of
+        that thickness around whatever is full.
+    sigma : DensityMap, optional
+        Standard error of the scale.
+
+    Returns
+    -------
+    ScaleParts
+    """
+    grid = scale.grid
+    voxel = math.prod(grid.voxel_size)
+    content = confidence.data >= CONTENT
+    total = int(np.count_nonzero(content))
+    if not total:
+        return ScaleParts(content=0.0, full=0.0, weak=0.0, weak_parts=(), n_weak=0)
+    box = _bounding_box(content)
+    values, inside = scale.data[box], content[box]
+    full = int(np.count_nonzero(inside & (values >= FULL)))
+    depth, parts, count = _thick_parts(inside & (values < WEAK), thickness / 2, grid.voxel_size_zyx)
+    numbers = range(1, count + 1)
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+    order = np.argsort(-sizes, kind="stable")[:_MOST_PARTS]
+    means = ndimage.mean(values, parts, numbers)
+    errors = [None] * count if sigma is None else ndimage.mean(sigma.data[box], parts, numbers)
+    deepest = ndimage.maximum_position(depth, parts, numbers)
+    found = []
+    for i in order:
+        error = errors[i]
+        z, y, x = (int(d) + s.start for d, s in zip(deepest[i], box, strict=True))
+        found.append(
+            WeakPart(
+                position=grid.position((z, y, x)),
+                index=(z, y, x),
+                volume=float(sizes[i]) * voxel,
+                scale=float(means[i]),
+                sigma=None if error is None else float(error),
+            )
+        )
+    return ScaleParts(
+        content=total * voxel,
+        full=full / total,
+        weak=int(sizes.sum()) / total,
+        weak_parts=tuple(found),
+        n_weak=count,
+    )
+
+
+def _bounding_box(mask: Mask) -> tuple[slice, ...]:
+    spans = []
+    for axis in range(3):
+        on = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        spans.append(slice(int(on[0]), int(on[-1]) + 1))
+    return tuple(spans)
+
+
+def _thick_parts(
+    mask: Mask, radius: float, voxel: tuple[float, float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.int32], int]:
+    """Label what a ball of that radius (Å) can reach within a mask.
+
+    Returns
+    -------
+    depth : ndarray of float64, shape (z, y, x)
+        Distance to the outside of the mask, Å.
+    parts : ndarray of int32, shape (z, y, x)
+        Number of the part, from 1; 0 outside.
+    count : int
+    """
+    padded = np.pad(mask, 1)
+    inner = (slice(1, -1),) * 3
+    depth = ndimage.distance_transform_edt(padded, sampling=voxel)
+    cores, count = ndimage.label(depth >= radius)
+    if not count:
+        return depth[inner], np.zeros(mask.shape, np.int32), 0
+    away, nearest = ndimage.distance_transform_edt(cores == 0, sampling=voxel, return_indices=True)
+    parts = np.where(padded & (away < radius), cores[tuple(nearest)], 0)
+    return depth[inner], np.asarray(parts[inner], np.int32), count
