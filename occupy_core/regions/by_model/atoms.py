@@ -1,7 +1,6 @@
 """Atomic models cut into regions: chains, residue windows and ligands, each at full occupancy.
 
-What a model file may hold and a region must not (hydrogens, waters, atoms that the author left at
-zero occupancy, copies of one atom in alternate conformers) is dealt with here and told in `notes`.
+What a model file may hold and a region must not is dealt with in `cleaning` and told in `notes`.
 """
 
 from __future__ import annotations
@@ -12,12 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.errors import ParameterError
+from occupy_core.regions.by_model.cleaning import (
+    doubt_hand,
+    doubt_numbering,
+    drop_hydrogens_and_marks,
+    drop_solvent,
+    mend_b_factors,
+    set_full_occupancy,
+)
 from occupy_core.regions.by_model.model_file import read_structure
 
 if TYPE_CHECKING:
@@ -25,8 +32,6 @@ if TYPE_CHECKING:
 
 Positions = NDArray[np.float64]
 Division = Literal["chain", "residues"]
-
-_MEMBRANE_PLANE = "DUM"  # residue by which the OPM database draws a membrane; no atoms are there
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,14 +137,17 @@ def read_model(
     ParameterError
         When the file cannot be read as a model, holds no atoms or lacks the assembly.
     """
-    structure = read_structure(Path(path))
+    structure, notes = read_structure(Path(path))
     doubts = _keep_first(structure)
-    notes = _choose_copy(structure, assembly)
+    doubts += [*doubt_numbering(structure), *doubt_hand(structure[0])]
+    structure.merge_chain_parts()
+    notes += _choose_copy(structure, assembly)
+    notes += drop_solvent(structure)
     structure.setup_entities()
-    notes += _drop_what_has_no_occupancy(structure)
+    notes += drop_hydrogens_and_marks(structure)
     structure.merge_chain_parts()
     model = structure[0]
-    notes += _set_full_occupancy(model)
+    notes += [*mend_b_factors(model), *set_full_occupancy(model)]
     regions = tuple(
         AtomicRegion(name, model_of(chain, residues))
         for chain in model
@@ -148,20 +156,20 @@ def read_model(
     if not regions:
         raise ParameterError(f"The model {Path(path).name} holds no atoms of a macromolecule.")
     name = Path(path).name.split(".")[0]
-    return AtomicModel(name, _with_unique_names(regions), tuple(notes), doubts)
+    return AtomicModel(name, _with_unique_names(regions), tuple(notes), tuple(doubts))
 
 
-def _keep_first(structure: gemmi.Structure) -> tuple[str, ...]:
+def _keep_first(structure: gemmi.Structure) -> list[str]:
     """Keep the first of several models."""
     count = len(structure)
     while len(structure) > 1:
         del structure[-1]
     if count == 1:
-        return ()
-    return (
+        return []
+    return [
         f"Only the first of the {count} models in the file is used; put all chains into one model "
-        "when they are parts of one complex.",
-    )
+        "when they are parts of one complex."
+    ]
 
 
 def _choose_copy(structure: gemmi.Structure, assembly: str | None) -> list[str]:
@@ -189,63 +197,6 @@ def _choose_copy(structure: gemmi.Structure, assembly: str | None) -> list[str]:
 def _copies(assembly: gemmi.Assembly) -> int:
     """Largest number of copies of one chain in an assembly."""
     return max((len(g.operators) for g in assembly.generators), default=1)
-
-
-def _drop_what_has_no_occupancy(structure: gemmi.Structure) -> list[str]:
-    """Remove hydrogens, waters, markers, and atoms without occupancy or position."""
-    notes = []
-    before = structure[0].count_atom_sites()
-    structure.remove_hydrogens()
-    hydrogens = before - structure[0].count_atom_sites()
-    if hydrogens:
-        notes.append(f"{hydrogens} hydrogens were left out, so that all chains compare.")
-    before -= hydrogens
-    structure.remove_waters()
-    waters = before - structure[0].count_atom_sites()
-    if waters:
-        notes.append(f"{waters} waters were left out.")
-    absent = planes = 0
-    for chain in structure[0]:
-        for i in reversed(range(len(chain))):
-            if chain[i].name == _MEMBRANE_PLANE:
-                planes += len(chain[i])
-                del chain[i]
-        for residue in chain:
-            for i in reversed(range(len(residue))):
-                atom = residue[i]
-                if not (atom.occ > 0 and np.isfinite(atom.pos.tolist()).all()):
-                    del residue[i]
-                    absent += 1
-        for i in reversed(range(len(chain))):
-            if len(chain[i]) == 0:
-                del chain[i]
-    if planes:
-        notes.append(f"{planes} markers of membrane planes ({_MEMBRANE_PLANE}) were left out.")
-    if absent:
-        notes.append(f"{absent} atoms with zero occupancy were left out.")
-    structure.remove_empty_chains()
-    return notes
-
-
-def _set_full_occupancy(model: gemmi.Model) -> list[str]:
-    """Set occupancies to 1; conformers of one atom share it in the proportion of the file."""
-    partial = 0
-    for chain in model:
-        conformers: dict[tuple[str, str], list[Any]] = defaultdict(list)
-        for residue in chain:
-            for atom in residue:
-                if atom.element.name == "X":
-                    atom.element = type(atom.element)("C")  # unknown scatterer: the commonest
-                if atom.altloc == "\0":
-                    partial += atom.occ < 1
-                    atom.occ = 1.0
-                else:
-                    conformers[str(residue.seqid), atom.name].append(atom)
-        for atoms in conformers.values():
-            total = sum(atom.occ for atom in atoms)
-            for atom in atoms:
-                atom.occ /= total
-    return [f"{partial} partial occupancies of the file were set to 1."] if partial else []
 
 
 def _divide(

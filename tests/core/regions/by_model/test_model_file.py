@@ -52,3 +52,111 @@ def test_marks_and_comments_before_a_model_do_not_matter(tmp_path, start):
     whole.setup_entities()
     path.write_text(start + whole.make_mmcif_document().as_string())
     assert len(read_model(path).positions) == len(plain.regions[0].positions)
+
+
+# ---- mmCIF of many makers
+
+
+@pytest.fixture
+def mmcif(tmp_path):
+    """Write the three chains as mmCIF, changed by a function of the block."""
+    structure = gemmi.read_structure(str(three_chains(tmp_path / "m.pdb")))
+    structure.setup_entities()
+    text = structure.make_mmcif_document().as_string()
+
+    def make(change):
+        document = gemmi.cif.read_string(text)
+        change(document[0])
+        path = tmp_path / "m.cif"
+        path.write_text(document.as_string())
+        return path
+
+    return make
+
+
+OPTIONAL = [
+    "group_PDB", "id", "type_symbol", "label_alt_id", "label_asym_id", "label_entity_id",
+    "label_seq_id", "label_comp_id", "label_atom_id", "auth_seq_id", "auth_asym_id",
+    "pdbx_PDB_ins_code", "occupancy", "B_iso_or_equiv", "pdbx_PDB_model_num",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("column", OPTIONAL)
+@pytest.mark.parametrize("how", ["absent", "unknown"])
+def test_missing_column_is_read_from_the_others_or_named(mmcif, column, how):
+    right = read_model(mmcif(lambda block: None))
+
+    def without(block):
+        tag = f"_atom_site.{column}"
+        if tag not in block.find_mmcif_category("_atom_site.").tags:
+            return
+        if how == "absent":
+            block.find_loop(tag).get_loop().remove_column(tag)
+        else:
+            column_values = block.find_loop(tag)
+            for i in range(len(column_values)):
+                column_values[i] = "?"
+
+    path = mmcif(without)
+    try:
+        model = read_model(path)
+    except ParameterError as error:
+        message = str(error)
+        model = None
+    if model is None:
+        assert column in ("label_comp_id", "label_atom_id")
+        assert f"_atom_site.{column}" in message or how == "unknown"
+        return
+    np.testing.assert_allclose(model.positions, right.positions, atol=1e-3)
+    assert len(model.names) == 3
+    kinds = [s.atom.element.name for r in model.regions for s in r.model.all()]
+    assert kinds == [s.atom.element.name for r in right.regions for s in r.model.all()]
+
+
+@pytest.mark.parametrize("column", ["Cartn_x", "Cartn_z"])
+def test_missing_coordinate_is_named(mmcif, column):
+    def without(block):
+        tag = f"_atom_site.{column}"
+        block.find_loop(tag).get_loop().remove_column(tag)
+
+    with pytest.raises(ParameterError, match=f"has no column _atom_site.{column}"):
+        read_model(mmcif(without))
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("_pdbx_sifts_xref_db.", ["entity_id", "asym_id", "seq_id"]),
+        ("_pdbx_sifts_xref_db_segments.", ["entity_id"]),
+        ("_struct_conn.", ["id"]),
+        ("_entity_poly_seq.", ["entity_id"]),
+        ("_pdbx_struct_assembly_gen.", ["assembly_id"]),
+        ("_struct_asym.", ["id"]),
+    ],
+)
+def test_table_that_does_not_fit_does_not_decide(mmcif, table, columns):
+    def add(block):
+        block.find_mmcif_category(table).erase()
+        loop = block.init_mmcif_loop(table, columns)
+        loop.add_row(["99"] * len(columns))
+
+    assert list(read_model(mmcif(add)).n_atoms) == [120, 120, 120]
+
+
+def test_sifts_table_of_the_archive_that_does_not_fit(shared):
+    model = read_model(shared / "data" / "faults" / "sifts.cif")
+    assert list(model.n_atoms) == [120, 120, 120]
+
+
+@pytest.mark.parametrize("labels", [["auth_asym_id"], ["auth_asym_id", "label_asym_id"]])
+def test_two_molecules_under_one_letter_of_mmcif_are_told(mmcif, labels):
+    def join(block):
+        for label in labels:
+            column = block.find_loop(f"_atom_site.{label}")
+            for i in range(len(column)):
+                column[i] = "A"
+
+    model = read_model(mmcif(join))
+    assert "Chain A holds 3 molecules (residues 1-24, 1-24, 1-24)" in model.doubts[0]
+    (region,) = model.regions
+    assert sum(site.atom.occ for site in region.model.all()) == 360
