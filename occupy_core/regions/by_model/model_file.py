@@ -167,11 +167,11 @@ def _chain_parts(columns: Mapping[str, list[str]]) -> list[str]:
     """
     n = len(columns["id"])
     blank = ["?"] * n
-    chains = columns.get("auth_asym_id") or columns["label_asym_id"]
+    chains = _known(columns, "auth_asym_id", "label_asym_id")
     rows = zip(
         columns.get("pdbx_PDB_model_num", blank),
         chains,
-        columns.get("auth_seq_id") or columns["label_seq_id"],
+        _known(columns, "auth_seq_id", "label_seq_id"),
         columns.get("pdbx_PDB_ins_code", blank),
         columns["label_alt_id"],
         columns.get("group_PDB", ["ATOM"] * n),
@@ -191,6 +191,14 @@ def _chain_parts(columns: Mapping[str, list[str]]) -> list[str]:
             last[key] = residue
         names.append(f"{chain}{_PART}{part[key]}" if part[key] and group == "ATOM" else chain)
     return names
+
+
+def _known(columns: Mapping[str, list[str]], first: str, other: str) -> list[str]:
+    """Return the values of a column, those of another where they are unknown or missing."""
+    values = columns.get(first) or columns[other]
+    return [
+        b if a in (".", "?") else a for a, b in zip(values, columns.get(other, values), strict=True)
+    ]
 
 
 def _first_word(text: bytes) -> bytes:
