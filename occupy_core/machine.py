@@ -6,7 +6,8 @@ import os
 import threading
 from contextlib import suppress
 
-_SPARE = 3  # threads beside those that compute: checksums, writing, compiled loops
+# [guard] threads beside those that compute: checksums, writing, compiled loops
+_SPARE = 3
 _LIBRARIES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 

@@ -10,8 +10,8 @@ from typing import TextIO
 Progress = Callable[[float, str], None]
 """Takes the fraction done (0 to 1) and what is being done."""
 
-_LINE_STEP = 0.05  # a new line after this fraction ...
-_LINE_SECONDS = 2.0  # ... or after this time, whichever comes first
+_LINE_STEP = 0.05  # [layout] a new line after this fraction ...
+_LINE_SECONDS = 2.0  # [layout] ... or after this time, whichever comes first
 
 
 def report(progress: Progress | None, fraction: float, text: str) -> None:

@@ -26,9 +26,10 @@ SmallIntegers = NDArray[np.int32]
 Octets = NDArray[np.uint8]
 Slab = tuple[int, int]
 
-_TILE = 512  # columns counted at once: with their words they stay in the second-level cache
-_ROWS = 16  # rows that share a tile
-_RESCALE = 1e250  # sums of ratios are brought back from here, far from overflow
+# [machine] columns counted at once: with their words they stay in the second-level cache
+_TILE = 512
+_ROWS = 16  # [machine] rows that share a tile
+_RESCALE = 1e250  # [guard] sums of ratios are brought back from here, far from overflow
 
 
 class PackedVoxels(NamedTuple):

@@ -17,7 +17,7 @@ from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import DensityMap
 from occupy_core.progress import Progress, part, report
 
-_BETWEEN, _MOSTLY_BETWEEN = 0.05, 0.2  # of the volumes
+_BETWEEN, _MOSTLY_BETWEEN = 0.05, 0.2  # [words] of the volumes
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ SKETCH_FIELDS = (
 )
 EXPAND_FIELDS = ("exp_frac", "min_volume")
 
-LEAST_VOLUMES = 10  # with fewer, not even complete agreement of two voxels is significant
+LEAST_VOLUMES = 10  # [physics] with fewer, not even complete agreement of two voxels is significant
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ _COMMANDS = {
     "resolution": "occupy_core.commands.resolution.cli",
     "particles": "occupy_core.commands.particles.cli",
 }
-_USER_ERROR = 2
+_USER_ERROR = 2  # [format]
 
 
 def console() -> NoReturn:

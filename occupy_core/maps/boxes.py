@@ -12,8 +12,8 @@ from occupy_core.maps.grid import Array
 from occupy_core.maps.threads import for_slabs
 
 Integers = NDArray[np.int64]
-_BOXES = 64  # of a slab
-_PILOT = 16  # of so many boxes one is looked at first
+_BOXES = 64  # [machine] of a slab
+_PILOT = 16  # [machine] of so many boxes one is looked at first
 
 
 def box_quantiles(data: Array, corners: Integers, size: Sequence[int], rank: int) -> Array:

@@ -19,7 +19,7 @@ from occupy_core.maps.threads import for_slabs, threads
 
 _SUFFIXES = (".mrc", ".map", ".ccp4")
 _COMPRESSED = (".gz", ".bz2")
-_SMALLEST_BOX = 8  # voxels along an edge after binning
+_SMALLEST_BOX = 8  # [guard] voxels along an edge after binning
 
 
 class Ensemble:

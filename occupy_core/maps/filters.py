@@ -23,10 +23,11 @@ from occupy_core.maps.kept import kept
 from occupy_core.maps.threads import for_slabs
 
 Integers = NDArray[np.int64]
-_ROWS = 16  # of a strip of the maximum filter: what it works on then fits the cache of a core
-_VALUES = 2**20  # of a slab where the order does not matter
-_PLANES = 8
-_REACH = 3.0  # standard deviations
+# [machine] of a strip of the maximum filter: what it works on then fits the cache of a core
+_ROWS = 16
+_VALUES = 2**20  # [machine] of a slab where the order does not matter
+_PLANES = 8  # [machine]
+_REACH = 3.0  # [taste: not swept] standard deviations
 
 
 @contextmanager

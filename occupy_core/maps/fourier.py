@@ -21,8 +21,8 @@ from occupy_core.maps.threads import for_slabs
 
 Values = NDArray[np.float64]
 Spectrum = NDArray[np.complex64]
-_SLABS = 16  # a fixed number, so that sums do not depend on the number of threads
-_VOXELS_AT_ONCE = 2**18  # transformed in one call: what the cache of a core holds
+_SLABS = 16  # [machine] a fixed number, so that sums do not depend on the number of threads
+_VOXELS_AT_ONCE = 2**18  # [machine] transformed in one call: what the cache of a core holds
 
 
 def lowpass(density: DensityMap, resolution: float) -> DensityMap:

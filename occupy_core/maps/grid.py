@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 
 # Two voxel sizes are the same when, over the whole box, they differ by less than this many voxels:
 # deposited and GUI-entered values differ in the third decimal, real calibration errors by 1 %.
-GRID_TOLERANCE = 0.25  # voxels
+GRID_TOLERANCE = 0.25  # [guard] voxels
 
 
 @dataclass(frozen=True)

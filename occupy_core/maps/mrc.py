@@ -26,10 +26,10 @@ from occupy_core.maps.packed import DAMAGED, is_packed, open_unpacked, skip
 from occupy_core.maps.threads import for_slabs
 
 _MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
-_COMPLEX_MODES = (3, 4)
-_LARGEST_EDGE = 32768  # voxels; bytes that are no header seldom stay below
-_PLANES_AT_ONCE = 8
-_LABELS, _LABEL_LENGTH = 10, 80
+_COMPLEX_MODES = (3, 4)  # [format]
+_LARGEST_EDGE = 32768  # [guard] voxels; bytes that are no header seldom stay below
+_PLANES_AT_ONCE = 8  # [machine]
+_LABELS, _LABEL_LENGTH = 10, 80  # [format]
 # [guard] of the largest value: its square, summed over 10^8 voxels, is a number of float32
 _SMALLEST_VALUE, _LARGEST_VALUE = 1e-15, 1e15
 _BEYOND_EXTREMES = 0.1  # [guard] of the range in the header; rounding makes 0.01 and less

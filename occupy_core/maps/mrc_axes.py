@@ -14,8 +14,8 @@ from occupy_core.errors import MapFormatError, OccupyWarning
 from occupy_core.maps.grid import Array, Grid
 from occupy_core.maps.threads import for_slabs
 
-_SMALLEST_VOXEL, _LARGEST_VOXEL = 0.01, 1000.0  # Å; what is beyond was not meant
-_PLANES_AT_ONCE = 8
+_SMALLEST_VOXEL, _LARGEST_VOXEL = 0.01, 1000.0  # [guard] Å; what is beyond was not meant
+_PLANES_AT_ONCE = 8  # [machine]
 
 
 def in_standard_order(

@@ -19,8 +19,8 @@ from occupy_core.files import open_plain
 DAMAGED = (OSError, EOFError, zlib.error)
 """What reading a damaged file raises."""
 
-_AT_ONCE = 2**20  # bytes
-_MAP_AT = slice(208, 211)  # of the header of a map
+_AT_ONCE = 2**20  # [machine] bytes
+_MAP_AT = slice(208, 211)  # [format] of the header of a map
 # [guard] text of atoms packs to a fifth, of nothing but zeros to a thousandth
 _SMALL_TEXT, _TEXT_RATIO = 2**26, 50
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from occupy_core.maps.fourier import Values, coloured_noise
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 
-_SPACING = 2.7  # Å between neighbours: about 0.05 heavy atoms per Å3, as in protein
-_JITTER = 0.3  # of the spacing
-_REACH = 5.0  # sigmas at which a Gaussian is cut: 4e-6 of its height
-_BODY_RADIUS, _BODY_OFFSET = 0.17, 0.2  # of the edges of the box
-_BODY_SEED = 20231
+_SPACING = 2.7  # [physics] Å between neighbours: about 0.05 heavy atoms per Å3, as in protein
+_JITTER = 0.3  # [sample] of the spacing
+_REACH = 5.0  # [physics] sigmas at which a Gaussian is cut: 4e-6 of its height
+_BODY_RADIUS, _BODY_OFFSET = 0.17, 0.2  # [sample] of the edges of the box
+_BODY_SEED = 20231  # [sample]
 
 
 def blobs(grid: Grid, centres: Values, weights: Values, sigma: float) -> Array:

@@ -23,7 +23,7 @@ from occupy_core.machine import available_cores, start_thread, threads_start
 
 T = TypeVar("T")
 
-_MOST = 1024  # threads; more are not more than a slip of the hand
+_MOST = 1024  # [guard] threads; more are not more than a slip of the hand
 
 _limit: ContextVar[int | None] = ContextVar("occupy_core_threads", default=None)
 

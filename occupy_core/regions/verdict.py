@@ -7,7 +7,7 @@ from typing import Literal
 
 Verdict = Literal["absent", "partial", "full", "dense", "uncertain", "not measured"]
 
-LEAST_ERROR = 0.03  # of an occupancy: what a fit of amplitudes leaves undecided
+LEAST_ERROR = 0.03  # [taste: not swept] of an occupancy: what a fit of amplitudes leaves undecided
 _SIGMAS = 2.0  # [physics] 95 % of a normal distribution
 _ABSENT_BELOW = 0.3  # [guard] absent: the interval ends below this
 _FULL_ABOVE = 0.7  # [guard] full: the interval starts above this

@@ -38,10 +38,10 @@ from occupy_core.resolution.result import (
 )
 from occupy_core.resolution.use.local_filter import filter_locally
 
-_SMALLEST_EDGE = 16  # voxels
-_DISAGREES = 0.25  # log ratio of two estimates beyond which the user is told
-_MANY = 0.25  # of the molecule
-_OTHER_WINDOW = 0.2  # log ratio to the usual window; the trees know no other
+_SMALLEST_EDGE = 16  # [guard] voxels
+_DISAGREES = 0.25  # [words] log ratio of two estimates beyond which the user is told
+_MANY = 0.25  # [words] of the molecule
+_OTHER_WINDOW = 0.2  # [words] log ratio to the usual window; the trees know no other
 
 
 def estimate_resolution(

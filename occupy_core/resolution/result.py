@@ -11,8 +11,8 @@ from occupy_core.resolution.measure.bands import WINDOW
 from occupy_core.resolution.measure.prior_processing import MapState
 from occupy_core.resolution.read.global_resolution import GlobalResolution
 
-_SMALLEST_WINDOW, _LARGEST_WINDOW = 2.0, 50.0  # Å
-_WINDOWS = 4  # standard deviations of a window that an edge of the box must hold
+_SMALLEST_WINDOW, _LARGEST_WINDOW = 2.0, 50.0  # [guard] Å
+_WINDOWS = 4  # [guard] standard deviations of a window that an edge of the box must hold
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,10 @@ from occupy_core.scale.local import (
 from occupy_core.scale.lowpass import occupy_lowpass
 from occupy_core.scale.outliers import without_outliers
 from occupy_core.scale.params import METHODS, MODES, ResolvedScale, ScaleParams
+from occupy_core.solvent.blank import Blank, find_blank
+from occupy_core.solvent.cells import Cells
 from occupy_core.solvent.model import SolventModel, finite_range, fit_solvent
-from occupy_core.solvent.noise import voxels_left_out
+from occupy_core.solvent.noise import coarse_cells, find_solvent, voxels_left_out
 
 __all__ = [
     "METHODS",
@@ -48,8 +50,8 @@ __all__ = [
 ]
 
 _DEFAULTS = ScaleParams()
-_SMALL_KERNEL = 5  # voxels; smaller ones see too few voxels for a good solvent model
-_SOLVENT_LEVEL = 0.1  # of full scale; beyond it, solvent would read as content
+_SMALL_KERNEL = 5  # [words] voxels; smaller ones see too few voxels for a good solvent model
+_SOLVENT_LEVEL = 0.1  # [words] of full scale; beyond it, solvent would read as content
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,14 +144,14 @@ def estimate_scale(
     work = processing_map(density, numbers)
     lowpassed = occupy_lowpass(work, numbers.lowpass)
     report(progress, 0.2, "local scale")
+    blank = find_blank(density)
     if numbers.method == "calibrated":
-        local = calibrated_local_scale(work, density, numbers, solvent_definition, half_maps)
+        local = calibrated_local_scale(work, blank, numbers, solvent_definition, half_maps)
         if target_mask is not None:
             occupancy = median_inside(local.scale, target_mask)
             local = replace(local, target_occupancy=occupancy)
     else:
         local = relative_scale(lowpassed if numbers.mode == "occ" else work, numbers, target_mask)
-    left_out = _left_out(work, density, numbers)
     del work
 
     report(progress, 0.7, "solvent model")
@@ -159,7 +161,7 @@ def estimate_scale(
         made_definition = scale_above(whole, numbers.solvent_def_scale, density.name)
         del whole
     definition = solvent_definition or made_definition
-    solvent = _fit(lowpassed, density, definition, left_out, numbers)
+    solvent = _fit(lowpassed, blank, definition, local.left_out, numbers)
     confidence = lowpassed.with_data(solvent.confidence(lowpassed.data))
     del lowpassed
     limit = local.as_scale(solvent.value_at_half_confidence)
@@ -211,7 +213,8 @@ def scale_only(
     density, _ = _as_estimated(density, numbers)
     work = processing_map(density, numbers)
     if numbers.method == "calibrated":
-        local = calibrated_local_scale(work, density, numbers, None, half_maps)
+        blank = find_blank(density)
+        local = calibrated_local_scale(work, blank, numbers, None, half_maps)
     elif numbers.mode == "occ":
         local = relative_scale(occupy_lowpass(work, numbers.lowpass), numbers, None)
     else:
@@ -248,9 +251,10 @@ def estimate_confidence(
     density, _ = _as_estimated(density, numbers)
     work = processing_map(density, numbers)
     lowpassed = occupy_lowpass(work, numbers.lowpass)
-    left_out = _left_out(work, density, numbers)
+    blank = find_blank(density)
+    left_out = _left_out(work, blank, numbers)
     del work
-    solvent = _fit(lowpassed, density, solvent_definition, left_out, numbers)
+    solvent = _fit(lowpassed, blank, solvent_definition, left_out, numbers)
     confidence = lowpassed.with_data(solvent.confidence(lowpassed.data))
     return solvent, on_grid(confidence, density.grid)
 
@@ -274,16 +278,18 @@ def scale_above(scale: DensityMap, level: float, name: str) -> DensityMap:
     )
 
 
-def _left_out(work: DensityMap, density: DensityMap, numbers: ResolvedScale) -> Mask | None:
+def _left_out(work: DensityMap, blank: Blank, numbers: ResolvedScale) -> Mask | None:
     """Return where nothing is looked for; in OccuPy's model a mask is solvent."""
-    if numbers.method == "occupy":
+    if numbers.method == "occupy" or not blank.masked:
         return None
-    return voxels_left_out(work, density, numbers.lowpass)
+    cells = Cells.of(work.grid)
+    coarse = coarse_cells(work, cells, numbers.lowpass)
+    return voxels_left_out(find_solvent(work.data, coarse, cells, blank, None), cells)
 
 
 def _fit(
     lowpassed: DensityMap,
-    density: DensityMap,
+    blank: Blank,
     definition: DensityMap | None,
     left_out: Mask | None,
     numbers: ResolvedScale,
@@ -292,7 +298,7 @@ def _fit(
     return fit_solvent(
         lowpassed,
         definition=None if definition is None else on_grid(definition, lowpassed.grid),
-        unfiltered=density,
+        blank=blank,
         left_out=left_out if definition is None else None,
         hedge_confidence=numbers.hedge_confidence,
         as_occupy=numbers.method == "occupy",

@@ -14,7 +14,7 @@ from occupy_core.maps.filters import ball_kernel
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 from occupy_core.maps.kept import kept
 
-_TILES = 20  # along each axis
+_TILES = 20  # [OccuPy] along each axis
 
 
 class Tiles(NamedTuple):

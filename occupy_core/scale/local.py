@@ -21,10 +21,11 @@ from occupy_core.scale.full_scale import (
     recommended_tau,
 )
 from occupy_core.scale.params import ResolvedScale
+from occupy_core.solvent.blank import Blank
 from occupy_core.solvent.model import solvent_region
 
-_TARGET_LEVEL = 0.5  # a target mask is "inside" above this value
-_PLANES = 16  # of a slab
+_TARGET_LEVEL = 0.5  # [physics] a target mask is "inside" above this value
+_PLANES = 16  # [machine] of a slab
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,7 @@ class LocalScale:
     sigma: DensityMap | None = None
     calibration: Calibration | None = None
     warnings: tuple[str, ...] = ()
+    left_out: Mask | None = None
 
     def as_scale(self, value: float) -> float:
         """Return a grey value relative to full density, above the solvent if that is known."""
@@ -50,7 +52,7 @@ class LocalScale:
 
 def calibrated_local_scale(
     work: DensityMap,
-    density: DensityMap,
+    blank: Blank,
     numbers: ResolvedScale,
     definition: DensityMap | None,
     half_maps: tuple[DensityMap, DensityMap] | None,
@@ -62,7 +64,7 @@ def calibrated_local_scale(
         halves = first, second
     if definition is not None:
         region, _ = solvent_region(work, on_grid(definition, work.grid))
-    made = calibrated_scale(work, density, numbers, region=region, halves=halves)
+    made = calibrated_scale(work, blank, numbers, region=region, halves=halves)
     return LocalScale(
         scale=work.with_data(made.scale),
         full_scale=made.full_scale,
@@ -70,6 +72,7 @@ def calibrated_local_scale(
         sigma=work.with_data(made.sigma),
         calibration=made.calibration,
         warnings=made.warnings,
+        left_out=made.left_out,
     )
 
 

@@ -24,7 +24,7 @@ from occupy_core.maps.threads import for_slabs
 
 Spectrum = NDArray[np.complex64]
 Indices = NDArray[np.int64]
-_PLANES = 4  # planes of a slab: a few MiB, which the cache holds
+_PLANES = 4  # [machine] planes of a slab: a few MiB, which the cache holds
 
 
 def occupy_lowpass(density: DensityMap, resolution: float) -> DensityMap:

@@ -34,10 +34,10 @@ __all__ = [
     "modification_factor",
 ]
 
-_PLANES = 4  # planes of a slab: its temporary arrays stay in the cache
-_SMALLEST_SCALE = np.float32(1e-30)  # keeps negative powers of the scale finite
-_SOLVENT_VOXELS = 1000  # needed to know the spectrum of the solvent
-_MARGIN = 7  # voxels; edge of a ball that must be free of content
+_PLANES = 4  # [machine] planes of a slab: its temporary arrays stay in the cache
+_SMALLEST_SCALE = np.float32(1e-30)  # [guard] keeps negative powers of the scale finite
+_SOLVENT_VOXELS = 1000  # [guard] needed to know the spectrum of the solvent
+_MARGIN = 7  # [taste: not swept] voxels; edge of a ball that must be free of content
 
 
 @dataclass(frozen=True, eq=False)

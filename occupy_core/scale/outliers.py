@@ -6,10 +6,10 @@ import numpy as np
 
 from occupy_core.maps.grid import DensityMap
 
-_FARTHEST = 10.0  # times as far from the median as the densest content
-_SAMPLE = 2**20  # voxels, of which the most extreme are compared
-_EXTREME = 20  # of the sample are not yet content
-_SMALLEST = 1000  # voxels of the sample for each of these
+_FARTHEST = 10.0  # [taste: not swept] times as far from the median as the densest content
+_SAMPLE = 2**20  # [machine] voxels, of which the most extreme are compared
+_EXTREME = 20  # [taste: not swept] of the sample are not yet content
+_SMALLEST = 1000  # [guard] voxels of the sample for each of these
 
 
 def without_outliers(density: DensityMap) -> tuple[DensityMap, tuple[str, ...]]:

@@ -20,13 +20,14 @@ MODES: tuple[str, ...] = get_args(Mode)
 Kind = Literal["amplified", "attenuated", "sigmoid", "solvent_excluded", "subtraction_mask"]
 MODIFICATIONS: tuple[Kind, ...] = ("amplified", "attenuated", "sigmoid")
 
-_DEFAULT_LOWPASS = 8.0  # Å
-_LARGEST_DEFAULT_KERNEL = 9  # voxels
-_TILE_SIZE = 12  # voxels
-_LEAST, _MOST = 1e-3, 1e6  # of lengths, Å or voxels, so that single precision holds their ratios
+_DEFAULT_LOWPASS = 8.0  # [OccuPy] Å
+_LARGEST_DEFAULT_KERNEL = 9  # [OccuPy] voxels
+_TILE_SIZE = 12  # [OccuPy] voxels
+# [guard] of lengths, Å or voxels, so that single precision holds their ratios
+_LEAST, _MOST = 1e-3, 1e6
 # Low-pass over kernel radius. A wide kernel carries full density into its neighbours; that a narrow
 # one sees fewer of the peaks of density does not matter where it is calibrated.
-_KERNELS_ACROSS = {"occupy": 2.0, "calibrated": 3.0}
+_KERNELS_ACROSS = {"occupy": 2.0, "calibrated": 3.0}  # [taste: not swept]
 
 
 @dataclass(frozen=True)

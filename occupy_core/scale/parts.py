@@ -11,10 +11,11 @@ from scipy import ndimage
 
 from occupy_core.maps.grid import DensityMap, Mask
 
-CONTENT = 0.5  # confidence from which a voxel is more likely content than solvent
+# [taste: not swept] confidence from which a voxel is more likely content than solvent
+CONTENT = 0.5
 FULL = 0.8  # [guard] scale from which a part is called full
 WEAK = 0.5  # [guard] scale below which a part is called weak
-_MOST_PARTS = 12
+_MOST_PARTS = 12  # [taste: not swept]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ from occupy_core.maps.grid import Array, Grid, Mask
 from occupy_core.maps.threads import for_slabs
 
 Float64Array = NDArray[np.float64]
-_BINS = 4096
-_EDGE = 2.5  # Å; about what neighbouring voxels share
+_BINS = 4096  # [machine]
+_EDGE = 2.5  # [taste: not swept] Å; about what neighbouring voxels share
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from occupy_core.maps.grid import Array, Mask
 
 Float64Array = NDArray[np.float64]
 
-_CONTENT_CONSTANT = 0.01  # 1/grey unit, added to the histogram when confidence is computed
-_LIMIT_CONSTANT = 0.001  # the same for the two limits that are only reported
-_USUAL_PEAK = 40.0  # 1/grey unit; that of most of the solvent, with a deviation of 0.01
-_PEAK_OF_CONSTANTS = 0.1  # 1/grey unit; the constants are meant for peaks at least this high
+_CONTENT_CONSTANT = 0.01  # [OccuPy] 1/grey unit, added to the histogram when confidence is computed
+_LIMIT_CONSTANT = 0.001  # [OccuPy] the same for the two limits that are only reported
+_USUAL_PEAK = 40.0  # [physics] 1/grey unit; that of most of the solvent, with a deviation of 0.01
+# [guard] 1/grey unit; the constants are meant for peaks at least this high
+_PEAK_OF_CONSTANTS = 0.1
 
 
 class Gaussian(NamedTuple):

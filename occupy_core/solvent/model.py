@@ -17,6 +17,7 @@ from occupy_core.errors import EstimationError
 from occupy_core.maps.filters import map_values
 from occupy_core.maps.grid import Array, DensityMap, Mask, require_same_grid
 from occupy_core.maps.threads import for_slabs
+from occupy_core.solvent.blank import Blank
 from occupy_core.solvent.histograms import (
     Float64Array,
     Gaussian,
@@ -30,15 +31,15 @@ from occupy_core.solvent.histograms import (
 from occupy_core.solvent.region import inscribed_ellipsoid
 from occupy_core.solvent.robust import variance
 
-_LEVELS = 1000  # bins of the histograms
-_PLANES = 16  # of a slab
-_HALF = 0.5  # the confidence at which content begins
-_DEFINITION_LEVEL = 0.9  # a definition is "inside" above this value
-_VOXELS_PER_LEVEL = 10  # histograms of small regions get fewer levels
-_FEW_VOXELS = 1000
-_SUSPECT_RANGE = 0.5  # of the grey range; content that begins higher is a sign of a bad fit
-_MASKED_FRACTION = 0.05  # of the box at exactly one value: no noise does that
-_NEGATIVE_SKEWNESS = -0.5
+_LEVELS = 1000  # [OccuPy] bins of the histograms
+_PLANES = 16  # [machine] of a slab
+_HALF = 0.5  # [OccuPy] the confidence at which content begins
+_DEFINITION_LEVEL = 0.9  # [physics] a definition is "inside" above this value
+_VOXELS_PER_LEVEL = 10  # [guard] histograms of small regions get fewer levels
+_FEW_VOXELS = 1000  # [words]
+_SUSPECT_RANGE = 0.5  # [words] of the grey range; content that begins higher is a sign of a bad fit
+_MASKED_FRACTION = 0.05  # [words] of the voxels that are fitted
+_NEGATIVE_SKEWNESS = -0.5  # [words]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ def fit_solvent(
     lowpassed: DensityMap,
     *,
     definition: DensityMap | None = None,
-    unfiltered: DensityMap | None = None,
+    blank: Blank | None = None,
     left_out: Mask | None = None,
     hedge_confidence: float | None = None,
     as_occupy: bool = True,
@@ -127,9 +128,9 @@ def fit_solvent(
     definition : DensityMap, optional
         Mask of solvent or of content, on the same grid; the side with the smaller variance inside
         the inscribed sphere is the solvent. Without it the whole sphere is used.
-    unfiltered : DensityMap, optional
-        The map before the low-pass: where it has one and the same value in many of the voxels
-        where solvent is looked for, its solvent was masked away, and the model warns.
+    blank : Blank, optional
+        Where the map before the low-pass was masked away: the model warns when that is much of
+        where solvent is looked for.
     left_out : ndarray of bool, shape (z, y, x), optional
         Voxels that count nowhere, such as those outside of a mask that leaves much solvent.
     hedge_confidence : float, optional
@@ -158,7 +159,7 @@ def fit_solvent(
     n_voxels = int(np.count_nonzero(region))
     levels = min(levels, useful_levels(limits, n_voxels))
     edges, density = _solvent_histogram(data, region, levels, limits)
-    masked = 0.0 if unfiltered is None else _masked_fraction(unfiltered.data, region)
+    masked = 0.0 if blank is None else blank.share_of(region)
     del region
     peak = fit_main_peak(edges, density)
     unit = constants_unit(density, as_occupy=as_occupy)
@@ -293,30 +294,3 @@ def _range_within(data: Array, region: Mask) -> tuple[float, float]:
 
     for_slabs(look, len(data), _PLANES)
     return float(found[:, 0].min()), float(found[:, 1].max())
-
-
-def masked_value(data: Array) -> float | None:
-    """Return the value that a map has where it was masked away or padded; None if it was not."""
-    return float(data.flat[0]) if _masked_fraction(data) > _MASKED_FRACTION else None
-
-
-def _masked_fraction(data: Array, region: Mask | None = None) -> float:
-    """Return the fraction of voxels that have exactly the value of the first voxel.
-
-    The region may be given on another grid of the same box.
-    """
-    if np.ptp(data[0, 0]) > 0:  # what is masked away includes the edge of the box
-        return 0.0
-    if region is None:
-        return float(np.count_nonzero(data == data.flat[0]) / data.size)
-    inside = nearest(data, region.shape)[region]
-    return float(np.count_nonzero(inside == data.flat[0]) / inside.size)
-
-
-def nearest(data: Array, shape: tuple[int, ...]) -> Array:
-    """Return the voxels of a map that lie nearest below those of another grid of the box."""
-    if data.shape == shape:
-        return data
-    index = (np.arange(n) * m // n for n, m in zip(shape, data.shape, strict=True))
-    found: Array = data[np.ix_(*index)]
-    return found

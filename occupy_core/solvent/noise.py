@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from occupy_core.errors import EstimationError
 from occupy_core.maps.filters import gaussian_filter
 from occupy_core.maps.fourier import radial_power
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
+from occupy_core.solvent.blank import Blank
 from occupy_core.solvent.cells import Cells, Float64Array
 from occupy_core.solvent.histograms import Gaussian, density_histogram, fit_main_peak
-from occupy_core.solvent.model import masked_value, nearest, useful_levels
+from occupy_core.solvent.model import useful_levels
 from occupy_core.solvent.region import away_from, inscribed_ellipsoid
 from occupy_core.solvent.robust import variance
 
-CUBE = 32  # voxels; edge of the cubes in which a map is sampled
-_LEVELS = 1000
-_MUCH = 0.5  # of the content
-_DARK = 0.1  # of the densest content
-_COARSE = 4.0  # low-pass over the deviation of the Gaussian, for the map in which content is found
-_CONTENT = 4.0  # standard deviations of the solvent above its mean
-_SOLVENT_VOXELS = 2000  # fewer do not tell the level of the noise
-_CUBES = 16  # sampled at most
-_FILLED = 0.4  # part of a cube that must be of the kind that is sampled
+CUBE = 32  # [machine] voxels; edge of the cubes in which a map is sampled
+_LEVELS = 1000  # [machine]
+_MUCH = 0.5  # [taste: not swept] of the content
+_DARK = 0.1  # [taste: not swept] of the densest content
+# [taste: not swept] low-pass over the deviation of the Gaussian, for the map in which content is
+# found
+_COARSE = 4.0
+_CONTENT = 4.0  # [taste: not swept] standard deviations of the solvent above its mean
+SOLVENT_VOXELS = 2000  # [guard] fewer do not tell the level of the noise
+_CUBES = 16  # [machine] sampled at most
+_FILLED = 0.4  # [guard] part of a cube that must be of the kind that is sampled
 
 Corner = tuple[int, int, int]
 
@@ -50,35 +55,38 @@ class Noise:
     origin: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Solvent:
-    """Where a map is solvent, and the level there.
+    """Where a map is solvent, and the level and noise there.
 
     Parameters
     ----------
-    cells : ndarray of bool, shape of the cells
-        Cells that hold solvent only.
+    blank : Blank
+        Where the map was masked away, padded or cut off.
+    where : ndarray of bool
+        Points, voxels or cells of the map, that hold solvent only.
     known : bool
         Whether there is enough of it; otherwise it was masked away, or the box is full.
     mean, sigma : float
-        Of the smoothed map in these cells, grey units. When not `known`: what the mask has left
-        there, or the main peak.
+        Level and deviation there, grey units. When not `known`: what the mask has left there, or
+        the main peak.
     threshold : float
         What is above it in the coarse map is content.
-    blank : ndarray of bool, shape of the cells, or None
-        Cells that were masked away or padded; None where there are none.
+    noise : Noise, optional
+        Its spectrum, when that was asked for.
     """
 
-    cells: Mask
+    blank: Blank
+    where: Mask
     known: bool
     mean: float
     sigma: float
-    threshold: float
-    blank: Mask | None
+    threshold: float = math.inf
+    noise: Noise | None = None
 
 
 def find_solvent(
-    smooth: Array, coarse: Array, cells: Cells, original: DensityMap, region: Mask | None
+    smooth: Array, coarse: Array, cells: Cells, gone: Blank, region: Mask | None
 ) -> Solvent:
     """Find the cells of a map that hold nothing but solvent, and its level.
 
@@ -89,14 +97,13 @@ def find_solvent(
     coarse : ndarray of float32, shape of the cells
         The same with less noise, to find content in.
     cells : Cells
-    original : DensityMap
-        The map before any filter, of any number of voxels in the same box: where it has one and
-        the same value in many voxels, it was masked or padded, and that is no solvent.
+    gone : Blank
+        Where the map was masked away or padded: that is no solvent.
     region : ndarray of bool, shape (z, y, x), optional
         Where the main peak of the histogram is solvent; by default the inscribed ellipsoid.
     """
     sphere = inscribed_ellipsoid(cells.shape)
-    blank = _blank_cells(original, cells)
+    blank = gone.cells(cells)
     searched = sphere & ~blank
     if region is not None:
         searched &= cells.means(region.astype(np.float32)) > 0.5
@@ -112,25 +119,60 @@ def find_solvent(
     content = coarse > threshold
     found = sphere & away_from(content | blank, cells.spacing)
     n_cells = np.count_nonzero(found)
-    known = n_cells * cells.edge**3 >= _SOLVENT_VOXELS
+    known = n_cells * cells.edge**3 >= SOLVENT_VOXELS
+    level, sigma = peak.mean, peak.sigma
     if blank.any():
         # A mask leaves little solvent, near its edge, or only content of which the weakest is the
         # main peak: solvent is as dark as what was put in its place.
-        level = float(coarse[blank].mean())
+        level, sigma = float(coarse[blank].mean()), 0.0
         if known:
             dark = abs(float(coarse[found].mean()) - level) < _DARK * (limits[1] - level)
             known = np.bool_(dark and n_cells >= _MUCH * np.count_nonzero(content))
         if not known:
-            return Solvent(found, False, level, 0.0, level, blank)
-    masked = blank if blank.any() else None
-    if not known:
-        return Solvent(found, False, peak.mean, peak.sigma, threshold, masked)
+            threshold = level
+    if known:
+        level, sigma = _moments(smooth, found, cells)
+    return Solvent(
+        blank=gone, where=found, known=bool(known), mean=level, sigma=sigma, threshold=threshold
+    )
+
+
+def _moments(smooth: Array, chosen: Mask, cells: Cells) -> tuple[float, float]:
+    """Return the mean and the deviation of the voxels of chosen cells."""
     limits = float(smooth.min()), float(smooth.max())
-    counts = cells.histogram(smooth, found, limits)
+    counts = cells.histogram(smooth, chosen, limits)
     middles = limits[0] + (np.arange(len(counts)) + 0.5) * ((limits[1] - limits[0]) / len(counts))
     mean = float(np.average(middles, weights=counts))
     variance = float(np.average((middles - mean) ** 2, weights=counts))
-    return Solvent(found, True, mean, variance**0.5, threshold, masked)
+    return mean, variance**0.5
+
+
+def level_and_deviation(values: Array, blank: Blank) -> tuple[float, float]:
+    """Return the mean and the deviation of noise, also where it was cut off below a level.
+
+    Of noise cut off at c, the part p below is known only to be there. For a normal distribution
+    with a = (c - mean)/sigma, p = Phi(a), and the mean of what reaches above c (0 for the rest) is
+    sigma (phi(a) - a (1 - p)): two equations for two unknowns (Tobin 1958, doi:10.2307/1907382).
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (n,)
+        Voxels of solvent.
+    blank : Blank
+        Tells whether the map was cut off.
+    """
+    mean, sigma = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+    if blank.lowest is None:
+        return mean, sigma
+    above = values[values > np.float32(blank.lowest)].astype(np.float64)
+    below = 1 - above.size / values.size
+    if not 0 < below < 1:
+        return mean, sigma
+    # A cut may leave a gap between its value and the least density that it kept.
+    cut, a = float(above.min()), float(ndtri(below))
+    reach = float((above - cut).sum()) / values.size
+    sigma = reach / (math.exp(-a * a / 2) / math.sqrt(2 * math.pi) - a * (1 - below))
+    return cut - a * sigma, sigma
 
 
 def coarse_cells(work: DensityMap, cells: Cells, lowpass: float) -> Array:
@@ -143,39 +185,25 @@ def blurred_cells(means: Array, cells: Cells, deviation: float) -> Array:
     return gaussian_filter(means, [deviation / edge for edge in cells.spacing])
 
 
-def voxels_left_out(work: DensityMap, original: DensityMap, lowpass: float) -> Mask | None:
+def voxels_left_out(solvent: Solvent, cells: Cells) -> Mask | None:
     """Return the voxels around the solvent of a map that a mask or padding has made blank.
 
     A sphere, as reconstruction programs put around the particle, leaves enough solvent inside.
 
-    Parameters
-    ----------
-    work : DensityMap
-        The map on the grid that is processed.
-    original : DensityMap
-        The map before any filter.
-    lowpass : float
-        Low-pass of the estimate, Å.
-
     Returns
     -------
     ndarray of bool, shape (z, y, x), or None
-        On the grid of `work`; None when nothing was masked, or the solvent too.
+        On the grid of the cells; None when nothing was masked, or the solvent too.
     """
-    if masked_value(original.data) is None:
+    if not (solvent.blank.masked and solvent.known):
         return None
-    cells = Cells.of(work.grid)
-    solvent = find_solvent(work.data, coarse_cells(work, cells, lowpass), cells, original, None)
-    if solvent.blank is None or not solvent.known:
-        return None
-    near = ~away_from(solvent.blank, cells.spacing)
-    found: Mask = cells.spread(near, (0, 0, 0), max(work.grid.shape))
-    return found
+    near = ~away_from(solvent.blank.cells(cells), cells.spacing)
+    return cells.spread(near, (0, 0, 0), max(cells.grid.shape))
 
 
 def noise_of_solvent(smooth: Array, cells: Cells, solvent: Solvent) -> Noise:
     """Return the noise of a map as its solvent shows it."""
-    frequency, power = _mean_power(lambda c: smooth[c], cells, solvent.cells)
+    frequency, power = _mean_power(lambda c: smooth[c], cells, solvent.where)
     return Noise(solvent.sigma, frequency, power, "solvent")
 
 
@@ -319,13 +347,3 @@ def _deviation(frequency: Float64Array, power: Float64Array, grid: Grid) -> floa
     fz, fy, fx = (np.fft.fftfreq(CUBE, v) for v in grid.voxel_size_zyx)
     k = np.sqrt(fz[:, None, None] ** 2 + fy[:, None] ** 2 + fx**2)
     return float(np.sqrt(np.interp(k, frequency, power).mean() / np.prod(grid.voxel_size)))
-
-
-def _blank_cells(original: DensityMap, cells: Cells) -> Mask:
-    """Return the cells that are mostly masked away or padded."""
-    value = masked_value(original.data)
-    if value is None:
-        return np.zeros(cells.shape, np.bool_)
-    empty = (nearest(original.data, cells.grid.shape) == value).astype(np.float32)
-    blank: Mask = cells.means(empty) > 0.5
-    return blank

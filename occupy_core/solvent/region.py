@@ -9,9 +9,10 @@ from occupy_core.maps.grid import Mask
 from occupy_core.maps.kept import is_keeping, kept
 from occupy_core.maps.threads import for_slabs
 
-MARGIN = 6.0  # Å; solvent keeps away from content and from where the map was masked
-_ROUNDING = 1e-9  # relative: a point at that very distance is near
-_PLANES = 16  # of a slab
+# [taste: not swept] Å; solvent keeps away from content and from where the map was masked
+MARGIN = 6.0
+_ROUNDING = 1e-9  # [guard] relative: a point at that very distance is near
+_PLANES = 16  # [machine] of a slab
 
 
 def inscribed_ellipsoid(shape: tuple[int, int, int]) -> Mask:
@@ -50,7 +51,9 @@ def _ellipsoid(shape: tuple[int, int, int]) -> Mask:
     return inside
 
 
-def away_from(chosen: Mask, spacing: tuple[float, float, float], distance: float = MARGIN) -> Mask:
+def away_from(
+    chosen: Mask, spacing: tuple[float, float, float], distance: float | None = None
+) -> Mask:
     """Return the points that are farther from all chosen ones than a distance.
 
     Parameters
@@ -58,14 +61,16 @@ def away_from(chosen: Mask, spacing: tuple[float, float, float], distance: float
     chosen : ndarray of bool, shape (z, y, x)
     spacing : tuple of float
         Edges (z, y, x) between the points, Å.
-    distance : float
-        Å; the next neighbours along each axis count as near, however far apart points are.
+    distance : float, optional
+        Å, `MARGIN` by default; the next neighbours along each axis count as near, however far
+        apart points are.
 
     Returns
     -------
     ndarray of bool, shape (z, y, x)
         True everywhere when none is chosen.
     """
+    distance = MARGIN if distance is None else distance
     if not chosen.any():
         return np.ones(chosen.shape, np.bool_)
     apart = ndimage.distance_transform_edt(~chosen, sampling=spacing)

@@ -26,14 +26,17 @@ from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import DensityMap, Grid, Mask
 from occupy_core.maps.threads import for_slabs
 from occupy_core.progress import Progress, part, report
+from occupy_core.solvent.blank import find_blank
 
-_DEVIATIONS = 2.0  # volumes whose threshold lies farther from the mean stand out
-_NOISE_PAIRS = 8  # pairs of volumes whose difference shows the noise
-_NOISE_REACH = 6  # voxels; noise that is correlated farther makes no maps worth searching
-_FEW_NOISE_VOXELS = 1000
-_SMOOTH = 0.65  # part of the noise that a Gaussian of one voxel leaves when it is smooth itself
-_MOST_SMOOTHING = 0.1  # of the shortest edge of the box
-_STANDS_OUT = 1.75  # sigmas of the noise; one voxel in 25 of the solvent is above that
+_DEVIATIONS = 2.0  # [SIREN] volumes whose threshold lies farther from the mean stand out
+_NOISE_PAIRS = 8  # [machine] pairs of volumes whose difference shows the noise
+_NOISE_REACH = 6  # [guard] voxels; noise that is correlated farther makes no maps worth searching
+_FEW_NOISE_VOXELS = 1000  # [guard]
+# [taste: not swept] part of the noise that a Gaussian of one voxel leaves when it is smooth itself
+_SMOOTH = 0.65
+_MOST_SMOOTHING = 0.1  # [guard] of the shortest edge of the box
+# [taste: not swept] sigmas of the noise; one voxel in 25 of the solvent is above that
+_STANDS_OUT = 1.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,9 +217,11 @@ def _smoothing(ensemble: Ensemble, params: BlocksParams, *, automatic: bool) -> 
     heights, rests = [], []
     for i in np.unique(np.linspace(0, len(ensemble) - 1, _NOISE_PAIRS + 1).astype(int)):
         density = ensemble.read(int(i))
-        threshold = find_threshold(density, params.threshold_rule)
+        blank = find_blank(density)
+        threshold = find_threshold(density, params.threshold_rule, blank)
         sigma = max(threshold.sigma, 1e-30)
-        rests.append(noise_sigma(smoothed(density, voxel), threshold.solvent) / sigma)
+        rest = noise_sigma(smoothed(density, voxel), threshold.solvent, blank)
+        rests.append(rest / sigma)
         if not threshold.empty:
             heights.append((threshold.value - threshold.solvent) / sigma)
     # None: not even the densest parts stand out of the noise.

@@ -16,13 +16,15 @@ from occupy_core.maps.grid import Array, DensityMap
 from occupy_core.maps.threads import for_slabs
 from occupy_core.progress import Progress, report
 
-_SOUND = 16  # volumes whose mean shows how dense that is
-_ALWAYS = 0.9  # of the sound volumes
-_FEWEST_VOXELS = 27
-_SHIFTS = 4  # places along each edge where the same voxels are looked at for comparison
-_ELSEWHERE = 0.2  # of the density; where there is more, it is no place to compare with
-_FEWEST_PLACES = 8
-_STANDS_OUT = 4.0  # standard deviations over these places
+_SOUND = 16  # [machine] volumes whose mean shows how dense that is
+_ALWAYS = 0.9  # [taste: not swept] of the sound volumes
+_FEWEST_VOXELS = 27  # [guard]
+# [taste: not swept] places along each edge where the same voxels are looked at for comparison
+_SHIFTS = 4
+# [taste: not swept] of the density; where there is more, it is no place to compare with
+_ELSEWHERE = 0.2
+_FEWEST_PLACES = 8  # [guard]
+_STANDS_OUT = 4.0  # [taste: not swept] standard deviations over these places
 
 Contours = tuple[list[Threshold], NDArray[np.uint8], NDArray[np.float64]]
 

@@ -16,23 +16,30 @@ from scipy.special import ndtri
 from occupy_core.errors import EstimationError
 from occupy_core.maps.filters import histogram
 from occupy_core.maps.fourier import lowpass
-from occupy_core.maps.grid import DensityMap
+from occupy_core.maps.grid import Array, DensityMap
 from occupy_core.scale.full_scale import fullest_tile
+from occupy_core.solvent.blank import Blank, find_blank
+from occupy_core.solvent.cells import Cells
 from occupy_core.solvent.model import fit_solvent
+from occupy_core.solvent.noise import coarse_cells, find_solvent
 from occupy_core.solvent.robust import mad_sigma
 
-_BINS = 2000
-_PEAK_LEVEL = 0.7  # the position of the solvent peak is its centroid above this part of its height
-_DENSEST = 2e-4  # part of the box whose density is full: 52 voxels of a box of 64 ...
-_FEWEST = 27  # ... and in small boxes this many
-_HALF = 0.5
-_BODY = 0.04  # part of the box that a molecule fills, about
-_MOST_NOISE = 0.5  # of the densest part; where there is more, nothing can be contoured
-_ONE_SIDED = 1.5  # density reaches at least so much farther from the solvent than noise below it
-_LOWPASS = 8.0, 3.0  # Å, voxels; the larger counts, as for the local scale
-_TILES = 20  # along an edge of the box
-_SMALLEST_TILE = 4  # voxels
-_TILE_QUANTILE = 0.95
+_BINS = 2000  # [machine]
+# [taste: not swept] the position of the solvent peak is its centroid above this part of its height
+_PEAK_LEVEL = 0.7
+# [taste: not swept] part of the box whose density is full: 52 voxels of a box of 64 ...
+_DENSEST = 2e-4
+_FEWEST = 27  # [guard] ... and in small boxes this many
+_HALF = 0.5  # [physics]
+_BODY = 0.04  # [taste: not swept] part of the box that a molecule fills, about
+# [taste: not swept] of the densest part; where there is more, nothing can be contoured
+_MOST_NOISE = 0.5
+# [taste: not swept] density reaches at least so much farther from the solvent than noise below it
+_ONE_SIDED = 1.5
+_LOWPASS = 8.0, 3.0  # [default] Å, voxels; the larger counts, as for the local scale
+_TILES = 20  # [OccuPy] along an edge of the box
+_SMALLEST_TILE = 4  # [guard] voxels
+_TILE_QUANTILE = 0.95  # [taste: not swept]
 
 
 class Threshold(NamedTuple):
@@ -57,7 +64,23 @@ class Threshold(NamedTuple):
     inverted: bool = False
 
 
-def solvent_level(density: DensityMap) -> float:
+def solvent_level(density: DensityMap, blank: Blank | None = None) -> float:
+    """Return the level of the solvent of a map, grey units.
+
+    It is the main peak of the histogram. Where the map was masked, that peak may be the mask: then
+    it is the mean of the solvent inside, or the value of the mask when that left none.
+    """
+    blank = blank or find_blank(density)
+    if blank.value is None:
+        return _main_peak(density)
+    cells = Cells.of(density.grid)
+    found = find_solvent(
+        density.data, coarse_cells(density, cells, _lowpass(density)), cells, blank, None
+    )
+    return found.mean if found.known else blank.value
+
+
+def _main_peak(density: DensityMap) -> float:
     """Return the position of the main peak of the histogram of a map, grey units.
 
     The histogram is smoothed over the distance of its quartiles, about the width of the solvent.
@@ -87,13 +110,27 @@ def smoothed(density: DensityMap, sigma: float) -> DensityMap:
     return density.with_data(ndimage.gaussian_filter(density.data, sigmas, truncate=2.0))
 
 
-def noise_sigma(density: DensityMap, solvent: float) -> float:
+def noise_sigma(density: DensityMap, solvent: float, blank: Blank | None = None) -> float:
     """Return the standard deviation of the noise: of what lies below the level of the solvent."""
-    below = density.data[density.data < solvent].astype(np.float64) - solvent
+    below = _below(density, solvent, blank or find_blank(density)).astype(np.float64) - solvent
     return float(np.sqrt(np.mean(below**2))) if below.size else 0.0
 
 
-def find_threshold(density: DensityMap, rule: str) -> Threshold:
+def _below(density: DensityMap, solvent: float, blank: Blank) -> Array:
+    """Return the values of the noise below the level of the solvent."""
+    chosen = density.data < solvent
+    if blank.masked:
+        chosen &= ~blank.voxels(density.data)
+    return density.data[chosen]
+
+
+def _lowpass(density: DensityMap) -> float:
+    """Return the low-pass of the local scale, Å."""
+    angstroms, voxels = _LOWPASS
+    return max(angstroms, voxels * density.grid.mean_voxel_size)
+
+
+def find_threshold(density: DensityMap, rule: str, blank: Blank | None = None) -> Threshold:
     """Return the automatic threshold of a map.
 
     Parameters
@@ -108,23 +145,27 @@ def find_threshold(density: DensityMap, rule: str) -> Threshold:
         solvent model.
         "otsu": the value that divides the histogram into the two classes of least variance
         (Otsu 1979, doi 10.1109/TSMC.1979.4310076).
+    blank : Blank, optional
+        Where the map was masked away, when that is known already.
 
     Returns
     -------
     Threshold
     """
-    solvent = solvent_level(density)
+    blank = blank or find_blank(density)
+    solvent = solvent_level(density, blank)
     smooth = smoothed(density, density.grid.mean_voxel_size)
     emptiest, densest = _extremes(smooth)
     if rule == "density":
-        value = solvent + _HALF * (_without_noise(densest, smooth, solvent) - solvent)
+        noise = _below(smooth, solvent, blank)
+        dense = _without_noise(densest, solvent, noise, density.grid.size)
+        value = solvent + _HALF * (dense - solvent)
     elif rule == "otsu":
         value = _otsu(density)
     else:
-        angstroms, voxels = _LOWPASS
-        lowpassed = lowpass(density, max(angstroms, voxels * density.grid.mean_voxel_size))
+        lowpassed = lowpass(density, _lowpass(density))
         if rule == "solvent":
-            value = _half_confidence(lowpassed, solvent)
+            value = _half_confidence(lowpassed, solvent, blank)
         else:
             value = solvent + _HALF * (_fullest_tile(lowpassed) - solvent)
     if not value > solvent:
@@ -135,7 +176,7 @@ def find_threshold(density: DensityMap, rule: str) -> Threshold:
         )
     above, below = densest - solvent, solvent - emptiest
     empty, inverted = above < _ONE_SIDED * below, below > _ONE_SIDED * above
-    return Threshold(float(value), solvent, noise_sigma(density, solvent), empty, inverted)
+    return Threshold(float(value), solvent, noise_sigma(density, solvent, blank), empty, inverted)
 
 
 def _extremes(smooth: DensityMap) -> tuple[float, float]:
@@ -151,17 +192,15 @@ def _n_densest(size: int) -> int:
     return min(max(_FEWEST, round(_DENSEST * size)), size // 2)
 
 
-def _without_noise(densest: float, smooth: DensityMap, solvent: float) -> float:
+def _without_noise(densest: float, solvent: float, below: Array, size: int) -> float:
     """Return the density of the densest voxels without the noise by which they were chosen.
 
     They are the part q of the voxels of the body. Of values that spread like a normal distribution
     the mean of the upper part q lies phi(z)/q standard deviations above the mean of all, where
     q = P(Z > z). It hardly depends on q, so about how large a body is does.
     """
-    size = smooth.data.size
-    below = np.float32(solvent) - smooth.data[smooth.data < solvent]
     # The median, for the dark rim around a molecule is no noise.
-    sigma = mad_sigma(below) if below.size else 0.0
+    sigma = mad_sigma(below, solvent) if below.size else 0.0
     part = min(_n_densest(size) / (_BODY * size), _HALF)
     z = -float(ndtri(part))
     excess = math.exp(-z * z / 2) / math.sqrt(2 * math.pi) / part
@@ -181,9 +220,9 @@ def _otsu(density: DensityMap) -> float:
     return float(edges[1 + np.argmax(below * above * (mean_above - mean_below) ** 2)])
 
 
-def _half_confidence(lowpassed: DensityMap, solvent: float) -> float:
+def _half_confidence(lowpassed: DensityMap, solvent: float, blank: Blank) -> float:
     """Return where the confidence is one half, in sigmas of the noise for the model's constants."""
-    sigma = max(noise_sigma(lowpassed, solvent), 1e-30)
+    sigma = max(noise_sigma(lowpassed, solvent, blank), 1e-30)
     model = fit_solvent(lowpassed.with_data((lowpassed.data - solvent) / sigma))
     return solvent + sigma * model.value_at_half_confidence
 

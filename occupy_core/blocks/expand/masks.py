@@ -31,12 +31,14 @@ from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 from occupy_core.progress import Progress, report
 
-_SEEDS_ASKED = 200  # of a block, evenly spread: enough to tell a quarter of them from none
-_ROWS = 4096
-_BATCH = 64  # volumes of which the candidates are in memory at a time
-_TWO_CLASSES = 0.69  # of the variance of a density; noise has 2/pi
-_LEAST_LEVEL = 0.75  # thresholds; what changes by less is a contour that moves, and in doubt 1
-_FEWEST_VOXELS = 20
+# [machine] of a block, evenly spread: enough to tell a quarter of them from none
+_SEEDS_ASKED = 200
+_ROWS = 4096  # [machine]
+_BATCH = 64  # [machine] volumes of which the candidates are in memory at a time
+_TWO_CLASSES = 0.69  # [taste: not swept] of the variance of a density; noise has 2/pi
+# [taste: not swept] thresholds; what changes by less is a contour that moves, and in doubt 1
+_LEAST_LEVEL = 0.75
+_FEWEST_VOXELS = 20  # [guard]
 
 Indices = NDArray[np.int64]
 

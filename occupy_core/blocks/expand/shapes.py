@@ -14,14 +14,15 @@ from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 
 # Which seed, and which voxel below the surface, has the full density of its block.
-_SEED_QUANTILE, _INSIDE_QUANTILE = 0.8, 0.75
-_FEWEST_INSIDE = 8  # voxels; without them the level is that of the seeds
-_SOFTNESS = 1.1  # most that the two may differ by
-EDGE = 0.5  # a block ends where its density falls to half
-_THICK = np.ones((2, 2, 2), np.bool_)
-_THICK_PART = 0.25  # of a block; less, and it is the edge of something that moves
-TOUCHING = np.ones((3, 3, 3), np.bool_)
-_SWEEPS, _CONVERGED = 1000, 1e-4
+_SEED_QUANTILE, _INSIDE_QUANTILE = 0.8, 0.75  # [taste: not swept]
+_FEWEST_INSIDE = 8  # [guard] voxels; without them the level is that of the seeds
+_SOFTNESS = 1.1  # [taste: not swept] most that the two may differ by
+EDGE = 0.5  # [physics] a block ends where its density falls to half
+_THICK = np.ones((2, 2, 2), np.bool_)  # [physics]
+# [taste: not swept] of a block; less, and it is the edge of something that moves
+_THICK_PART = 0.25
+TOUCHING = np.ones((3, 3, 3), np.bool_)  # [physics]
+_SWEEPS, _CONVERGED = 1000, 1e-4  # [guard]
 
 Indices = NDArray[np.int64]
 

@@ -24,7 +24,7 @@ from occupy_core.blocks._loops import Bits, Integers, SmallIntegers
 from occupy_core.maps.grid import Mask
 from occupy_core.maps.threads import for_slabs
 
-_ROWS = 256  # rows of a slab
+_ROWS = 256  # [machine] rows of a slab
 
 
 def log_tail(

@@ -20,18 +20,23 @@ from occupy_core.blocks.sketch.cooccupancy import PairTest, VoxelBits, common_vo
 from occupy_core.maps.grid import Mask
 from occupy_core.maps.threads import for_slabs
 
-PARTNERS = 25  # whose consensus is taken
-FEWEST_PARTNERS = 8  # of a seed
-_ROUNDS = 6
-_MOST_PATTERNS = 4000
-_RIDGE = 0.5  # of the lower peak: two peaks with a higher ridge between them are one block
-CLEAR = 0.95  # silhouette; above this a community is a block whatever else speaks against it
-_NEAR = 2  # voxels
-_MOSTLY_CLEAR = 0.9  # above this it is no part of what moves, though it may come gradually
-ALONE, _PAIR, _SERIES = 0.7, 0.4, 0.8  # silhouettes; below them it is graded
-_STEADY, _GRADUAL = 0.05, 0.06  # gradation; surely below the one or surely above the other
-_LINKED = 0.25  # of the volumes; neighbouring parts of a continuum differ in less
-_ROWS = 512
+PARTNERS = 25  # [taste: not swept] whose consensus is taken
+FEWEST_PARTNERS = 8  # [taste: not swept] of a seed
+_ROUNDS = 6  # [taste: not swept]
+_MOST_PATTERNS = 4000  # [machine]
+# [taste: not swept] of the lower peak: two peaks with a higher ridge between them are one block
+_RIDGE = 0.5
+# [taste: not swept] silhouette; above this a community is a block whatever else speaks against it
+CLEAR = 0.95
+_NEAR = 2  # [taste: not swept] voxels
+# [taste: not swept] above this it is no part of what moves, though it may come gradually
+_MOSTLY_CLEAR = 0.9
+ALONE, _PAIR, _SERIES = 0.7, 0.4, 0.8  # [taste: not swept] silhouettes; below them it is graded
+# [taste: not swept] gradation; surely below the one or surely above the other
+_STEADY, _GRADUAL = 0.05, 0.06
+# [taste: not swept] of the volumes; neighbouring parts of a continuum differ in less
+_LINKED = 0.25
+_ROWS = 512  # [machine]
 
 
 def partners_consensus(words: Bits, index: SmallIntegers, n_volumes: int) -> Bits:

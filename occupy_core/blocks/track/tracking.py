@@ -19,9 +19,9 @@ from occupy_core.progress import Progress, report
 
 Table = NDArray[np.float64]
 
-_PRESENT = 0.5
-_LEVEL = 0.01  # of all tests of dependence together
-_EXCEPTIONS = 0.02  # of the volumes of a block; a rule with fewer exceptions still is one
+_PRESENT = 0.5  # [physics]
+_LEVEL = 0.01  # [words] of all tests of dependence together
+_EXCEPTIONS = 0.02  # [words] of the volumes of a block; a rule with fewer exceptions still is one
 
 
 @dataclass(frozen=True)

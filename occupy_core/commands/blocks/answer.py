@@ -15,8 +15,8 @@ RELATIONS = {
     "apart": "{first} and {second} are there together less often than by chance",
     "exclusive": "{first} and {second} exclude each other",
 }
-_MOST_BLOCKS = 3
-_MOST_RELATIONS = 3
+_MOST_BLOCKS = 3  # [layout]
+_MOST_RELATIONS = 3  # [layout]
 
 
 def answer(record: Mapping[str, Any]) -> Answer:

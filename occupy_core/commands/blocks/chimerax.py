@@ -14,8 +14,8 @@ from occupy_core.commands.shared.chimerax import LOOK
 from occupy_core.commands.shared.colors import several_colors
 from occupy_core.commands.shared.quoting import chimerax_path, chimerax_text
 
-_LABEL_STEP = 0.035
-_MOST_LABELS = 26  # one below the other
+_LABEL_STEP = 0.035  # [layout]
+_MOST_LABELS = 26  # [layout] one below the other
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-_MOST_NAMES = 40  # along an axis; more cannot be read
+_MOST_NAMES = 40  # [layout] along an axis; more cannot be read
 _VIEWS = (("xy", 0, "z", "x", "y"), ("xz", 1, "y", "x", "z"), ("yz", 2, "x", "y", "z"))
-_CONTRAST = (0.5, 99.8)  # percentiles of a slice shown as white and black
-_OFTEN, _MARGIN = 0.1, 3  # of the volumes, and voxels around what is on in more than that
-_DEEP = 2  # voxels; single ones would clutter the outlines
+_CONTRAST = (0.5, 99.8)  # [layout] percentiles of a slice shown as white and black
+_OFTEN, _MARGIN = 0.1, 3  # [layout] of the volumes, and voxels around what is on in more than that
+_DEEP = 2  # [layout] voxels; single ones would clutter the outlines
 # How the kinds of relations are drawn: colour, line, arrow.
 _KINDS: dict[str, tuple[str, Any, str]] = {
     "same": ("#222222", "-", "-"),

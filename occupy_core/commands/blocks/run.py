@@ -29,7 +29,7 @@ from occupy_core.maps.mrc import write_map
 from occupy_core.progress import Progress, part, report
 
 # Fractions of the whole at which its parts end.
-_SKETCHED, _TRACKED = 0.65, 0.92
+_SKETCHED, _TRACKED = 0.65, 0.92  # [layout]
 _RESOLVED = ("threshold_rule", "smoothing", "correction", "min_distance")
 
 

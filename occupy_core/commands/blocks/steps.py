@@ -29,7 +29,7 @@ from occupy_core.maps.ensemble import Ensemble
 from occupy_core.progress import Progress, part
 
 # Fractions of the two steps at which they end.
-_CONTOURED = 0.7
+_CONTOURED = 0.7  # [layout]
 
 State = TypeVar("State", OccupiedVoxels, Communities)
 

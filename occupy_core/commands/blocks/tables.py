@@ -23,7 +23,7 @@ from occupy_core.errors import MapFormatError, OutputError, ParameterError
 from occupy_core.files import read_plain
 from occupy_core.maps.mrc import map_name
 
-_DIGITS = 4
+_DIGITS = 4  # [layout]
 THRESHOLD_COLUMNS = ("volume", "threshold", "solvent", "on_fraction", "used", "outlying", "empty")
 RELATION_COLUMNS = tuple(field.name for field in fields(Relation))
 # What the columns of a given table of thresholds may be called: as here, or as SIREN does.

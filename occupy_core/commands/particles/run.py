@@ -29,7 +29,7 @@ from occupy_core.particles.selection import Purity, nearest_volume, per_particle
 from occupy_core.progress import Progress, report
 from occupy_core.regions.share import share_of_particles
 
-_DIGITS = 4
+_DIGITS = 4  # [layout]
 _NOT_A_FILE_NAME = str.maketrans(dict.fromkeys('/\\:*?"<>| ', "_"))
 
 

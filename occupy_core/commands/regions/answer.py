@@ -11,8 +11,8 @@ from occupy_core.commands.shared.answer import Answer, Number, counted, listing,
 from occupy_core.regions.table import RegionRow, RegionTable
 from occupy_core.regions.verdict import Verdict, detection_limit, verdict
 
-_MOST_REGIONS = 3  # that the sentence tells of one by one
-_MOST_MAPS = 3  # of one region
+_MOST_REGIONS = 3  # [layout] that the sentence tells of one by one
+_MOST_MAPS = 3  # [layout] of one region
 _SAID = {
     "absent": "absent",
     "partial": "at",

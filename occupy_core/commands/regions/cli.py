@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from occupy_core.commands.regions.job import RegionsJob
     from occupy_core.commands.shared.run import JobResult
 
-_MOST_SHOWN = 60  # rows of the table on the terminal
+_MOST_SHOWN = 60  # [layout] rows of the table on the terminal
 
 COMMAND = Command(
     name="regions",

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDEST, _HIGHEST = 16.0, 10.0  # inches: 1600 x 1000 pixels on a screen
-_MOST_BARS = 60  # of more, no error bar can be told from the next one
-_MOST_LABELS = 140  # along an axis; of more, every second, third ... is written
-_MOST_NUMBERS = 300  # cells of a heat map that hold their number
-_SMALLEST, _DOUBT = 0.3, 0.5  # edge of a cell with a standard error of that much or more
+_WIDEST, _HIGHEST = 16.0, 10.0  # [layout] inches: 1600 x 1000 pixels on a screen
+_MOST_BARS = 60  # [layout] of more, no error bar can be told from the next one
+_MOST_LABELS = 140  # [layout] along an axis; of more, every second, third ... is written
+_MOST_NUMBERS = 300  # [layout] cells of a heat map that hold their number
+# [layout] edge of a cell with a standard error of that much or more
+_SMALLEST, _DOUBT = 0.3, 0.5
 
 
 def bars_size(table: RegionTable) -> tuple[float, float]:

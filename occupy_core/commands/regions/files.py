@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import gemmi
 
 _CHAIN = re.compile(r"\w*")  # what stands for itself in an atom specifier
-_PERCENT = 100.0
-_NOT_MEASURED = -1.0  # in the B-factor column, where occupancies are at least 0
-_DENSE = 0.5  # of the volume of the regions: inside of the surface at which a map is drawn
+_PERCENT = 100.0  # [physics]
+_NOT_MEASURED = -1.0  # [format] in the B-factor column, where occupancies are at least 0
+_DENSE = 0.5  # [layout] of the volume of the regions: inside of the surface at which a map is drawn
 
 
 def attribute_text(table: RegionTable, model: AtomicModel, map_name: str) -> str:

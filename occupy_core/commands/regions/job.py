@@ -22,7 +22,7 @@ _ONE_EACH = {
     "weights": "class sizes",
     "names": "names",
 }
-_WIDEST = 50.0  # Å, of the masks made from a model
+_WIDEST = 50.0  # [guard] Å, of the masks made from a model
 
 
 @dataclass(frozen=True)

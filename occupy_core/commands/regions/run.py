@@ -33,8 +33,8 @@ from occupy_core.regions.table import COLUMNS, RegionTable, chosen_regions, plai
 from occupy_core.scale.estimate import estimate_scale
 from occupy_core.scale.params import ScaleParams
 
-_DIGITS = 4  # of the numbers in tables
-_MEASURED = 0.9  # fraction of the whole
+_DIGITS = 4  # [layout] of the numbers in tables
+_MEASURED = 0.9  # [layout] fraction of the whole
 _MEAN = "weighted mean"  # what the average over classes is called in the table
 
 

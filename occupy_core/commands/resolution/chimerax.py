@@ -18,9 +18,9 @@ from occupy_core.commands.shared.colors import NO_VALUE, resolution_scale
 from occupy_core.commands.shared.quoting import chimerax_path
 from occupy_core.maps.grid import DensityMap
 
-_SIGMAS = 4.0  # of the density outside the mask: noise above this is rare
-_DUST = 10.0  # Å; smaller pieces of the surface are noise
-_EDGE = 0.02  # Å past the extremes, within which colour turns to the grey of no value
+_SIGMAS = 4.0  # [layout] of the density outside the mask: noise above this is rare
+_DUST = 10.0  # [layout] Å; smaller pieces of the surface are noise
+_EDGE = 0.02  # [layout] Å past the extremes, within which colour turns to the grey of no value
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from occupy_core.maps.grid import Array, DensityMap
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_BINS = 50
+_BINS = 50  # [layout]
 _LOCAL_COLOR = "#2e8b57"
 _THRESHOLDS = ((0.143, "global_0143"), (0.5, "global_05"))
 

@@ -32,7 +32,7 @@ from occupy_core.resolution.result import ResolutionResult
 from occupy_core.resolution.use.agreement import agreement
 
 # Fractions of the whole at which its parts end.
-_READ, _ESTIMATED, _WRITTEN = 0.05, 0.85, 0.95
+_READ, _ESTIMATED, _WRITTEN = 0.05, 0.85, 0.95  # [layout]
 
 
 def run_resolution(job: ResolutionJob, progress: Progress | None = None) -> JobResult:

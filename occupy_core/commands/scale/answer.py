@@ -19,7 +19,7 @@ _VERBS = {
     "attenuated": "attenuated",
     "sigmoid": "modified by a sigmoid",
 }
-_EXAMPLE = 0.5  # a scale whose change is told
+_EXAMPLE = 0.5  # [layout] a scale whose change is told
 
 
 def answer(record: Mapping[str, Any]) -> Answer:

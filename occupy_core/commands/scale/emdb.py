@@ -18,9 +18,9 @@ from occupy_core.errors import OccupyError, ParameterError
 from occupy_core.progress import Progress, part, report
 
 ARCHIVE = "https://files.wwpdb.org/pub/emdb/structures"
-_TIMEOUT = 30.0  # seconds without a byte
-_CHUNK = 1 << 20  # bytes
-_DOWNLOAD_SHARE = 0.9  # of the progress; unpacking is the rest
+_TIMEOUT = 30.0  # [guard] seconds without a byte
+_CHUNK = 1 << 20  # [machine] bytes
+_DOWNLOAD_SHARE = 0.9  # [layout] of the progress; unpacking is the rest
 
 
 class DownloadError(OccupyError):

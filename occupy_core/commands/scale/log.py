@@ -7,7 +7,7 @@ from typing import Any
 
 from occupy_core.commands.shared.quoting import one_line
 
-_LABEL_WIDTH = 34
+_LABEL_WIDTH = 34  # [layout]
 
 _PARAMETERS = (
     ("method", "Method", ""),

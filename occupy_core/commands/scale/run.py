@@ -35,10 +35,11 @@ from occupy_core.scale.parts import ScaleParts, scale_parts
 from occupy_core.solvent.model import SolventModel
 
 # Fractions of the whole at which its parts end.
-_READ, _ESTIMATED, _MODIFIED = 0.1, 0.6, 0.95
-_HISTOGRAM_BINS = 50
-_OFFSET = 0.1  # of the density above the solvent; beyond it, what is multiplied is the offset
-_HIGHEST_OUTLINE = 0.9  # a scale ends at 1, where there is nothing to outline
+_READ, _ESTIMATED, _MODIFIED = 0.1, 0.6, 0.95  # [layout]
+_HISTOGRAM_BINS = 50  # [layout]
+# [words] of the density above the solvent; beyond it, what is multiplied is the offset
+_OFFSET = 0.1
+_HIGHEST_OUTLINE = 0.9  # [layout] a scale ends at 1, where there is nothing to outline
 
 
 @dataclass

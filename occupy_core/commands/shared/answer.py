@@ -14,8 +14,8 @@ from typing import Any
 
 from occupy_core.commands.shared.quoting import one_line
 
-_WIDTH = 92
-_SMALL_ERROR = 0.005  # which two decimals would write as none
+_WIDTH = 92  # [layout]
+_SMALL_ERROR = 0.005  # [layout] which two decimals would write as none
 
 # What a warning is about, the most important first, and words by which it is known. What has none
 # of them makes numbers less certain.

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 Vector = tuple[float, float, float]
 
-_TILES_MODEL = 100  # a model number that no map reaches
+_TILES_MODEL = 100  # [format] a model number that no map reaches
 _FULL_TILE_COLOR = COLORS[-1] + "54"  # the last two digits are the opacity
 _EMPTY_TILE_COLOR = COLORS[0] + "54"
-_LABEL_WIDTH = 90  # characters of a warning in one line
+_LABEL_WIDTH = 90  # [layout] characters of a warning in one line
 LOOK = ("lighting soft", "graphics silhouettes true", "camera ortho", "view")
-_PICTURES = 4
-_PICTURE_PIXELS = 600
+_PICTURES = 4  # [layout]
+_PICTURE_PIXELS = 600  # [layout]
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,9 @@ SOLVENT_COLOR = "#7f7f7f"
 CONFIDENCE_COLOR = "#c1272d"
 MODEL_COLOR = "#1f5fa8"
 GUESS_HATCH = "////"  # a resolution past what the map holds, in every figure
-_NARROWEST = 0.5  # Å between the ends of the colours of a resolution
-_JUMP = 1e-3  # over which a colour turns to grey: palettes take no value twice
-_SMOOTH = 256  # steps of a colour map
+_NARROWEST = 0.5  # [layout] Å between the ends of the colours of a resolution
+_JUMP = 1e-3  # [layout] over which a colour turns to grey: palettes take no value twice
+_SMOOTH = 256  # [layout] steps of a colour map
 
 # Things that have no order. Eight that are told apart by the colour-blind too (Okabe & Ito 2008,
 # without black and yellow's neighbour), then steps of the golden angle around the colour circle.
@@ -53,7 +53,7 @@ _SEVERAL = (
     "#f0e442",
     "#7f3c8d",
 )
-_GOLDEN_ANGLE = 0.61803398875  # of a turn
+_GOLDEN_ANGLE = 0.61803398875  # [layout] of a turn
 
 
 @dataclass(frozen=True, kw_only=True)

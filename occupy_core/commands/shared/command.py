@@ -22,7 +22,7 @@ from occupy_core.commands.shared.terminal import say
 from occupy_core.errors import ParameterError
 from occupy_core.progress import ProgressLine
 
-_WIDTH = 92
+_WIDTH = 92  # [layout]
 _INDENT = " " * 6
 BARE = "bare"  # stands for the value of an option that leaves it to --gamma
 _NEGATIVE_NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)

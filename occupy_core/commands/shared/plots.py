@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from occupy_core.solvent.model import SolventModel
 
-_DPI = 200
-_CONTRAST = (0.1, 99.9)  # percentiles of a slice shown as white and black
+_DPI = 200  # [layout]
+_CONTRAST = (0.1, 99.9)  # [layout] percentiles of a slice shown as white and black
 _CURVE_COLORS = ("#1f5fa8", "#c1272d", "#2e8b57", "#8a5ea8")
 _CURVE_STYLES = ("-", "--", "-.", ":")
 _VIEWS = (("xy", 0, "z", "x", "y"), ("xz", 1, "y", "x", "z"), ("yz", 2, "x", "y", "z"))

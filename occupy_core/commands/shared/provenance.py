@@ -17,7 +17,7 @@ from occupy_core.errors import MapFormatError
 from occupy_core.files import open_plain
 from occupy_core.machine import start_thread
 
-_CHUNK = 1 << 20  # bytes
+_CHUNK = 1 << 20  # [machine] bytes
 _LIBRARIES = ("numpy", "scipy", "numba", "mrcfile")
 
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 # How a job is run, not what it computes: not part of the record.
 NOT_RECORDED = ("outdir", "threads", "force")
-_LONGEST_NAME = 235  # bytes; file systems take 255, and unfinished files have an ending more
+# [format] bytes; file systems take 255, and unfinished files have an ending more
+_LONGEST_NAME = 235
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from occupy_core.commands.shared.exchange import NEW, undo
 
 PREFIX = ".occupy_unfinished_"
 _LOCK, _NAMES = "lock", "names"
-_LONGEST_NOTE = 8192  # bytes; paths have 4096
+_LONGEST_NOTE = 8192  # [guard] bytes; paths have 4096
 
 
 @contextmanager

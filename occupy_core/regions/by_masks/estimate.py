@@ -20,27 +20,33 @@ from occupy_core.maps.grid import Array, DensityMap, Grid, require_same_grid
 from occupy_core.progress import Progress, report
 from occupy_core.regions.by_masks.noise import (
     Slices,
-    Solvent,
+    away_from_masks,
+    doubts_about,
     noise_error,
     solvent_of,
-    solvent_weight,
+    with_noise,
 )
 from occupy_core.regions.significance import Occupancies, normalise, region_indices
 from occupy_core.regions.table import RegionRow, RegionTable, make_row
+from occupy_core.solvent.noise import Solvent
 
 Values = NDArray[np.float64]
 
-_INSIDE = 0.5  # of the largest weight: a voxel inside the region
-_PLATEAU = 0.35  # of the density deep inside: the surface of the molecule
-_LEAST_CORE = 0.1  # of the voxels of a region stay in its core
-_KINDS = 0.03  # relative: how much the mean density of full regions differs in simulations
-_LEAK = 0.006  # of full: what blurred neighbours leave in an empty region, in simulations
-_SHARED = 0.25  # of a region
-_ABOVE = 1.05
+_INSIDE = 0.5  # [physics] of the largest weight: a voxel inside the region
+_PLATEAU = 0.35  # [taste: not swept] of the density deep inside: the surface of the molecule
+_LEAST_CORE = 0.1  # [guard] of the voxels of a region stay in its core
+# [taste: not swept] relative: how much the mean density of full regions differs in simulations
+_KINDS = 0.03
+# [taste: not swept] of full: what blurred neighbours leave in an empty region, in simulations
+_LEAK = 0.006
+_SHARED = 0.25  # [words] of a region
+_ABOVE = 1.05  # [words]
 _ABOVE_FLAG = "above the reference"
-_BLOCK = 12.0  # Å; density differs independently between cubes of this edge
-_REFERENCE_SHARES = (0.25, 0.1)  # of all masks: a small dense region (nucleic acid) is none
-_LEVEL_DOUBT = 0.1  # of full density: error of the level of a solvent that cannot be seen
+_BLOCK = 12.0  # [taste: not swept] Å; density differs independently between cubes of this edge
+# [taste: not swept] of all masks: a small dense region (nucleic acid) is none
+_REFERENCE_SHARES = (0.25, 0.1)
+# [taste: not swept] of full density: error of the level of a solvent that cannot be seen
+_LEVEL_DOUBT = 0.1
 
 
 @dataclass(frozen=True)
@@ -161,8 +167,9 @@ def region_occupancy(
     regions, notes = read_regions(masks, first)
     names = tuple(region.name for region in regions)
     reference = region_indices(names, params.reference)
-    solvent = solvent_weight([(r.part, r.weight) for r in regions], first.grid)
-    counted = list(regions) if params.whole else peeled(regions, first, solvent)
+    free = away_from_masks([(r.part, r.weight) for r in regions], first.grid)
+    solvent = solvent_of(first, free)
+    counted = list(regions) if params.whole else peeled(regions, first, solvent.mean)
     measured: list[_Measured] = []
     each = zip(
         chain([first], stream),
@@ -172,7 +179,8 @@ def region_occupancy(
     for density, halves in each:
         report(progress, 0.1 + 0.9 * (1 - 1 / (1 + len(measured))), f"measuring {density.name}")
         require_same_grid(first, density, "map")
-        found = _measure(density, counted, solvent_of(density, halves, solvent))
+        solvent = solvent if density is first else solvent_of(density, free)
+        found = _measure(density, counted, with_noise(solvent, density, halves))
         scale = None if scale_of is None else scale_of(density)
         means = [math.nan if scale is None else region.mean(scale) for region in regions]
         measured.append(replace(found, mean_scale=tuple(means)))
@@ -218,20 +226,19 @@ def _normalised(
 
 def _measure(density: DensityMap, regions: Sequence[Region], solvent: Solvent) -> _Measured:
     """Measure the regions of one map."""
-    mean, error = np.array([region.amplitude(density, solvent.level) for region in regions]).T
-    if solvent.level_known and (mean < -2 * error).all():
+    mean, error = np.array([region.amplitude(density, solvent.mean) for region in regions]).T
+    if solvent.known and (mean < -2 * error).all():
         raise EstimationError(f"{density.name} is dark inside of the masks; invert its contrast.")
     error = np.hypot(error, _LEAK * mean.max())
     if solvent.noise is None:
         error = math.sqrt(2) * error  # unknown noise is at most what makes the blocks differ
     else:
         # Blocks hold the noise as well, but few blocks may miss it.
-        spectrum = solvent.noise
-        least = [noise_error(region.weight, *spectrum, density.grid) for region in regions]
+        least = [noise_error(region.weight, solvent.noise, density.grid) for region in regions]
         error = np.maximum(error, least)
-    doubt = 0.0 if solvent.level_known else _LEVEL_DOUBT
+    doubt = 0.0 if solvent.known else _LEVEL_DOUBT
     finest = 2 * max(density.grid.voxel_size)
-    return _Measured(density.name, mean, error, doubt, solvent.flags, finest)
+    return _Measured(density.name, mean, error, doubt, doubts_about(solvent), finest)
 
 
 def _rows(
@@ -306,7 +313,7 @@ def read_regions(
     return tuple(_with_shares(regions)), tuple(notes)
 
 
-def peeled(regions: Sequence[Region], density: DensityMap, solvent: Array) -> list[Region]:
+def peeled(regions: Sequence[Region], density: DensityMap, level: float) -> list[Region]:
     """Peel masks to where density has reached its plateau, and share what they have in common.
 
     Parameters
@@ -314,8 +321,8 @@ def peeled(regions: Sequence[Region], density: DensityMap, solvent: Array) -> li
     regions : sequence of Region
     density : DensityMap
         Map in which most of the regions are full.
-    solvent : ndarray of float32
-        Weight of the solvent, whose level is taken off.
+    level : float
+        Of the solvent, grey units.
 
     Returns
     -------
@@ -334,7 +341,7 @@ def peeled(regions: Sequence[Region], density: DensityMap, solvent: Array) -> li
     total = np.zeros(density.grid.shape, np.float32)
     for region in regions:
         total[region.part] += region.weight
-    peel = _surface(density, _depth(total, voxel), solvent)
+    peel = _surface(density, _depth(total, voxel), level)
     result = []
     for region in regions:
         depth = _depth(region.weight, voxel)
@@ -348,9 +355,8 @@ def peeled(regions: Sequence[Region], density: DensityMap, solvent: Array) -> li
     return result
 
 
-def _surface(density: DensityMap, depth: Array, solvent: Array) -> float:
+def _surface(density: DensityMap, depth: Array, level: float) -> float:
     """Depth in Å inside the masks at which density reaches `_PLATEAU` of that deep inside."""
-    level = np.average(density.data, weights=solvent) if solvent.any() else 0.0
     inside = depth > 0
     if not inside.any():
         return 0.0

@@ -25,12 +25,14 @@ from occupy_core.regions.by_model.placement import find_placement
 from occupy_core.regions.by_model.rows import Measured, ModelRegions, map_notes
 from occupy_core.regions.significance import region_indices
 from occupy_core.regions.table import RegionTable
+from occupy_core.solvent.blank import find_blank
 
 Values = NDArray[np.float64]
 
-_FINEST = 3.0  # Å; finer shells tell atoms from each other, not how many there are
-_MASK_RADIUS = 3.0  # Å around the atoms of a region
-_MOSTLY_OUTSIDE = 0.5
+# [taste: not swept] Å; finer shells tell atoms from each other, not how many there are
+_FINEST = 3.0
+_MASK_RADIUS = 3.0  # [taste: not swept] Å around the atoms of a region
+_MOSTLY_OUTSIDE = 0.5  # [taste: not swept]
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,11 @@ def chain_occupancy(
         done = len(measured) / max(total, len(measured) + 1)
         report(progress, 0.1 + 0.9 * done, f"fitting {density.name}")
         require_same_grid(first, density, "map")
-        fit = fitter.fit(density, follow=params.align)
+        blank = find_blank(density)
+        fit = fitter.fit(density, follow=params.align, blank=blank)
         mean_scale = regions.mean_scale(None if scale_of is None else scale_of(density))
-        measured.append(Measured(density.name, fit, mean_scale, regions.cut_off(density)))
+        cut = regions.cut_off(density, blank)
+        measured.append(Measured(density.name, fit, mean_scale, cut))
     occupancies = regions.occupancies([m.fit for m in measured], reference)
     rows = [row for i, m in enumerate(measured) for row in regions.rows(m, occupancies, i)]
     report(progress, 1.0, "done")

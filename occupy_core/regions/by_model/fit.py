@@ -28,28 +28,37 @@ from occupy_core.regions.by_model.shell_fit import (
     influence,
 )
 from occupy_core.regions.by_model.templates import templates
+from occupy_core.solvent.blank import Blank, find_blank
 from occupy_core.solvent.robust import mad_sigma
 
 Values = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-_MEMORY = 6e8  # bytes for the coefficients of all regions
-_CUBE = 10.0  # Å; errors of the model are taken to be independent between cubes of this edge
-_AT_ATOMS = 2.0  # Å from the nearest atom: where noise enters the amplitudes
-_BLOB_RESOLUTION = 8.0  # Å; density without atoms is looked for at this resolution ...
-_BLOB_LEVEL = 0.35  # ... above this fraction of the typical density of the model ...
-_BLOB_SIGMAS = 4.0  # ... and this many standard deviations of the residual, ...
-_BLOB_VOLUME = 300.0  # Å³, ... in pieces of at least this volume ...
-_OFF_ATOMS = 2.5  # Å, ... this far from all atoms; what it hides from the fit reaches ...
-_ON_ATOMS = 0.5  # Å, ... this near to them
-_BLOB_REACH, _BLOB_EDGE = 4.0, 4.0  # Å around such a piece that count with it, and of soft edge
-_NEAR = 8.0  # Å; a region this near to such a piece is told, and noise is measured this far
-_DARK = 0.3  # of the power of a shell explained with negative sign: the contrast is inverted
-_NEIGHBOURS = 5
-_ROUNDS = 4
-_COARSER = (8.0, 10.5, 14.0, 18.0)  # Å; detail that all regions may still have in common
-_LEAST_SHELLS = 4
-_AT_ONCE = 8  # regions whose influence is held at a time
+_MEMORY = 6e8  # [machine] bytes for the coefficients of all regions
+# [taste: not swept] Å; errors of the model are taken to be independent between cubes of this edge
+_CUBE = 10.0
+_AT_ATOMS = 2.0  # [taste: not swept] Å from the nearest atom: where noise enters the amplitudes
+# [taste: not swept] Å; density without atoms is looked for at this resolution ...
+_BLOB_RESOLUTION = 8.0
+# [taste: not swept] ... above this fraction of the typical density of the model ...
+_BLOB_LEVEL = 0.35
+_BLOB_SIGMAS = 4.0  # [taste: not swept] ... and this many standard deviations of the residual, ...
+_BLOB_VOLUME = 300.0  # [taste: not swept] Å³, ... in pieces of at least this volume ...
+# [taste: not swept] Å, ... this far from all atoms; what it hides from the fit reaches ...
+_OFF_ATOMS = 2.5
+_ON_ATOMS = 0.5  # [taste: not swept] Å, ... this near to them
+# [taste: not swept] Å around such a piece that count with it, and of soft edge
+_BLOB_REACH, _BLOB_EDGE = 4.0, 4.0
+# [taste: not swept] Å; a region this near to such a piece is told, and noise is measured this far
+_NEAR = 8.0
+# [taste: not swept] of the power of a shell explained with negative sign: the contrast is inverted
+_DARK = 0.3
+_NEIGHBOURS = 5  # [taste: not swept]
+_ROUNDS = 4  # [taste: not swept]
+# [taste: not swept] Å; detail that all regions may still have in common
+_COARSER = (8.0, 10.5, 14.0, 18.0)
+_LEAST_SHELLS = 4  # [guard]
+_AT_ONCE = 8  # [machine] regions whose influence is held at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +126,9 @@ class ModelInMaps:
         """Number of regions."""
         return len(self.model.regions)
 
-    def fit(self, density: DensityMap, *, follow: bool = True) -> MapFit:
+    def fit(
+        self, density: DensityMap, *, follow: bool = True, blank: Blank | None = None
+    ) -> MapFit:
         """Fit the model to a map.
 
         Parameters
@@ -125,6 +136,8 @@ class ModelInMaps:
         density : DensityMap
         follow : bool
             Whether the model may move by a fraction of the resolution to where it fits best.
+        blank : Blank, optional
+            Where the map was masked away, when that is known already.
 
         Raises
         ------
@@ -165,7 +178,7 @@ class ModelInMaps:
             shift=shift,
             beside=beside,
             unexplained=unexplained,
-            masked=self.band.masked(density),
+            masked=self.band.masked(density, blank or find_blank(density)),
             finest=finest,
         )
 

@@ -18,15 +18,18 @@ from scipy import fft, ndimage
 from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import Array, DensityMap, Grid
 from occupy_core.regions.by_model.atoms import Positions
+from occupy_core.solvent.blank import Blank
 
 Coefficients = NDArray[np.complex64]
 Values = NDArray[np.float64]
 Indices = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
-_LOWEST = 40.0  # Å; beyond, maps hold box, mask and solvent more than structure
-_NEAR, _SOFT = 8.0, 8.0  # Å around the atoms that count fully, and of the soft edge outside
-_RING = 5.0  # Å from the atoms on is taken for the level of the solvent
-_LEAST_COEFFICIENTS = 50  # of a shell; fewer would be fitted by chance
+_LOWEST = 40.0  # [taste: not swept] Å; beyond, maps hold box, mask and solvent more than structure
+# [taste: not swept] Å around the atoms that count fully, and of the soft edge outside
+_NEAR, _SOFT = 8.0, 8.0
+_RING = 5.0  # [taste: not swept] Å from the atoms on is taken for the level of the solvent
+_MOST = 0.5  # [words]
+_LEAST_COEFFICIENTS = 50  # [guard] of a shell; fewer would be fitted by chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +117,10 @@ class Band:
         """Share of white noise in the box that `weight` lets through."""
         return float(np.mean(self.weight.astype(np.float64) ** 2))
 
-    def masked(self, density: DensityMap) -> bool:
-        """Whether the solvent around the model was masked away: most of it has one value."""
+    def masked(self, density: DensityMap, blank: Blank) -> bool:
+        """Whether most of the solvent around the model was masked away."""
         around = density.data[self.slices][(self.weight > 0) & (self.weight < 1)]
-        return bool(around.size and np.mean(around == np.median(around)) > 0.5)
+        return bool(blank.masked and around.size and blank.voxels(around).mean() > _MOST)
 
     def sums(self, values: NDArray[Any]) -> Values:
         """Sum of values (..., n) of the coefficients over each shell (..., n_shells)."""

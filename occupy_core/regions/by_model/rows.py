@@ -14,18 +14,19 @@ from occupy_core.regions.by_model.atoms import AtomicModel
 from occupy_core.regions.by_model.fit import MapFit
 from occupy_core.regions.significance import Occupancies, normalise
 from occupy_core.regions.table import RegionRow, make_row
+from occupy_core.solvent.blank import Blank
 
 Values = NDArray[np.float64]
 
-_BLURRED = 50.0  # Å²
-_UNCERTAIN = 0.1
-_NOT_EXPLAINED = 0.2  # share of the power of the best shells
-_ABOVE = 1.05
-_SHIFT_TOLD = 0.5  # Å
-_CUT = 0.05
-_OUTSIDE = 0.005
-_UNEXPLAINED = 0.01  # of the volume of the model
-_ONE_OR_OTHER = -0.8  # correlation of the errors of regions that cannot be told apart
+_BLURRED = 50.0  # [words] Å²
+_UNCERTAIN = 0.1  # [words]
+_NOT_EXPLAINED = 0.2  # [words] share of the power of the best shells
+_ABOVE = 1.05  # [words]
+_SHIFT_TOLD = 0.5  # [words] Å
+_CUT = 0.05  # [words]
+_OUTSIDE = 0.005  # [words]
+_UNEXPLAINED = 0.01  # [words] of the volume of the model
+_ONE_OR_OTHER = -0.8  # [words] correlation of the errors of regions that cannot be told apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +103,10 @@ class ModelRegions:
         variance = np.diag(contrast @ fit.blur_covariance @ contrast.T)
         return self.all_of(contrast @ fit.blur), self.all_of(np.sqrt(np.maximum(variance, 0)))
 
-    def cut_off(self, density: DensityMap) -> Values:
-        """Share of the voxels of each region that a mask has set to zero."""
+    def cut_off(self, density: DensityMap, blank: Blank) -> Values:
+        """Share of the voxels of each region that were masked away or cut off."""
         shares = [
-            np.average(density.data[part] == 0, weights=weight) if weight.any() else 0.0
+            np.average(blank.voxels(density.data[part]), weights=weight) if weight.any() else 0.0
             for part, weight in self.masks
         ]
         return np.array(shares)

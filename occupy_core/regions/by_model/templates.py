@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Values = NDArray[np.float64]
 
-_OVERSAMPLING = 2.5  # samples of the cells of the regions in the resolution
+_OVERSAMPLING = 2.5  # [machine] samples of the cells of the regions in the resolution
 _SPREAD = 8 * np.pi**2  # B in Å² of a Gaussian with a standard deviation of 1 Å
 
 

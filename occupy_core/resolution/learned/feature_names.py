@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-# [fit: training/train.py] parts of the limit at which curves over frequency are read
+# [trained] parts of the limit at which curves over frequency are read
 PARTS = np.array([0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.775, 0.85, 0.925, 1.0])
-FLOORS = (0.02, 0.1)  # [fit: training/train.py] quantiles that stand in for the noise
-# [fit: training/train.py] of signal; half maps have an FSC of 0.143 and 0.33 there
+FLOORS = (0.02, 0.1)  # [trained] quantiles that stand in for the noise
+# [trained] of signal; half maps have an FSC of 0.143 and 0.33 there
 SHARES = (0.25, 0.5)
-# [fit: training/train.py] Å, of the density that shows the surface
+# [trained] Å, of the density that shows the surface
 DETAILS = (5.0, 7.0, 10.0, 14.0, 20.0)
-LOCAL_DETAIL = 10.0  # Å; below it the extremes around a point are looked at too
+LOCAL_DETAIL = 10.0  # [trained] Å; below it the extremes around a point are looked at too
 
 
 def at_parts(name: str) -> list[str]:

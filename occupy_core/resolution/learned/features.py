@@ -30,9 +30,9 @@ from occupy_core.solvent.robust import mad_sigma
 Values = NDArray[np.float64]
 Columns = dict[str, Any]
 
-_WIDE = 2.4  # windows about a point in which detail shows its share of signal
-_SURE = (0.12, 0.26)  # 1/Å: bands that hold little but signal in most maps
-_LEAST_FILLED = np.float32(0.15)
+_WIDE = 2.4  # [trained] windows about a point in which detail shows its share of signal
+_SURE = (0.12, 0.26)  # [trained] 1/Å: bands that hold little but signal in most maps
+_LEAST_FILLED = np.float32(0.15)  # [trained]
 
 
 def resolution_features(analysis: Analysis, where: Mask) -> Array:

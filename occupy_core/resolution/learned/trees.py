@@ -29,8 +29,8 @@ CARD_FILE = MODEL_FILE.with_suffix(".json")
 # The columns that each model is given.
 COLUMNS = {"resolution": RESOLUTION, "lower": RESOLUTION, "upper": RESOLUTION, "mask": MASK}
 
-LEAST_HALF = 0.01  # of the distance between the quantiles, relative: trees know no less
-_ROWS = 4096
+LEAST_HALF = 0.01  # [guard] of the distance between the quantiles, relative: trees know no less
+_ROWS = 4096  # [machine]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,6 @@ from occupy_core.resolution.measure.mask_edge import filled_part
 from occupy_core.resolution.measure.prior_processing import (
     MapState,
     detect_state,
-    is_clipped,
     is_inverted,
 )
 from occupy_core.resolution.measure.solvent_shells import (
@@ -26,6 +25,7 @@ from occupy_core.resolution.measure.solvent_shells import (
     stands_out,
 )
 from occupy_core.resolution.measure.spectrum import Spectrum, analyse
+from occupy_core.solvent.blank import find_blank
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def analyse_map(
         (energies,) = local_energies((spectrum,), width, progress=progress)
     else:
         spectrum, energies = measured
-    filled = filled_part(density, energies)
+    blank = find_blank(density)
+    filled = filled_part(density, blank, energies)
     # Of a molecule cut out along its surface all is alike, and yet not noise.
     if stands_out(energies, filled) or holds_density(spectrum, energies, filled):
         noise = solvent_noise(energies, filled)
@@ -100,7 +101,7 @@ def analyse_map(
     if not noise.featureless:
         zone, molecule = (onto(m, grid.shape) for m in (noise.zone, noise.molecule))
         inverted = is_inverted(smooth, molecule, zone)
-        state = replace(state, clipped=is_clipped(density), inverted=inverted)
+        state = replace(state, clipped=blank.clipped, inverted=inverted)
         if inverted:
             smooth, spectrum = -smooth, replace(spectrum, transform=-spectrum.transform)
         mask = molecular_mask(smooth, grid, zone, molecule)

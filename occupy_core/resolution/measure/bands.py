@@ -24,17 +24,20 @@ from occupy_core.resolution.measure.spectrum import Spectrum, Transform, frequen
 
 Values = NDArray[np.float64]
 
-STEP = 0.028  # 1/Å between the centres of the bands
-WINDOW = 5.0  # Å, standard deviation of the Gaussian window of a map of usual resolution
-_HIGHEST = 1.0  # 1/Å; finer than this no map is believed
-_COHERENCE = 0.21 / STEP  # Å, over which a band is coherent along its frequency
-_SAMPLES_PER_WINDOW = 1.5  # of the grid of the energies: its own Nyquist loses 2e-5 of the window
-_WINDOW_BAND = 0.1  # 1/Å by 5 Å: what a window passes of the square of a band
-_LAST_SHARE = 0.6  # of its lower half that the last band must hold below the limit
-TABLE = 4096.0  # steps of a gain table per 1/Å
-_PLANES = 8
-_ROWS = 2048
-_REACH = 5.0  # standard deviations to which the window is followed: 4e-6 of its height
+STEP = 0.028  # [trained] 1/Å between the centres of the bands
+WINDOW = 5.0  # [trained] Å, standard deviation of the Gaussian window of a map of usual resolution
+_HIGHEST = 1.0  # [guard] 1/Å; finer than this no map is believed
+# [measured: white noise] Å, over which a band is coherent along its frequency
+_COHERENCE = 0.21 / STEP
+# [physics] of the grid of the energies: its own Nyquist loses 2e-5 of the window
+_SAMPLES_PER_WINDOW = 1.5
+_WINDOW_BAND = 0.1  # [physics] 1/Å by 5 Å: what a window passes of the square of a band
+# [taste: not swept] of its lower half that the last band must hold below the limit
+_LAST_SHARE = 0.6
+TABLE = 4096.0  # [machine] steps of a gain table per 1/Å
+_PLANES = 8  # [machine]
+_ROWS = 2048  # [machine]
+_REACH = 5.0  # [physics] standard deviations to which the window is followed: 4e-6 of its height
 
 
 @dataclass(frozen=True)

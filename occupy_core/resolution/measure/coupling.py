@@ -23,10 +23,12 @@ from occupy_core.resolution.measure.bands import (
 )
 from occupy_core.resolution.measure.spectrum import Spectrum
 
-_COARSEST = 1 / 16  # 1/Å: from here on the density counts
-_DETAIL = (1 / 10, 1 / 4)  # 1/Å: bands in which that of a molecule is strongest
-_SIGNIFICANT = 0.05  # of the same: molecules cut out of a map have 0.08 and more, noise 0.04
-_LEAST = 1e-6  # energy: below, there is nothing
+_COARSEST = 1 / 16  # [trained] 1/Å: from here on the density counts
+_DETAIL = (1 / 10, 1 / 4)  # [taste: not swept] 1/Å: bands in which that of a molecule is strongest
+# [measured: molecules cut out of maps, and noise] of the same: molecules cut out of a map have 0.08
+# and more, noise 0.04
+_SIGNIFICANT = 0.05
+_LEAST = 1e-6  # [guard] energy: below, there is nothing
 
 
 def detail_coupling(spectrum: Spectrum, energies: BandEnergies) -> Array:

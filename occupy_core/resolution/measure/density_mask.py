@@ -12,12 +12,12 @@ from occupy_core.solvent.robust import large_parts, mad_sigma
 
 Values = NDArray[np.float64]
 
-DETAIL = 7.0  # Å: detail at which the surface is drawn
-SPACING = 2.5  # Å between the points at which the mask is decided
-_SEED = 0.35  # of the density of the molecule: a part of it starts here
-_SURFACE = 0.14  # of the density of the molecule: the surface lies here at least
-_SIGNIFICANT = 3.0  # standard deviations of the solvent
-_CLOSING = 4.0  # Å: gaps narrower than twice this are closed
+DETAIL = 7.0  # [trained] Å: detail at which the surface is drawn
+SPACING = 2.5  # [trained] Å between the points at which the mask is decided
+_SEED = 0.35  # [taste: not swept] of the density of the molecule: a part of it starts here
+_SURFACE = 0.14  # [taste: not swept] of the density of the molecule: the surface lies here at least
+_SIGNIFICANT = 3.0  # [taste: not swept] standard deviations of the solvent
+_CLOSING = 4.0  # [taste: not swept] Å: gaps narrower than twice this are closed
 
 
 def smoothed_density(spectrum: Spectrum, detail: float = DETAIL) -> tuple[Array, Grid]:

@@ -8,31 +8,36 @@ from scipy import ndimage, special
 
 from occupy_core.maps import Array, DensityMap, Mask
 from occupy_core.resolution.measure.bands import STEP, BandEnergies, windowed
+from occupy_core.solvent.blank import Blank
 
 Values = NDArray[np.float64]
 
-_EMPTY = 1e-3  # of the standard deviation of the map: this near the background is no noise
-_HALF_EDGE = 4.0  # Å inside an empty background at which a usual soft mask has lost half the power
-_SPREAD = 0.19 / STEP  # Å over which a band of this width spreads what it filters
-_AWAY = 2.0  # windows from the molecule at which the solvent shows how the edge falls
-_BRIGHT, _LIT = 0.5, 0.3  # of the noise that the windows which show the noise itself hold
-_POINTS = 50  # fewer points than this show nothing
-_ROUNDS = 4  # noise and edge, in turn: by then neither moves by a per cent
-_LEAST = 0.5  # of the noise that a window must have kept to be of use
+# [taste: not swept] Å inside an empty background at which a usual soft mask has lost half the power
+_HALF_EDGE = 4.0
+# [taste: not swept] Å over which a band of this width spreads what it filters
+_SPREAD = 0.19 / STEP
+# [taste: not swept] windows from the molecule at which the solvent shows how the edge falls
+_AWAY = 2.0
+# [taste: not swept] of the noise that the windows which show the noise itself hold
+_BRIGHT, _LIT = 0.5, 0.3
+_POINTS = 50  # [guard] fewer points than this show nothing
+_ROUNDS = 4  # [guard] noise and edge, in turn: by then neither moves by a per cent
+_LEAST = 0.5  # [taste: not swept] of the noise that a window must have kept to be of use
 
 
-def filled_part(density: DensityMap, energies: BandEnergies) -> Array:
+def filled_part(density: DensityMap, blank: Blank, energies: BandEnergies) -> Array:
     """Part of each window that holds more than an empty background, shape (z, y, x).
 
-    The background is the most frequent value of the faces of the box, where masks leave zeros.
+    Parameters
+    ----------
+    density : DensityMap
+    blank : Blank
+        What masks, padding and cuts have left in it.
+    energies : BandEnergies
     """
-    data = density.data
-    faces = np.concatenate(
-        [data[0].ravel(), data[-1].ravel(), data[:, 0].ravel(), data[:, -1].ravel()]
-    )
-    background = np.float32(np.median(faces))
-    narrow = np.float32(_EMPTY * data.std(dtype=np.float64))
-    holds = (np.abs(data - background) > narrow).astype(np.float32)
+    if not (blank.masked or blank.clipped):
+        return np.ones(energies.grid.shape, np.float32)
+    holds = (~blank.voxels(density.data)).astype(np.float32)
     return windowed(holds, density.grid, energies.grid, energies.window)
 
 

@@ -7,25 +7,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from occupy_core.maps import Array, DensityMap, Mask
+from occupy_core.maps import Array, Mask
 from occupy_core.resolution.measure.bands import BandEnergies
 from occupy_core.resolution.measure.solvent_shells import SolventNoise
 from occupy_core.resolution.measure.spectrum import Spectrum
 
 Values = NDArray[np.float64]
 
-_DETAIL = (1 / 12, 1 / 6)  # 1/Å: bands in which any map has far more signal than finer ones
-_FLAT = 0.5  # of the contrast of those bands that a filtered map keeps in its finest bands
-_RISE = 2.0  # by which the contrast of an unfiltered map never rises with frequency
-_SHORT = 5  # shells; solvent that is the same over more of them was not filtered locally
-_CONTRAST = 250.0  # energy of molecule over solvent that no noise leaves
-_CLEAR = 12.0  # contrast of the coarsest bands where solvent is well apart from the molecule
-_FEWEST = 3  # shells of solvent where there is room; fewer that agree were filtered unequally
-_FEWEST_WITHIN = 4  # within a mask; fewer are too near to molecule and edge
-_EMPTY_BOX = 0.02  # of the box that an empty background must take to be a mask
-_SPHERE = 0.75  # of the box within which a spherical mask lies
-_CLIPPED = 0.05  # of the voxels that have the lowest value where density was cut off
-_SHARP = 30.0  # Å²; the signal of an unsharpened map falls by a B-factor above this
+# [taste: not swept] 1/Å: bands in which any map has far more signal than finer ones
+_DETAIL = (1 / 12, 1 / 6)
+# [taste: not swept] of the contrast of those bands that a filtered map keeps in its finest bands
+_FLAT = 0.5
+# [taste: not swept] by which the contrast of an unfiltered map never rises with frequency
+_RISE = 2.0
+# [taste: not swept] shells; solvent that is the same over more of them was not filtered locally
+_SHORT = 5
+_CONTRAST = 250.0  # [taste: not swept] energy of molecule over solvent that no noise leaves
+# [taste: not swept] contrast of the coarsest bands where solvent is well apart from the molecule
+_CLEAR = 12.0
+# [taste: not swept] shells of solvent where there is room; fewer that agree were filtered unequally
+_FEWEST = 3
+_FEWEST_WITHIN = 4  # [taste: not swept] within a mask; fewer are too near to molecule and edge
+_EMPTY_BOX = 0.02  # [taste: not swept] of the box that an empty background must take to be a mask
+# [taste: not swept] Å²; the signal of an unsharpened map falls by a B-factor above this
+_SHARP = 30.0
 
 
 @dataclass(frozen=True)
@@ -92,12 +97,6 @@ class MapState:
         return (solvent[self.solvent], *(text for text, on in flags.items() if on))
 
 
-def is_clipped(density: DensityMap) -> bool:
-    """Whether much of a map has its lowest value, as when what lies below a level was cut off."""
-    lowest = float(density.data.min())
-    return float((density.data <= lowest).mean()) > _CLIPPED
-
-
 def is_inverted(smooth: Array, molecule: Mask, solvent: Mask) -> bool:
     """Whether a molecule is darker than its solvent.
 
@@ -139,13 +138,14 @@ def detect_state(
     flat = len(finer) >= 3 and (fine > _FLAT * float(np.median(detail)) or _rises(finer))
     empty = float((filled < 0.5).mean())
     # Solvent between molecule and mask that is full of the tail of the molecule is no solvent.
-    crowded = empty > _EMPTY_BOX and float(contrast[:2].max()) < _CLEAR
+    few = noise.shells < _SHORT
+    crowded = few and empty > _EMPTY_BOX and float(contrast[:2].max()) < _CLEAR
     fewest = _FEWEST_WITHIN if empty > _EMPTY_BOX else 1
     masked = noise.shells < fewest or fine > _CONTRAST or (flat and empty > 0.1) or crowded
     tight = _touches_faces(molecule)
     # Where there is room, noise that is the same over next to nothing was filtered unequally.
     uneven = noise.shells < _FEWEST <= noise.room and not tight
-    modified = (flat or uneven) and not masked and noise.shells < _SHORT
+    modified = (flat or uneven) and not masked and few
     if noise.featureless:
         return MapState("none", False, False, spectrum.cut, False, False, False, False)
     return MapState(

@@ -15,10 +15,11 @@ from occupy_core.resolution import _loops as kernels
 Values = NDArray[np.float64]
 Transform = NDArray[np.complex64]
 
-_FALL = 100.0  # power past a cut-off has fallen by more than this ...
-_FALL_WIDTH = 0.056  # ... within this width, 1/Å: twice the step of the bands
-_LOWEST_CUTOFF = 0.04  # 1/Å; below, the power of a compact particle falls as steeply by itself
-_PLANES = 8
+_FALL = 100.0  # [taste: not swept] power past a cut-off has fallen by more than this ...
+_FALL_WIDTH = 0.056  # [trained] ... within this width, 1/Å: twice the step of the bands
+# [taste: not swept] 1/Å; below, the power of a compact particle falls as steeply by itself
+_LOWEST_CUTOFF = 0.04
+_PLANES = 8  # [machine]
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,13 @@ from occupy_core.resolution.measure.bands import Bands
 
 Values = NDArray[np.float64]
 
-COARSEST = 25.0  # Å: what is reported where not even the coarsest detail is resolved
-_EXTRAPOLATION = 1.25  # of the limit: as far as a decay is followed past what the map holds
-_CLEARLY = 0.08  # by which the FSC of the last band must lie below the threshold to have crossed
-_SMALLEST = 1e-4  # SSNR; below, its logarithm means nothing
+# [taste: not swept] Å: what is reported where not even the coarsest detail is resolved
+COARSEST = 25.0
+# [taste: not swept] of the limit: as far as a decay is followed past what the map holds
+_EXTRAPOLATION = 1.25
+# [taste: not swept] by which the FSC of the last band must lie below the threshold to have crossed
+_CLEARLY = 0.08
+_SMALLEST = 1e-4  # [guard] SSNR; below, its logarithm means nothing
 
 
 @dataclass(frozen=True)

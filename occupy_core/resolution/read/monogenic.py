@@ -21,8 +21,8 @@ from occupy_core.resolution.measure.analysis import Analysis
 from occupy_core.resolution.measure.bands import cropped_band, windowed
 from occupy_core.resolution.measure.spectrum import frequencies
 
-_EVERY = 2  # bands: a second opinion needs no finer steps
-_QUANTILE = 0.95
+_EVERY = 2  # [machine] bands: a second opinion needs no finer steps
+_QUANTILE = 0.95  # [paper: doi:10.1016/j.str.2017.12.018]
 
 
 def monogenic_resolution(analysis: Analysis, *, progress: Progress | None = None) -> Array:

@@ -14,16 +14,19 @@ from occupy_core.resolution.read.crossing import Crossing
 Values = NDArray[np.float64]
 
 # Smoothing over bands by 1, 2, 1 leaves this part of the variance: bands overlap by half.
-_SMOOTHED = 0.5
-_LEAST_SLOPE = 0.5  # Å; a flatter curve says no more about where it crosses
+_SMOOTHED = 0.5  # [physics]
+_LEAST_SLOPE = 0.5  # [guard] Å; a flatter curve says no more about where it crosses
 # Relative error of the noise of the solvent taken for that of the molecule, the same all over a
 # map, and what is added within a mask, for one shell of solvent. Both were set so that the
 # intervals cover 68 % on maps of the complexes for training.
+# [measured: coverage on two reconstructions of each complex for training]
 _NOISE_ERROR, _NOISE_ERROR_OF_SHELL = 0.045, 0.3
-_FALSE = 0.2  # of the crossings that are believed, at most, may be false
-_FLOOR = 0.012  # relative: bands are finite, and a reference has errors of its own
-_CENSORED = 0.05  # relative, at least, where the curve has not clearly crossed by the limit ...
-_EXTRAPOLATED = 0.5  # ... and this much of the way past it
+_FALSE = 0.2  # [taste: not swept] of the crossings that are believed, at most, may be false
+# [taste: not swept] relative: bands are finite, and a reference has errors of its own
+_FLOOR = 0.012
+# [taste: not swept] relative, at least, where the curve has not clearly crossed by the limit ...
+_CENSORED = 0.05
+_EXTRAPOLATED = 0.5  # [taste: not swept] ... and this much of the way past it
 
 
 def noise_error(noise: SolventNoise, within_mask: bool) -> float:

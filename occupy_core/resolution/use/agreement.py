@@ -16,8 +16,8 @@ from occupy_core.maps import Array, DensityMap, Mask, require_same_grid
 
 Values = NDArray[np.float64]
 
-_BACKGROUND_SHARE = 0.05  # of the box that one value must fill to be no estimate
-_INSIDE = 0.5  # above this a mask counts as inside, and a voxel as content
+_BACKGROUND_SHARE = 0.05  # [words] of the box that one value must fill to be no estimate
+_INSIDE = 0.5  # [physics] above this a mask counts as inside, and a voxel as content
 
 
 @dataclass(frozen=True)

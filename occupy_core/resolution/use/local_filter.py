@@ -13,7 +13,7 @@ from occupy_core.resolution import _loops as kernels
 from occupy_core.resolution.measure.bands import STEP, TABLE
 from occupy_core.resolution.measure.spectrum import frequencies, nyquist
 
-_PLANES = 8
+_PLANES = 8  # [machine]
 
 
 def filter_locally(

@@ -12,9 +12,9 @@ from occupy_core.resolution.measure.bands import TABLE
 from occupy_core.resolution.measure.spectrum import frequencies, nyquist
 from occupy_core.resolution.read.global_resolution import GlobalResolution
 
-_B_FACTOR = -100.0  # Å², a usual sharpening
-_MARGIN, _EDGE = 3.0, 6.0  # Å by which a mask is grown, and over which it falls to zero
-_PLANES = 8
+_B_FACTOR = -100.0  # [default] Å², a usual sharpening
+_MARGIN, _EDGE = 3.0, 6.0  # [default] Å by which a mask is grown, and over which it falls to zero
+_PLANES = 8  # [machine]
 
 
 def post_processed(density: DensityMap, overall: GlobalResolution) -> DensityMap:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
+from occupy_core.solvent.blank import CUT, Blank
 
-from occupy_core.maps.grid import DensityMap
-
-_CUT = 0.05  # of the voxels: no noise has its lowest value so often
-AGREE = 0.2  # correlation that halves of one map have at least
-_LEAST_FULL = 0.1
+AGREE = 0.2  # [taste: not swept] correlation that halves of one map have at least
+_LEAST_FULL = 0.1  # [words]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,21 +43,23 @@ class Calibration:
 
 
 def remarks(
-    density: DensityMap, made: Calibration, *, hidden: bool, correlation: float
+    name: str, made: Calibration, blank: Blank, *, hidden: bool, correlation: float
 ) -> list[str]:
     """Return sentences about what the curve cannot correct.
 
     Parameters
     ----------
-    density : DensityMap
-        The map as it was read.
+    name : str
+        Of the map.
     made : Calibration
+    blank : Blank
+        Where the map was masked away or cut off.
     hidden : bool
         Whether noise hides the surface of the content.
     correlation : float
         The least of two of the map and its half maps, in content.
     """
-    name, found = density.name, []
+    found = []
     if correlation < AGREE and not hidden:
         found.append(
             f"The half maps do not show what {name} shows (correlation {correlation:.2f} in its "
@@ -78,8 +77,8 @@ def remarks(
             f"The noise of {name} hides the surface of its content, so the scale is too low and "
             "low occupancies cannot be told apart; give a larger low-pass with --mode occ."
         )
-    if made.noise_origin == "solvent":
-        found += _on_cut_noise(density)
+    if made.noise_origin == "solvent" and blank.clipped:
+        found.append(_on_cut_noise(name, blank))
     if made.full_fraction < _LEAST_FULL:
         found.append(
             f"Only {made.full_fraction:.0%} of the content of {name} has the density that is taken "
@@ -89,14 +88,10 @@ def remarks(
     return found
 
 
-def _on_cut_noise(density: DensityMap) -> list[str]:
-    """Return a sentence when a map was cut off at its lowest value, and its noise with it."""
-    sample = density.data[::3, ::3]
-    share = float(np.mean(sample == sample.min()))
-    if share < _CUT:
-        return []
-    return [
-        f"{share:.0%} of the voxels of {density.name} have its lowest value, {sample.min():g} "
-        f"(limit {_CUT:.0%}), so its noise was cut off there and the standard error is too small; "
-        "use the map before that, or give the half maps."
-    ]
+def _on_cut_noise(name: str, blank: Blank) -> str:
+    """Return a sentence on a map that was cut off at its lowest value, and its noise with it."""
+    return (
+        f"{blank.share:.0%} of the voxels of {name} have its lowest value, {blank.lowest:g} (limit "
+        f"{CUT:.0%}), so its noise was cut off there and the standard error is too small; use the "
+        "map before that, or give the half maps."
+    )

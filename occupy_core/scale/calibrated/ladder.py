@@ -28,6 +28,7 @@ from occupy_core.scale.calibrated.calibration import AGREE, Calibration, remarks
 from occupy_core.scale.calibrated.sharpness import Sharpness
 from occupy_core.scale.full_scale import kernel_footprint, mean_at_full_scale
 from occupy_core.scale.params import ResolvedScale
+from occupy_core.solvent.blank import Blank
 from occupy_core.solvent.cells import Cells, Float64Array
 from occupy_core.solvent.noise import (
     CUBE,
@@ -41,18 +42,21 @@ from occupy_core.solvent.noise import (
     noise_of_halves,
     noise_of_solvent,
     on_one_scale,
+    voxels_left_out,
 )
 
-SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
-_BLUR = {"res": 8.0, "occ": 6.0}  # low-pass over the deviation of the Gaussian
-_DENSE = 0.9  # quantile of content that stands for the inside of the molecule
-_INSIDE = 0.45  # of that density: half of what is usual inside, which is the surface
-_NEIGHBOURS = 1.0  # low-passes; deviation of the Gaussian over which levels are averaged
-_BANDWIDTH = 0.05  # of the logarithm of the level
-_SHARED = 1 / 3  # of the most frequent level: as frequent must the full one be
-_BELONGS = 0.15  # of the logarithm: what is this near the full level is full
-_TABLE = 2048
-_SEED = 3186
+SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # [taste: not swept]
+_BLUR = {"res": 8.0, "occ": 6.0}  # [taste: not swept] low-pass over the deviation of the Gaussian
+_DENSE = 0.9  # [taste: not swept] quantile of content that stands for the inside of the molecule
+# [taste: not swept] of that density: half of what is usual inside, which is the surface
+_INSIDE = 0.45
+# [taste: not swept] low-passes; deviation of the Gaussian over which levels are averaged
+_NEIGHBOURS = 1.0
+_BANDWIDTH = 0.05  # [taste: not swept] of the logarithm of the level
+_SHARED = 1 / 3  # [taste: not swept] of the most frequent level: as frequent must the full one be
+_BELONGS = 0.15  # [taste: not swept] of the logarithm: what is this near the full level is full
+_TABLE = 2048  # [machine]
+_SEED = 3186  # [machine]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,8 @@ class CalibratedScale:
         Mean density where the scale is 1, as a scale.
     calibration : Calibration
     warnings : tuple of str
+    left_out : ndarray of bool, shape (z, y, x), or None
+        What a mask or padding around the solvent has made blank.
     """
 
     scale: Array
@@ -77,6 +83,7 @@ class CalibratedScale:
     variability_limit: float
     calibration: Calibration
     warnings: tuple[str, ...]
+    left_out: Mask | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +102,7 @@ class _Content:
 
 def calibrated_scale(
     work: DensityMap,
-    original: DensityMap,
+    blank: Blank,
     numbers: ResolvedScale,
     *,
     region: Mask | None = None,
@@ -107,8 +114,8 @@ def calibrated_scale(
     ----------
     work : DensityMap
         The map on the grid that is processed.
-    original : DensityMap
-        The map as it was read.
+    blank : Blank
+        Where the map was masked away or cut off.
     numbers : ResolvedScale
     region : ndarray of bool, shape (z, y, x), optional
         Where the user says that the solvent is.
@@ -128,7 +135,7 @@ def calibrated_scale(
     unit = 2.0 ** math.floor(math.log2(max(float(np.ptp(smooth)), 1e-37)))
     smooth *= np.float32(1 / unit)
     coarse *= np.float32(1 / unit)
-    solvent = find_solvent(smooth, coarse, cells, original, region)
+    solvent = find_solvent(smooth, coarse, cells, blank, region)
     maxima = maximum_filter(smooth, footprint)
     inside, hidden = _find_inside(coarse, solvent)
     if numbers.mode == "occ":
@@ -169,7 +176,8 @@ def calibrated_scale(
         unit * hi,
         dense / full,
         calibration,
-        tuple(remarks(original, calibration, hidden=hidden, correlation=correlation)),
+        tuple(remarks(work.name, calibration, blank, hidden=hidden, correlation=correlation)),
+        voxels_left_out(solvent, cells),
     )
 
 

@@ -20,11 +20,12 @@ from occupy_core.maps.grid import Array, Mask
 from occupy_core.solvent.cells import Cells
 from occupy_core.solvent.noise import Solvent, cubes_of
 
-_TRIED = 50.0  # Å²; B-factor by which parts of the map are blurred
-_STEEPEST = 0.2
-_FAINT = 0.3  # of the noise: detail of this power counts half
-_MOST = 1.4  # a factor beyond is noise: 200 Å² of B-factor make less
-_REST = 0.02  # of the usual power: where there is less, sharpness is the usual one
+_TRIED = 50.0  # [taste: not swept] Å²; B-factor by which parts of the map are blurred
+_STEEPEST = 0.2  # [taste: not swept]
+_FAINT = 0.3  # [taste: not swept] of the noise: detail of this power counts half
+_MOST = 1.4  # [taste: not swept] a factor beyond is noise: 200 Å² of B-factor make less
+# [taste: not swept] of the usual power: where there is less, sharpness is the usual one
+_REST = 0.02
 
 
 _Cube = tuple[Array, Array, Mask]
@@ -87,7 +88,7 @@ class Sharpness:
         powers = self.cells.powers(self.data, self.factor, smooth, self.solvent.mean)
         for power in powers:
             known = self.solvent.known
-            noises.append(float(power[self.solvent.cells].mean(dtype=np.float64)) if known else 0.0)
+            noises.append(float(power[self.solvent.where].mean(dtype=np.float64)) if known else 0.0)
             signal = gaussian_filter(weights * (power - np.float32(noises[-1])), widths)
             signals.append(np.maximum(signal, 0))
         detail, total = signals
@@ -116,7 +117,7 @@ class Sharpness:
         cubes = list(self._cubes(inside, b_factor))
         detail, total = self._mean_powers(cubes)
         if self.solvent.known:
-            noise = self._mean_powers(self._cubes(self.solvent.cells, b_factor))
+            noise = self._mean_powers(self._cubes(self.solvent.where, b_factor))
             detail, total = detail - noise[0], total - noise[1]
         maxima = [maximum_filter(smooth, self.footprint)[within] for _, smooth, within in cubes]
         level = float(np.median(np.concatenate(maxima))) - self.solvent.mean

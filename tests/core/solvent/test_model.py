@@ -8,6 +8,7 @@ from occupy_core.errors import EstimationError, GridMismatchError
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.synthetic import two_bodies
 from occupy_core.maps.threads import threads
+from occupy_core.solvent.blank import find_blank
 from occupy_core.solvent.model import fit_solvent
 from occupy_core.solvent.region import inscribed_ellipsoid
 
@@ -138,7 +139,7 @@ def test_masked_solvent_is_told_and_the_model_stays_usable(bodies):
     density, content = bodies
     mask = ndimage.binary_dilation(content, iterations=2)
     masked = density.with_data(density.data * mask, "masked")
-    model = fit_solvent(masked, unfiltered=masked)
+    model = fit_solvent(masked, blank=find_blank(masked))
     assert model.suspect
     (warning,) = model.warnings
     share = 1 - mask[inscribed_ellipsoid(GRID.shape)].mean()
@@ -151,7 +152,7 @@ def test_masked_solvent_is_told_and_the_model_stays_usable(bodies):
 def test_corners_that_were_masked_away_do_not_matter(bodies, model):
     density, _ = bodies
     masked = density.with_data(density.data * inscribed_ellipsoid(GRID.shape), "masked")
-    found = fit_solvent(masked, unfiltered=masked)
+    found = fit_solvent(masked, blank=find_blank(masked))
     assert found.warnings == ()
     assert found.sigma == pytest.approx(model.sigma, rel=1e-3)
 

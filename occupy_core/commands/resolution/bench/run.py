@@ -22,7 +22,7 @@ from occupy_core.resolution.result import ResolutionParams, ResolutionResult
 from occupy_core.resolution.use.agreement import Agreement, agreement
 from occupy_core.resolution.use.processed import post_processed, soft_masked
 
-_READ, _REFERENCE = 0.05, 0.3  # fractions of the whole at which these parts end
+_READ, _REFERENCE = 0.05, 0.3  # [layout] fractions of the whole at which these parts end
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,13 @@ from scipy import fft
 from occupy_core.errors import GridMismatchError
 from occupy_core.maps.fourier import coloured_noise
 from occupy_core.maps.grid import DensityMap, Grid
-from occupy_core.regions.by_masks.noise import noise_error, solvent_of, solvent_weight
+from occupy_core.regions.by_masks.noise import (
+    away_from_masks,
+    doubts_about,
+    noise_error,
+    solvent_of,
+    with_noise,
+)
 
 GRIDS = [Grid.cubic(48, 1.5), Grid((41, 48, 55), (1.3, 1.7, 1.5))]
 FREQUENCY = np.linspace(0, 0.6, 60)
@@ -39,11 +45,11 @@ def test_half_maps_and_solvent_tell_the_same_noise_of_the_same_map(grid, spectru
     data, masks = molecule(grid)
     first, second = (DensityMap(data + noise_of(grid, spectrum, seed), grid) for seed in (1, 2))
     mean = DensityMap((first.data + second.data) / 2, grid)
-    solvent = solvent_weight(masks, grid)
-    alone = solvent_of(mean, None, solvent)
-    with_halves = solvent_of(mean, (first, second), solvent)
+    solvent = solvent_of(mean, away_from_masks(masks, grid))
+    alone = with_noise(solvent, mean, None)
+    with_halves = with_noise(solvent, mean, (first, second))
     weight = ball(grid, 8.0)
-    errors = [noise_error(weight, *found.noise, grid) for found in (alone, with_halves)]
+    errors = [noise_error(weight, found.noise, grid) for found in (alone, with_halves)]
     assert errors[1] == pytest.approx(errors[0], rel=0.2)
 
 
@@ -56,24 +62,25 @@ def test_the_error_of_a_mean_is_its_scatter_over_many_places(grid, spectrum, rad
     # The mean about every voxel of the box at once.
     share = np.roll(weight / weight.sum(), [-(n // 2) for n in grid.shape], (0, 1, 2))
     means = fft.irfftn(fft.rfftn(noise) * fft.rfftn(share).conj(), grid.shape)
-    measured = solvent_of(DensityMap(noise, grid), None, np.ones(grid.shape, np.float32))
-    assert noise_error(weight, *measured.noise, grid) == pytest.approx(means.std(), rel=0.15)
+    density = DensityMap(noise, grid)
+    measured = with_noise(solvent_of(density, np.ones(grid.shape, np.bool_)), density, None)
+    assert noise_error(weight, measured.noise, grid) == pytest.approx(means.std(), rel=0.15)
 
 
 def test_the_level_is_the_mean_of_the_solvent_alone():
     data, masks = molecule(GRIDS[0])
     density = DensityMap(data + 0.7 + 0.1 * noise_of(GRIDS[0], "white", 0), GRIDS[0])
-    found = solvent_of(density, None, solvent_weight(masks, GRIDS[0]))
-    assert found.level == pytest.approx(0.7, abs=0.01)
-    assert found.level_known
-    assert found.flags == ()
+    found = solvent_of(density, away_from_masks(masks, GRIDS[0]))
+    assert found.mean == pytest.approx(0.7, abs=0.01)
+    assert found.known
+    assert doubts_about(with_noise(found, density, None)) == ()
 
 
 def test_the_solvent_lies_in_the_ellipsoid_and_away_from_all_masks():
     grid = GRIDS[1]
     data, masks = molecule(grid)
-    solvent = solvent_weight(masks, grid)
-    assert set(np.unique(solvent)) == {0.0, 1.0}
+    solvent = away_from_masks(masks, grid)
+    assert solvent.any()
     assert not solvent[data > 0].any()
     beside = tuple(slice(s.start - 1, s.stop + 1) for s in masks[0][0])
     assert not solvent[beside].any()
@@ -83,16 +90,18 @@ def test_the_solvent_lies_in_the_ellipsoid_and_away_from_all_masks():
 
 def test_a_masked_solvent_is_no_solvent_without_noise():
     data, masks = molecule(GRIDS[0])
-    found = solvent_of(DensityMap(data, GRIDS[0]), None, solvent_weight(masks, GRIDS[0]))
-    assert not found.level_known
-    assert found.level == 0
+    density = DensityMap(data, GRIDS[0])
+    found = with_noise(solvent_of(density, away_from_masks(masks, GRIDS[0])), density, None)
+    assert not found.known
+    assert found.mean == pytest.approx(0, abs=1e-6)
     assert found.noise is None
-    assert found.flags == ("solvent masked: noise unknown",)
+    assert doubts_about(found) == ("solvent masked: noise unknown",)
 
 
 def test_half_maps_of_another_grid_are_refused():
     data, masks = molecule(GRIDS[0])
     density = DensityMap(data + noise_of(GRIDS[0], "white", 0), GRIDS[0])
     other = DensityMap(data, Grid.cubic(48, 1.9))
+    found = solvent_of(density, away_from_masks(masks, GRIDS[0]))
     with pytest.raises(GridMismatchError, match="half map 2"):
-        solvent_of(density, (density, other), solvent_weight(masks, GRIDS[0]))
+        with_noise(found, density, (density, other))

@@ -13,6 +13,7 @@ from occupy_core.regions.by_model.rows import (
     explained_resolution,
     map_notes,
 )
+from occupy_core.solvent.blank import Blank
 
 GRID = Grid.cubic(10, 2.0)
 NAMES = ("A", "B", "C", "D")
@@ -121,10 +122,12 @@ def test_what_a_mask_cut_off_widens_the_error():
     assert "30% of it cut off by a mask" in found["B"].flags
 
 
-def test_the_share_that_is_cut_off_counts_exact_zeros_in_each_region():
+def test_the_share_that_is_cut_off_counts_what_a_mask_left_in_each_region():
     data = np.ones(GRID.shape, np.float32)
-    data[2, 3:5, 4:6] = 0
-    assert regions().cut_off(DensityMap(data, GRID)) == pytest.approx([0.5, 0.5, 0.5, 0])
+    data[2, 3:5, 4:6] = 0.25
+    blank = Blank(value=0.25, lowest=None, share=0.0, tolerance=1e-3, regions=None)
+    cut = regions().cut_off(DensityMap(data, GRID), blank)
+    assert cut == pytest.approx([0.5, 0.5, 0.5, 0])
     scale = np.zeros(GRID.shape, np.float32)
     scale[2:4, 3:5, 4:6] = 0.25
     mean = regions().mean_scale(DensityMap(scale, GRID))

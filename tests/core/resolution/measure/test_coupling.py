@@ -10,6 +10,7 @@ from occupy_core.resolution.measure.bands import local_energies
 from occupy_core.resolution.measure.coupling import detail_coupling, holds_density
 from occupy_core.resolution.measure.mask_edge import filled_part
 from occupy_core.resolution.measure.spectrum import analyse
+from occupy_core.solvent.blank import find_blank
 
 GRID = Grid((60, 66, 63), (1.5, 1.4, 1.6))
 
@@ -72,5 +73,8 @@ def test_a_molecule_cut_out_along_its_surface_is_told_from_noise_cut_out_the_sam
     data = known.density.data if of_atoms else known.density.data - known.signal
     density = known.density.with_data(data * known.mask)
     spectrum, energies = measured(density)
-    assert holds_density(spectrum, energies, filled_part(density, energies)) == held
+    assert (
+        holds_density(spectrum, energies, filled_part(density, find_blank(density), energies))
+        == held
+    )
     assert analyse_map(density).noise.featureless != held

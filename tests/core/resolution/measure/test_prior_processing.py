@@ -17,6 +17,7 @@ from occupy_core.resolution.measure.prior_processing import detect_state
 from occupy_core.resolution.measure.solvent_shells import _squared_distance, fine_energy
 from occupy_core.resolution.measure.spectrum import analyse
 from occupy_core.resolution.read.global_resolution import core_of
+from occupy_core.solvent.blank import find_blank
 
 GRID = Grid.cubic(72, 1.5)
 ODD = Grid((71, 80, 75), (1.5, 1.4, 1.6))
@@ -204,7 +205,7 @@ def test_what_a_mask_kept_follows_the_edge_that_the_noise_shows(edge):
     data = white * (0.5 - 0.5 * np.cos(np.pi * ramp)).astype(np.float32)
     density = DensityMap(data, grid)
     (energies,) = local_energies((analyse(density),), 5.0)
-    emptied, fine = filled_part(density, energies) < 0.5, fine_energy(energies)
+    emptied, fine = filled_part(density, find_blank(density), energies) < 0.5, fine_energy(energies)
     far, first = np.full(fine.shape, 100.0), np.ones(fine.shape)
     kept = kept_as_measured(fine, first, emptied, far, energies)
     found, across = kept.mean(axis=(0, 1)), fine.mean(axis=(0, 1))

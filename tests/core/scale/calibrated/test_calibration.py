@@ -7,6 +7,7 @@ import pytest
 
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.scale.calibrated.calibration import Calibration, remarks
+from occupy_core.solvent.blank import find_blank
 
 GRID = Grid.cubic(30, 1.5)
 NOISE = np.random.default_rng(0).standard_normal(GRID.shape).astype(np.float32)
@@ -27,7 +28,10 @@ def made(origin="solvent", full_fraction=0.5):
 
 
 def said(calibration=None, *, density=DENSITY, hidden=False, correlation=1.0):
-    return remarks(density, calibration or made(), hidden=hidden, correlation=correlation)
+    blank = find_blank(density)
+    return remarks(
+        density.name, calibration or made(), blank, hidden=hidden, correlation=correlation
+    )
 
 
 def test_of_a_usual_map_nothing_is_said():

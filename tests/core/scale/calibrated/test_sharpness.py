@@ -8,6 +8,7 @@ from occupy_core.maps.filters import gaussian_filter, maximum_filter
 from occupy_core.maps.grid import Grid
 from occupy_core.scale.calibrated.sharpness import Sharpness
 from occupy_core.scale.full_scale import kernel_footprint
+from occupy_core.solvent.blank import Blank
 from occupy_core.solvent.cells import Cells
 from occupy_core.solvent.noise import Solvent
 
@@ -34,7 +35,8 @@ def blurred(data, b_factor):
 
 def sharpness_of(data):
     nowhere = np.zeros(CELLS.shape, bool)
-    no_solvent = Solvent(cells=nowhere, known=False, mean=0.0, sigma=0.0, threshold=0.0, blank=None)
+    blank = Blank(value=None, lowest=None, share=0.0, tolerance=0.0, regions=None)
+    no_solvent = Solvent(blank=blank, where=nowhere, known=False, mean=0.0, sigma=0.0)
     return Sharpness(
         data=data,
         factor=1.0,
