@@ -1,5 +1,5 @@
 # Each target makes the environment that it needs.
-.PHONY: demo test test-latest lint install-check mutation benchmark figures clean
+.PHONY: fuzz kills demo test test-latest lint install-check mutation benchmark figures clean
 
 # The tests run on the installed wheel: from a folder where the checkout is not found.
 PYTEST = mkdir -p build/tests && cd build/tests && PYTHONPATH= OCCUPY_TEST_INSTALLED=1 \
@@ -29,6 +29,14 @@ install-check:   ## sdist and wheel are complete, and do in empty environments w
 mutation:        ## how many small faults in the numerics the tests notice (an hour)
 	scripts/make_venv.sh .venv-latest constraints/latest.txt test
 	.venv-latest/bin/python scripts/mutation.py $(MUTATION_ARGS)
+
+fuzz:            ## 20,000 damaged files and 2,000 runs with any options (an hour); FUZZ_ARGS
+	scripts/make_venv.sh .venv-latest constraints/latest.txt test
+	.venv-latest/bin/python tests/fuzz/long.py $(FUZZ_ARGS)
+
+kills:           ## every command is hit by signals at random moments (half an hour); KILLS_ARGS
+	scripts/make_venv.sh .venv-latest constraints/latest.txt test
+	.venv-latest/bin/python tests/fuzz/kills.py $(KILLS_ARGS)
 
 benchmark:       ## speed and memory beside OccuPy 0.1.13
 	scripts/make_venv.sh .venv-latest constraints/latest.txt test

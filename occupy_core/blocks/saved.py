@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from occupy_core.files import open_plain
 from occupy_core.maps.grid import Grid
 
 _OCCUPIED, _COMMUNITIES = "occupied voxels 3", "communities 2"
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError)
 
 
 def save_occupied(path: Path, occupied: OccupiedVoxels, made_from: str = "") -> Path:
@@ -69,6 +69,11 @@ def load_occupied(path: Path) -> OccupiedVoxels:
         When the file is missing or something else.
     """
     head, arrays = _load(path, _OCCUPIED)
+    with _complete(path):
+        return _occupied(head, arrays)
+
+
+def _occupied(head: dict[str, Any], arrays: dict[str, Any]) -> OccupiedVoxels:
     grid = Grid(*(tuple(head[k]) for k in ("shape", "voxel_size", "origin", "nstart")))
     thresholds = Thresholds(
         tuple(head["names"]),
@@ -110,8 +115,18 @@ def load_communities(path: Path) -> Communities:
         When the file is missing or something else.
     """
     head, arrays = _load(path, _COMMUNITIES)
-    del head["content"], head["made_from"]
-    return Communities(**head, **arrays)
+    with _complete(path):
+        del head["content"], head["made_from"]
+        return Communities(**head, **arrays)
+
+
+@contextmanager
+def _complete(path: Path) -> Iterator[None]:
+    """Say that a part of a state is missing, or is something else."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise MapFormatError(f"{path} is no saved state; run the step before again.") from error
 
 
 def made_from(path: Path) -> str:
@@ -119,7 +134,7 @@ def made_from(path: Path) -> str:
     try:
         with open_plain(path) as stream, np.load(stream, allow_pickle=False) as archive:
             return str(json.loads(str(archive["head"]))["made_from"])
-    except _UNREADABLE:
+    except Exception:  # a damaged archive raises nearly anything
         return ""
 
 
@@ -142,7 +157,7 @@ def _load(path: Path, content: str) -> tuple[dict[str, Any], dict[str, Any]]:
             head = json.loads(str(arrays.pop("head")))
     except FileNotFoundError:
         raise MapFormatError(f"The state {path} does not exist; run the step before.") from None
-    except _UNREADABLE as error:
+    except Exception as error:  # as above
         raise MapFormatError(f"{path} is no saved state; run the step before again.") from error
     if head.get("content") != content:
         raise MapFormatError(

@@ -95,8 +95,8 @@ class StarParticles(ParticleFile):
             self._blocks = starfile.read(path, always_dict=True, parse_as_string=names)
         except Exception as error:  # starfile lets errors of pandas and of its own through
             raise MapFormatError(
-                f"{path} cannot be read as a STAR file ({error}); give the file of particles of a "
-                "RELION job, such as run_it025_data.star."
+                f"{path} cannot be read as a STAR file ({str(error).strip()}); give the file of "
+                "particles of a RELION job, such as run_it025_data.star."
             ) from error
         tables = [
             key

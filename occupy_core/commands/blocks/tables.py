@@ -67,7 +67,11 @@ def read_thresholds(path: Path, names: Sequence[str]) -> tuple[dict[str, float],
     written = {csv_name(name): name for name in names}
     found: dict[str, float] = {}
     unknown: list[str] = []
-    lines = [(n, row) for n, row in enumerate(csv.reader(io.StringIO(text)), start=1) if any(row)]
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=None)))
+    except csv.Error as error:
+        raise ParameterError(f"{path} is no table of thresholds ({error}).") from error
+    lines = [(n, row) for n, row in enumerate(rows, start=1) if any(row)]
     first, of_name, of_value = _columns(lines)
     for number, row in lines[first:]:
         value = _number(row[of_value] if of_value < len(row) else "")

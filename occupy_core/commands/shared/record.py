@@ -27,7 +27,7 @@ def read_record(path: Path) -> dict[str, Any]:
         record = json.loads(read_plain(path).decode("utf-8"))
     except OSError as error:
         raise ParameterError(f"{path} cannot be read: {error.strerror}; check the path.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ParameterError(f"{path} is not a JSON file ({error}); check the path.") from error
     if not isinstance(record, dict):
         raise ParameterError(f"{path} does not hold the parameters of a job; check the path.")

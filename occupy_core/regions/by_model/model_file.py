@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ _TWINS = (
     ("label_asym_id", "auth_asym_id"),
     ("label_seq_id", "auth_seq_id"),
 )
+_NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 _PART = "|"  # between the name of a chain and the number of its part, until the parts are merged
 _ELEMENTS = "The elements of {} atoms, which the file does not give, were read from their names."
 
@@ -72,10 +74,10 @@ def _parsed(text: bytes, name: str) -> tuple[gemmi.Structure, frozenset[str]]:
 
     start = _first_word(text)
     if start.startswith(b"data_"):
-        return _from_block(gemmi.cif.read_string(text)[0], name)
+        return _from_block(gemmi.cif.read_string(text.decode("utf-8", "replace"))[0], name)
     if start.startswith(b"{"):
         return _from_block(gemmi.cif.read_mmjson_string(text)[0], name)
-    lines = text.splitlines()
+    lines = _NOT_ASCII.sub(b"?", text).splitlines()  # columns are counted in bytes
     structure = gemmi.read_pdb_string(b"\n".join(_divided(lines)), split_chain_on_ter=True)
     atoms = (line for line in lines if line.startswith((b"ATOM", b"HETATM")))
     bare = {line[17:20].strip() for line in atoms if not line[76:78].strip()}
