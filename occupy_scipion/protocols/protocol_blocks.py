@@ -36,8 +36,16 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
     """Finds structural blocks in an ensemble of volumes: the parts of a complex that come and go
     together, and how much of each is in which volume.
 
-    The volumes come from 3D classification, cryoDRGN, 3D variability or the like, aligned and on
-    one grid; ten are the least, a hundred or more are usual.
+    *Inputs*: volumes of 3D classification, cryoDRGN, RECOVAR, 3D variability or the like, aligned
+    and on one grid; ten are the least, a hundred or more are usual.
+
+    *Outputs*: blockMasks, a mask for each block; outputVolumes, the volumes with the occupancy of
+    each block as a column; subsetVolumes, those for which a rule such as _B3 > 0.7_ holds.
+
+    *When to use it*: when it is not known beforehand what differs between the volumes.
+
+    *What to check*: the thresholds first, for they decide what is there. Then the heat map, and
+    whether each block is one piece of the molecule.
     """
 
     _label = "structural blocks"

@@ -19,12 +19,25 @@ RESOLUTION = ResolutionParams()
 
 
 class OccupyProtLocalResolution(StepPerVolume, OccupyProtBase):
-    """Estimates the local resolution of a cryo-EM map, its molecular mask and its global
+    """Estimates the local resolution of cryo-EM maps, the mask of the molecule and its global
     resolution.
 
-    It needs one map and no parameter. Half maps that come with the volume decide, when there are
-    any; otherwise the resolution is read from the signal over the noise of the solvent, and where
-    the solvent is gone, by a model learned on simulated maps.
+    It needs a map and no parameter. Half maps that come with it decide, when there are any;
+    otherwise the resolution is read from the signal over the noise of the solvent, and where the
+    solvent is gone, by a model learned on simulated maps.
+
+    *Inputs*: a map, a set of maps, or 3D classes, best as they were reconstructed; a mask, when the
+    resolution is wanted in one part only.
+
+    *Outputs*: resolution_Volume (FSC 0.143) and resolution05_Volume (FSC 0.5) in A, 0 outside the
+    molecule; resolutionMask; globalResolution; with _Filter the map_ filteredVolume. Sets of them
+    (resolution_Volumes ...) for a set or classes, with the global resolution as a column.
+
+    *When to use it*: to see where a map is well resolved, to filter it locally, and to tell whether
+    a part is weak because it moves: then it is also less resolved than its neighbours.
+
+    *What to check*: the summary says how the map was seen (raw, masked, sharpened) and by what the
+    resolution was found. Differences smaller than the uncertainty mean nothing.
     """
 
     _label = "local resolution"

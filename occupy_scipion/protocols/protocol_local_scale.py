@@ -22,10 +22,21 @@ class OccupyProtLocalScale(StepPerVolume, OccupyProtScaleBase):
     """Estimates the local scale (occupancy) of cryo-EM maps, and the confidence that a voxel is
     not solvent.
 
-    Where the map is full the scale is 1, in the solvent it is 0, and what is only partly there
-    lies between; a map of its standard error comes with it. It needs one raw map: no mask, no half
-    maps (when it has some, they tell the noise), no parameter. A set of volumes or 3D classes gives
-    the scale of each of them.
+    Where the map is full the scale is 1, in the solvent it is 0, and what is only partly there lies
+    between. It needs one raw map and no parameter.
+
+    *Inputs*: a map, a set of maps, or 3D classes, as they were reconstructed: not sharpened, not
+    masked. Half maps that come with them tell the noise. A mask may say where the solvent is
+    (solvent definition), another one may ask for the occupancy of one part (target mask).
+
+    *Outputs*: scaleVolume, its standard error scaleSigmaVolume, and confidenceVolume; sets of them
+    (scaleVolumes ...) for a set or classes, with the size of each class as a column.
+
+    *When to use it*: to see which parts of a map are weak, and before _modify map_. For numbers of
+    chains or regions with error bars, which compare between classes, take _region occupancy_.
+
+    *What to check*: the solvent model in _Analyze Results_ must follow the main peak of the
+    histogram; otherwise give a solvent definition. The summary tells all warnings.
     """
 
     _label = "local scale"

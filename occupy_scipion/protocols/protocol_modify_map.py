@@ -42,6 +42,21 @@ OUTPUTS = {
 class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
     """Modifies maps by their local scale: partial occupancy is amplified, attenuated or separated
     by a sigmoid, and the solvent is kept as it is or suppressed.
+
+    *Inputs*: a map, a set of maps, or 3D classes, not sharpened and not masked; and their local
+    scale, when it was estimated before. One scale for all classes, that of the consensus or of
+    their mean, keeps them comparable. Half maps get exactly the factors of their map.
+
+    *Outputs*: amplifiedVolume, attenuatedVolume, sigmoidVolume, solventExcludedVolume: those that
+    were asked for, with half maps if the input has them; and a subtractionMask. Sets of them
+    (amplifiedVolumes ...) for a set or classes.
+
+    *When to use it*: amplify, to see and to model what is only partly there; attenuate, to take it
+    away, as for a reference or for particle subtraction.
+
+    *What to check*: compare the modified slices with the map. A part that is full must stay as it
+    is. Use a scale of the mode _occ_: one of the mode _res_ is low where the map is only less
+    resolved.
     """
 
     _label = "modify map"

@@ -39,6 +39,18 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
     The regions come from an atomic model, which is fitted to the density, or from masks. One
     reference, which is full, is shared by all maps, so that the classes of a classification can be
     compared.
+
+    *Inputs*: a map, a set of maps, or 3D classes, all on one grid; a model of all that may be in
+    them, or a mask for each region.
+
+    *Outputs*: regionOccupancies, a table with occupancy, standard error and 68 % interval of each
+    region in each map; occupancyModel (or occupancyModels) with 100 times the occupancy in the
+    place of the B-factors; regionMasks, when asked for.
+
+    *When to use it*: to say which subunit is in which class, and how much of it.
+
+    *What to check*: the summary names the reference; name it yourself when you know what is full.
+    Flags in the table say which numbers to distrust.
     """
 
     _label = "region occupancy"

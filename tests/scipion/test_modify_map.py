@@ -255,3 +255,20 @@ def test_continue_redoes_what_changed_and_nothing_else(runner, alone):
     Path(alone.amplifiedVolume.getFileName()).unlink()
     assert runner.resume(alone) == ["modifyStep"]
     assert Path(alone.amplifiedVolume.getFileName()).exists()
+
+
+# ---- what the user does next
+def test_the_default_form_runs_and_amplifies(runner, imported):
+    protocol = runner.run("OccupyProtModifyMap", "default", inputVolume=imported)
+    assert [name for name, _ in protocol.iterOutputAttributes()] == ["amplifiedVolume"]
+    assert "Amplified with a power of 4, with half maps." in protocol.summary()
+
+
+def test_a_scale_that_falls_with_resolution_is_asked_about(runner, imported, scaled):
+    other = runner.run("OccupyProtLocalScale", "of res", inputVolumes=imported, mode=0)
+    for producer, warned in ((other, 1), (scaled, 0)):
+        protocol = runner.new(
+            "OccupyProtModifyMap", inputVolume=imported, inputScale=(producer, "scaleVolume")
+        )
+        assert protocol.validate() == []
+        assert sum("mode res" in sentence for sentence in protocol.warnings()) == warned
