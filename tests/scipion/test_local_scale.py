@@ -60,7 +60,7 @@ def test_a_volume_gives_its_scale_and_confidence_at_its_place(volume, scaled):
 
 
 def test_the_scale_is_the_one_that_the_core_estimates(volume, scaled):
-    expected = estimate_scale(read_map(file_of(volume), voxel_size=VOXEL), ScaleParams())
+    expected = estimate_scale(read_map(file_of(volume), voxel_size=VOXEL), ScaleParams(mode="occ"))
     np.testing.assert_allclose(read(scaled.scaleVolume), expected.scale.data, atol=1e-6)
     np.testing.assert_allclose(read(scaled.scaleSigmaVolume), expected.sigma.data, atol=1e-6)
     np.testing.assert_allclose(read(scaled.confidenceVolume), expected.confidence.data, atol=1e-6)
@@ -77,7 +77,7 @@ def test_the_outputs_are_related_to_their_input(imported, scaled):
 
 
 def test_the_summary_and_the_methods_name_the_numbers_used(scaled):
-    used = ScaleParams().resolve(read_map(file_of(scaled.scaleVolume)).grid)
+    used = ScaleParams(mode="occ").resolve(read_map(file_of(scaled.scaleVolume)).grid)
     lines = scaled.summary()
     assert "of the content of import_map is full" in lines[0]
     (settings,) = (line for line in lines if line.startswith("Scale of the"))
@@ -131,7 +131,7 @@ def test_a_set_gives_sets_even_when_its_files_have_one_name(runner):
     assert files[0].name == files[1].name
     for i, item in enumerate([item.clone() for item in scaled.scaleVolumes], start=1):
         expected = estimate_scale(
-            read_map(write_mrc(runner.inputs / "x.mrc", maps[i])), ScaleParams()
+            read_map(write_mrc(runner.inputs / "x.mrc", maps[i])), ScaleParams(mode="occ")
         )
         np.testing.assert_allclose(read(item), expected.scale.data, atol=1e-6)
 
@@ -213,11 +213,11 @@ def test_continue_without_a_change_does_nothing(runner, scaled):
 def test_continue_with_another_parameter_redoes_the_scale(runner, imported):
     protocol = runner.run("OccupyProtLocalScale", "changed", inputVolumes=imported)
     before = read(protocol.scaleVolume)
-    assert runner.resume(protocol, mode=1) == ["scaleStep", "createOutputStep"]
+    assert runner.resume(protocol, mode=0) == ["scaleStep", "createOutputStep"]
     assert not np.array_equal(read(protocol.scaleVolume), before)
-    assert "scale_occ_import_map.mrc" in protocol.scaleVolume.getFileName()
+    assert "scale_res_import_map.mrc" in protocol.scaleVolume.getFileName()
     folder = Path(protocol.scaleVolume.getFileName()).parent
-    assert not (folder / "scale_res_import_map.mrc").exists()
+    assert not (folder / "scale_occ_import_map.mrc").exists()
     assert len(protocol.getRelations()) == 3
 
 
@@ -236,11 +236,11 @@ def test_continue_redoes_only_the_volume_whose_file_was_removed(runner):
     assert runner.resume(protocol) == ["scaleStep"]
     assert files[1].read_bytes() == content
     # With another parameter all is done again, and the sets hold each volume once.
-    assert runner.resume(protocol, mode=1) == ["scaleStep", "scaleStep", "createOutputStep"]
+    assert runner.resume(protocol, mode=0) == ["scaleStep", "scaleStep", "createOutputStep"]
     for output in (protocol.scaleVolumes, protocol.confidenceVolumes):
         output.close()  # the file was made anew
         assert [item.getObjId() for item in output] == [1, 2]
-    assert all("scale_occ" in item.getFileName() for item in protocol.scaleVolumes)
+    assert all("scale_res" in item.getFileName() for item in protocol.scaleVolumes)
 
 
 def test_continue_sees_that_the_input_was_made_anew(runner):
