@@ -99,7 +99,8 @@ class StepPerVolume:
         if len(records) == 1:
             return records[0].answerLines()
         lines = [*self._numberLines(records)]
-        lines += [record.answerLines()[0] for record in records[:_MOST_SENTENCES]]
+        for record in records[:_MOST_SENTENCES]:
+            lines += record.answerLines()[:1]
         if len(records) > _MOST_SENTENCES:
             lines.append(f"... and {len(records) - _MOST_SENTENCES} more.")
         return lines

@@ -24,7 +24,6 @@ _PATIENCE = 10.0  # [guard] s until a file that another machine wrote is seen in
 _KILLED = 128  # a shell adds it to the number of the signal that ended a program
 _TELLING = ("error", "kill", "cancel", "no such", "not found", "no module")
 _MOST_WORDS = 3  # lines of the output of a job
-_NOT_RECORDED = ("outdir", "threads", "force")
 
 
 class OccupyFailed(PyworkflowException):
@@ -102,17 +101,17 @@ class RunsProgram:
     def _recordOf(job, path):
         """The record that a job has left, which must be one of this job."""
         try:
-            done = type(job).load(Path(path))
+            done = type(job).load(Path(path)).to_dict()
         except OccupyError as error:
             raise OccupyFailed(str(error)) from None
-        values, asked = done.to_dict(), job.to_dict()
-        for key in asked.keys() - set(_NOT_RECORDED):
-            if values[key] != asked[key]:
+        record, asked = Record(path), job.to_dict()
+        for key in asked.keys() & record.values["job"].keys():  # not how it was run
+            if done[key] != asked[key]:
                 raise OccupyFailed(
                     f"The result in {path} is that of another run, with another {key}, which wrote "
                     "into the same folder; wait until it has ended, and continue this one."
                 )
-        return Record(path)
+        return record
 
     @staticmethod
     def _removeOtherFiles(folder, kept):

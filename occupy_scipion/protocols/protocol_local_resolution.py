@@ -196,11 +196,8 @@ class OccupyProtLocalResolution(StepPerVolume, OccupyProtBase):
         records = self._records()
         if not records:
             return ["The local resolution is not ready yet."]
-        if not self.givesSets():
-            return [*records[0].lines(), *self._warningLines(records)]
-        named = zip(records, self.getResultFolders().values(), strict=False)
-        lines = [record.line(name) for record, name in named]
-        return [*self._numberLines(records), *lines, *self._warningLines(records)]
+        lines = self._answerLines(records) if self.givesSets() else records[0].lines()
+        return [*lines, *self._warningLines(records)]
 
     def _methods(self):
         records = self._records()

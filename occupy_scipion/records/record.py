@@ -53,7 +53,9 @@ class Record:
 
     def answerLines(self):
         """The answer in a sentence, and what limits it: how a summary begins."""
-        found = self.values["answer"]
+        found = self.values.get("answer")
+        if found is None:
+            return []  # a record of before
         return [formWords(text) for text in (found["sentence"], *found["limits"])]
 
     def allFiles(self):

@@ -47,16 +47,6 @@ class ResolutionRecord(Record):
         return [self.files[key] for key in keys if key in self.files]
 
     # --------------------------- Sentences -------------------------------------------------------
-    def line(self, name):
-        """What was found, in one line; `name` says in which map."""
-        if not self.known:
-            return f"{name}: nothing is resolved."
-        q = self.values["quantiles"]
-        return (
-            f"{name}: global {self._global()}, local median {q['50%']:.2f} Å, 5 to 95 %: "
-            f"{q['5%']:.2f} - {q['95%']:.2f} Å."
-        )
-
     def lines(self):
         """What was found, for the summary."""
         lines = self.answerLines()

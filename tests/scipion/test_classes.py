@@ -204,7 +204,7 @@ def test_classes_give_sets_of_local_resolutions(runner, imported):
     }
     lines = protocol.summary()
     assert lines[0].startswith("3 volumes, ")
-    assert sum("local median" in line for line in lines) == 3
+    assert sum("resol" in line for line in lines) >= 3  # one for each class
     assert "each of 3 maps" in " ".join(protocol._methods())
     assert not protocol.hasAttribute("resolution_Volume")
 
