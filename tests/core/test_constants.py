@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MOST_GUARDS = 75
+MOST_GUARDS = 0.2  # of all numbers
 
 
 def load_script():
@@ -48,12 +48,11 @@ def test_a_sweep_that_is_named_can_be_run(found):
     for constant in found:
         if constant.tag == "fit":
             words = constant.source.split()
-            assert words[:2] == ["python", "-m"], constant
             assert (ROOT / (words[2].replace(".", "/") + ".py")).exists(), constant
 
 
 def test_guards_are_few(found):
-    assert sum(c.tag == "guard" for c in found) <= MOST_GUARDS
+    assert sum(c.tag == "guard" for c in found) <= MOST_GUARDS * len(found)
 
 
 @pytest.mark.parametrize(
