@@ -1,6 +1,9 @@
 # Each target makes the environment that it needs.
 .PHONY: fuzz kills demo test test-latest lint install-check mutation benchmark figures clean
 
+# The versions of test-latest; /dev/null for the newest there are.
+LATEST = constraints/latest.txt
+
 # The tests run on the installed wheel: from a folder where the checkout is not found.
 PYTEST = mkdir -p build/tests && cd build/tests && PYTHONPATH= OCCUPY_TEST_INSTALLED=1 \
 	../../$(1)/bin/python -m pytest -c ../../pyproject.toml
@@ -14,7 +17,7 @@ test:            ## the tests, on the versions that Scipion pins
 	$(call PYTEST,.venv-test) ../../tests $(PYTEST_ARGS)
 
 test-latest:     ## the tests of the core, on the newest releases
-	scripts/make_venv.sh .venv-latest constraints/latest.txt test
+	scripts/make_venv.sh .venv-latest $(LATEST) test
 	$(call PYTEST,.venv-latest) ../../tests/core ../../tests/peers ../../tests/test_package.py $(PYTEST_ARGS)
 
 lint:            ## style and types

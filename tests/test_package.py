@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime
 import importlib.util
 import os
 import re
@@ -72,9 +73,52 @@ def test_metadata_say_what_the_citation_says():
     assert f'license="{spdx}"' in (ROOT / "setup.py").read_text(encoding="utf-8")
 
 
-def test_the_newest_entry_of_the_changes_is_of_this_version():
+def test_the_newest_entry_of_the_changes_is_of_this_version_and_has_a_date():
     first = (ROOT / "CHANGES.txt").read_text(encoding="utf-8").splitlines()[0]
-    assert first.split()[0].rstrip(":") == occupy_core.__version__
+    version, date = re.fullmatch(r"(\S+) \((.+)\):", first).groups()
+    assert version == occupy_core.__version__
+    datetime.date.fromisoformat(date)
+
+
+# ---- what others run
+def settings(name):
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed (extra [test])")
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+
+
+def test_the_hosted_workflow_runs_the_script_that_runs_everywhere():
+    jobs = settings(".github/workflows/ci.yml")["jobs"]
+    commands = [step.get("run") for step in jobs["everything"]["steps"]]
+    assert ".ci/run" in commands
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert jobs["everything"]["timeout-minutes"] == 90
+
+
+def test_the_hosted_workflow_tries_every_python_that_the_metadata_name():
+    core = settings(".github/workflows/ci.yml")["jobs"]["core"]
+    named = [c.split(" :: ")[-1] for c in PROJECT["classifiers"] if "Python :: 3." in c]
+    assert core["strategy"]["matrix"]["python-version"] == named
+    (command,) = (step["run"] for step in core["steps"] if "run" in step)
+    target = command.split()[1]
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert f"make {target}" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_hosted_workflow_runs_weekly_on_pre_releases():
+    workflow = settings(".github/workflows/ci.yml")
+    when = workflow[True] if True in workflow else workflow["on"]  # YAML reads "on" as true
+    (cron,) = (entry["cron"] for entry in when["schedule"])
+    assert re.fullmatch(r"\d+ \d+ \* \* \d", cron)
+    assert "schedule" in workflow["jobs"]["core"]["env"]["PIP_PRE"]
+
+
+def test_the_hooks_of_pre_commit_are_local_and_are_those_of_lint():
+    (repository,) = settings(".pre-commit-config.yaml")["repos"]
+    assert repository["repo"] == "local"
+    entries = " ".join(hook["entry"] for hook in repository["hooks"])
+    lint = (ROOT / "Makefile").read_text().split("lint:")[1].split("\n\n")[0]
+    for tool in re.findall(r"python -m (\w+(?: check| format)?)", lint):
+        assert f"python -m {tool}" in entries
 
 
 def test_the_console_command_is_there():

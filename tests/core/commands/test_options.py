@@ -1,39 +1,19 @@
 """The options of all commands: one spelling each, one sentence first, one unit."""
 
-import importlib
-import pkgutil
+import shlex
 
 import pytest
+from command_table import command_of, commands
 
-import occupy_core.commands
-from occupy_core.commands.shared.command import Command
+from occupy_core.commands import main
 
-
-def commands():
-    """All commands that are written anywhere in the package, by name."""
-    package = occupy_core.commands
-    modules = [
-        importlib.import_module(info.name)
-        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-        if info.name.endswith(".cli")
-    ]
-    found = {
-        value.name: value
-        for module in modules
-        for value in vars(module).values()
-        if isinstance(value, Command)
-    }
-    return [found[name] for name in sorted(found)]
-
-
-every_command = pytest.mark.parametrize("command", commands(), ids=lambda command: command.name)
+every_command = pytest.mark.parametrize(
+    "command", commands().values(), ids=lambda command: command.name
+)
 
 
 def test_each_command_of_the_table_has_its_options_tested_here():
-    from occupy_core.commands import main
-
-    names = {command.name for command in commands()}
-    assert set(main._COMMANDS) <= names
+    assert set(main._COMMANDS) <= set(commands())
 
 
 @every_command
@@ -73,15 +53,6 @@ def test_the_help_fits_a_terminal_and_lists_each_option_once(command):
 
 @every_command
 def test_the_examples_can_be_parsed(command):
-    import shlex
-
     for example in command.examples:
-        words = shlex.split(example)
-        own = command.name.split()
-        if words[: len(own)] != own or any(
-            words[: len(other.name.split())] == other.name.split()
-            for other in commands()
-            if len(other.name) > len(command.name)
-        ):
-            continue  # of a command under it, or by another spelling
-        assert command.parse(words[len(own) :]) != {}
+        named, rest = command_of(shlex.split(example))
+        assert named.parse(rest) != {}

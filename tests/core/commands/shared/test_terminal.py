@@ -8,7 +8,7 @@ import sys
 import warnings
 
 import pytest
-from small_jobs import ROOT, contents, run_cli, write_small_map
+from small_jobs import contents, run_cli, write_small_map
 
 from occupy_core.commands import main as entry
 from occupy_core.commands.main import main
@@ -30,7 +30,6 @@ def run(*arguments, redirect="", **env):
     words = " ".join(f"'{word}'" for word in (*PROGRAM, *arguments))
     done = subprocess.run(
         ["bash", "-c", f"{words} {redirect}"],
-        cwd=ROOT,
         env={**os.environ, **env},
         capture_output=True,
     )
