@@ -215,7 +215,9 @@ def pairs(_shared: Path | None, _large: bool) -> None:
             cells = rng.integers(0, 128, (n_voxels, 3)).astype(np.int32)
             bits = VoxelBits(pack(on), on.sum(axis=1).astype(np.int64), cells, n_volumes)
             size, box = (1.0, 1.0, 1.0), (128.0, 128.0, 128.0)
-            test = PairTest(-25.0, -25.0, 1.0, size, box)
+            test = PairTest(
+                log_limit_on=-25.0, log_limit_off=-25.0, min_distance=1.0, voxel_size=size, box=box
+            )
             test.partners(bits.take(np.arange(100)), 5)
             start, busy = time.perf_counter(), time.process_time()
             test.partners(bits, 25)

@@ -79,7 +79,7 @@ estimate.occupy_run(args.occupy_options(**options))
 BLUR = 40.0  # Å² added to all atoms, as reconstructions do
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One chain of one complex at one occupancy."""
 
@@ -131,7 +131,15 @@ def cases(
                     seed = first_seed + zlib.crc32(f"{file}{chain}{occupancy}{noise}".encode())
                     density = add_noise(clean, placed.grid, resolution, noise, seed)
                     density = replace(density, name=f"{placed.name}_{chain}_{occupancy}")
-                    yield Case(placed.name, chain, occupancy, noise, density, model, truth)
+                    yield Case(
+                        name=placed.name,
+                        chain=chain,
+                        occupancy=occupancy,
+                        noise=noise,
+                        density=density,
+                        model=model,
+                        truth=truth,
+                    )
 
 
 def by_model(case: Case) -> RegionTable:

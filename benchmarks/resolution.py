@@ -49,13 +49,13 @@ def read_pair(path: Path) -> tuple[Simulated, dict[str, Array]]:
     with np.load(path) as z:
         grid = Grid.cubic(len(z["half1"]), float(z["voxel_size"]))
         sample = Simulated(
-            path.stem,
-            grid,
-            (z["half1"].astype(np.float32), z["half2"].astype(np.float32)),
-            {0.143: z["ref143"].astype(np.float32), 0.5: z["ref5"].astype(np.float32)},
-            z["mask"],
-            z["mask"],  # of these, 3 Å about every voxel that holds part of an atom
-            {0.143: float(z["global143"]), 0.5: float(z["global5"])},
+            name=path.stem,
+            grid=grid,
+            halves=(z["half1"].astype(np.float32), z["half2"].astype(np.float32)),
+            reference={0.143: z["ref143"].astype(np.float32), 0.5: z["ref5"].astype(np.float32)},
+            mask=z["mask"],
+            surface=z["mask"],  # of these, 3 Å about every voxel that holds part of an atom
+            overall={0.143: float(z["global143"]), 0.5: float(z["global5"])},
         )
         return sample, {k: z[k].astype(np.float32) for k in ("post", "masked")}
 

@@ -4,10 +4,10 @@
     python scripts/same_bytes.py BEFORE AFTER [--shared FOLDER] [--only WORD] [--keep FOLDER]
 
 Each command runs once with each checkout on PYTHONPATH, in a process of its own. Outputs are equal
-when their bytes are; of records (JSON), versions and the arrangement of the job do not count: that
-is compared by the names and values of its fields, whatever groups they stand in. Paths of the
-output folders do not count either. Prints one line for each command and one for each file that
-differs; the exit status is 1 if any does.
+when their bytes are. Of records (JSON), versions (of the learned model too) do not count, nor does
+the arrangement of the job: it is compared by the names and values of its fields, whatever groups
+they stand in. Paths of the output folders do not count either. Prints one line for each command and
+one for each file that differs; the exit status is 1 if any does.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ def counted(path: Path, folder: Path) -> bytes:
     data = path.read_bytes()
     if path.suffix == ".json":
         record = json.loads(data)
-        record.pop("versions", None)
+        for name in ("versions", "model_checksum"):
+            record.pop(name, None)
         record["job"] = sorted(map(repr, leaves(record.get("job", {}))))
         data = json.dumps(record).encode()
     if path.suffix in (".json", ".cxc", ".txt", ".csv"):

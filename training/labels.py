@@ -21,7 +21,7 @@ _WIDTH = 0.02  # 1/Å, half width of a band of the reference
 _NOISE_WINDOW = 15.0  # Å: the power of the noise is an expectation, not this draw of it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Simulated:
     """Half maps and their answer.
 
@@ -95,7 +95,15 @@ def label(
     curves, overall = np.array(local, dtype=np.float32), np.array(whole, dtype=np.float32)
     reference = {t: _crossing(curves, frequency, t) for t in (0.143, 0.5)}
     globals_ = {t: float(_crossing(overall[:, None], frequency, t)[0]) for t in (0.143, 0.5)}
-    return Simulated(name, grid, halves, reference, mask, surface, globals_)
+    return Simulated(
+        name=name,
+        grid=grid,
+        halves=halves,
+        reference=reference,
+        mask=mask,
+        surface=surface,
+        overall=globals_,
+    )
 
 
 def _crossing(curves: Array, frequency: Values, threshold: float) -> Array:

@@ -88,8 +88,15 @@ def load(path: Path) -> Simulated:
             0.5: stored["ref5"].astype(np.float32),
         }
         overall = dict(zip((0.143, 0.5), map(float, stored["overall"]), strict=True))
-        masks = (stored["mask"], stored["surface"])
-        return Simulated(path.stem, grid, halves, reference, *masks, overall)
+        return Simulated(
+            name=path.stem,
+            grid=grid,
+            halves=halves,
+            reference=reference,
+            mask=stored["mask"],
+            surface=stored["surface"],
+            overall=overall,
+        )
 
 
 def stored(sample: Sample, models: Path, store: Path) -> Simulated | None:

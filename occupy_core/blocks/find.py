@@ -20,7 +20,7 @@ from occupy_core.progress import Progress, part, report
 _BETWEEN, _MOSTLY_BETWEEN = 0.05, 0.2  # [words] of the volumes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class BlocksResult:
     """Blocks of an ensemble and all that led to them.
 
@@ -197,7 +197,14 @@ def continue_from(
     )
     tracking = track(ensemble, occupied, expanded, progress=part(progress, 0.5, 1.0))
     report(progress, 1.0, "done")
-    result = BlocksResult(occupied, communities, expanded, tracking, params, expanded.warnings)
+    result = BlocksResult(
+        occupied=occupied,
+        communities=communities,
+        expanded=expanded,
+        tracking=tracking,
+        params=params,
+        warnings=expanded.warnings,
+    )
     return replace(result, warnings=(*_remarks(result), *expanded.warnings))
 
 

@@ -31,7 +31,7 @@ EXPAND_FIELDS = ("exp_frac", "min_volume")
 LEAST_VOLUMES = 10  # [physics] with fewer, not even complete agreement of two voxels is significant
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BlocksParams:
     """How to find blocks.
 

@@ -76,18 +76,25 @@ def load_occupied(path: Path) -> OccupiedVoxels:
 def _occupied(head: dict[str, Any], arrays: dict[str, Any]) -> OccupiedVoxels:
     grid = Grid(*(tuple(head[k]) for k in ("shape", "voxel_size", "origin", "nstart")))
     thresholds = Thresholds(
-        tuple(head["names"]),
-        arrays["thresholds"],
-        arrays["solvent"],
-        arrays["on_fraction"],
-        arrays["used"],
-        head["rule"],
-        arrays["empty"],
+        names=tuple(head["names"]),
+        values=arrays["thresholds"],
+        solvent=arrays["solvent"],
+        on_fraction=arrays["on_fraction"],
+        used=arrays["used"],
+        rule=head["rule"],
+        empty=arrays["empty"],
     )
     voxels = arrays["voxels"]
     cells = np.stack(np.unravel_index(voxels, grid.shape), axis=1).astype(np.int32)
     bits = VoxelBits(arrays["words"], arrays["totals"], cells, head["n_volumes"])
-    return OccupiedVoxels(grid, thresholds, voxels, bits, head["smoothing"], arrays["noise"])
+    return OccupiedVoxels(
+        grid=grid,
+        thresholds=thresholds,
+        voxels=voxels,
+        bits=bits,
+        smoothing=head["smoothing"],
+        noise=arrays["noise"],
+    )
 
 
 def save_communities(path: Path, communities: Communities, made_from: str = "") -> Path:

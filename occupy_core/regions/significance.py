@@ -28,7 +28,7 @@ _LEAST_DOUBT = 0.1
 NO_FULL = "no full reference"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Occupancies:
     """Amplitudes of several maps, divided by their reference.
 
@@ -53,7 +53,7 @@ class Occupancies:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Difference:
     """Difference of the occupancy of a region between two maps.
 
@@ -212,7 +212,13 @@ def _divided(
     spread = jacobian @ covariance @ np.swapaxes(jacobian, 1, 2)
     spread += (doubt**2)[:, None, None] * values[:, :, None] * values[:, None, :]
     found = tuple(np.flatnonzero(members).tolist())
-    return Occupancies(values, spread, found, (), (NO_FULL,) if doubt.any() else ())
+    return Occupancies(
+        values=values,
+        covariance=spread,
+        members=found,
+        notes=(),
+        flags=(NO_FULL,) if doubt.any() else (),
+    )
 
 
 def _choose_reference(
@@ -275,13 +281,31 @@ def differences(table: RegionTable) -> tuple[Difference, ...]:
             change = float(value[j, k] - value[i, k])
             if math.isfinite(change) and error > 0:
                 p = math.erfc(abs(change) / error / math.sqrt(2))
-                found.append(Difference(region, first, second, change, error, p, 1.0))
+                found.append(
+                    Difference(
+                        region=region,
+                        first=first,
+                        second=second,
+                        difference=change,
+                        sigma=error,
+                        p_value=p,
+                        q_value=1.0,
+                    )
+                )
     found.sort(key=lambda d: (d.p_value, -abs(d.difference / d.sigma)))
     rate, corrected = 1.0, []
     for rank, d in reversed(list(enumerate(found, start=1))):
         rate = min(rate, d.p_value * len(found) / rank)
         corrected.append(
-            Difference(d.region, d.first, d.second, d.difference, d.sigma, d.p_value, rate)
+            Difference(
+                region=d.region,
+                first=d.first,
+                second=d.second,
+                difference=d.difference,
+                sigma=d.sigma,
+                p_value=d.p_value,
+                q_value=rate,
+            )
         )
     return tuple(reversed(corrected))
 

@@ -211,13 +211,21 @@ def _overall(analysis: Analysis, local: LocalResolution, inside: Mask) -> Global
         return from_energies(energies.energy, noise, within, energies.bands, limit)
     at = float(np.quantile(local.fine[within], LOCAL_QUANTILE))
     unknown = np.full(len(energies.bands.frequency), np.nan)
-    return GlobalResolution(energies.bands.frequency, unknown, at, None, at < 1 / limit)
+    return GlobalResolution(
+        frequency=energies.bands.frequency,
+        fsc=unknown,
+        at_0143=at,
+        at_05=None,
+        censored=at < 1 / limit,
+    )
 
 
 def _unknown(analysis: Analysis) -> GlobalResolution:
     """No global resolution."""
     f = analysis.energies.bands.frequency
-    return GlobalResolution(f, np.full(len(f), np.nan), None, None, False)
+    return GlobalResolution(
+        frequency=f, fsc=np.full(len(f), np.nan), at_0143=None, at_05=None, censored=False
+    )
 
 
 def _nothing(analysis: Analysis) -> LocalResolution:

@@ -79,7 +79,7 @@ class LocalResolution:
     censored: Mask
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResolutionResult:
     """Local resolution, mask and global resolution, on the grid of the map.
 

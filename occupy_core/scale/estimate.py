@@ -54,7 +54,7 @@ _SMALL_KERNEL = 5  # [words] voxels; smaller ones see too few voxels for a good 
 _SOLVENT_LEVEL = 0.1  # [words] of full scale; beyond it, solvent would read as content
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ScaleResult:
     """Local scale and confidence of a map, both on the grid of the map.
 

@@ -28,7 +28,7 @@ _TARGET_LEVEL = 0.5  # [physics] a target mask is "inside" above this value
 _PLANES = 16  # [machine] of a slab
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LocalScale:
     """What is known before the solvent is; the scale is on the grid that is processed."""
 

@@ -40,7 +40,7 @@ _SOLVENT_VOXELS = 1000  # [guard] needed to know the spectrum of the solvent
 _MARGIN = 7  # [taste: not swept] voxels; edge of a ball that must be free of content
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ModifiedMap:
     """A modified map, with its half maps where they were given.
 
@@ -112,11 +112,13 @@ def iter_modified(
     for done, output in enumerate(outputs):
         report(progress, done / len(outputs), output.kind.replace("_", " "))
         if output.kind == "subtraction_mask":
-            yield ModifiedMap(*output, density.with_data(_subtraction_mask(scale.data, output)))
+            mask = density.with_data(_subtraction_mask(scale.data, output))
+            yield ModifiedMap(**output._asdict(), map=mask)
             continue
         made = [source.modified(scale.data, output) for source in sources]
-        yield ModifiedMap(*output, made[0], (made[1], made[2]) if half_maps else None)
-        del made
+        halves = (made[1], made[2]) if half_maps else None
+        yield ModifiedMap(**output._asdict(), map=made[0], half_maps=halves)
+        del made, halves
     report(progress, 1.0, "modified maps done")
 
 

@@ -30,7 +30,7 @@ _LEAST, _MOST = 1e-3, 1e6
 _KERNELS_ACROSS = {"occupy": 2.0, "calibrated": 3.0}  # [taste: not swept]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScaleParams:
     """What the local scale is estimated with; None means: derived from the map.
 
@@ -195,7 +195,7 @@ class ScaleParams:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResolvedScale:
     """The numbers that a scale was estimated with; units as in `ScaleParams`.
 
@@ -246,7 +246,7 @@ class Output(NamedTuple):
     pivot: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModifyParams:
     """How a map is modified by its local scale.
 

@@ -42,7 +42,7 @@ _MASKED_FRACTION = 0.05  # [words] of the voxels that are fitted
 _NEGATIVE_SKEWNESS = -0.5  # [words]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class SolventModel:
     """Gaussian model of the solvent and the confidence of a value not to be solvent.
 
@@ -179,7 +179,7 @@ def fit_solvent(
         skewed=skewed,
     )
     return SolventModel(
-        *peak,
+        **peak._asdict(),
         edges=edges,
         density=density,
         confidence_table=table.astype(np.float32),

@@ -128,7 +128,7 @@ def volumeProblem(volume):
     return []
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class VolumeSource:
     """What of a volume decides the result of a step, as plain values that a step can store.
 

@@ -15,7 +15,7 @@ _PANEL, _WIDEST = 3.3, 13.5  # inches, of a panel and of all: a screen of 1400 p
 _ACROSS_AND_UP = {"z": ("x", "y"), "y": ("x", "z"), "x": ("y", "z")}
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Colors:
     """How numbers become colours.
 
@@ -60,13 +60,13 @@ class Panel:
     below: DensityMap | None = None
 
 
-SCALE = Colors(local_scale().colormap(), 0.0, 1.0)
+SCALE = Colors(colormap=local_scale().colormap(), low=0.0, high=1.0)
 """Of a scale or a confidence, from 0 to 1."""
 
 
 def errorColors(largest):
     """Colours of a standard error from 0 to its largest value."""
-    return Colors(error_scale(largest).colormap(), 0.0, largest, extend="max")
+    return Colors(colormap=error_scale(largest).colormap(), low=0.0, high=largest, extend="max")
 
 
 def resolutionColors(finest, coarsest):
@@ -74,12 +74,14 @@ def resolutionColors(finest, coarsest):
     scale = resolution_scale(finest, coarsest)
     # Where there is no resolution the map itself is seen.
     colormap = scale.colormap().with_extremes(bad=(0, 0, 0, 0))
-    return Colors(colormap, scale.low, scale.high, "Å", "both")
+    return Colors(colormap=colormap, low=scale.low, high=scale.high, label="Å", extend="both")
 
 
 def labelColors(names, colors):
     """Colours of the numbers 1, 2 … that stand for something with a name."""
-    return Colors(ListedColormap(colors), 0.5, len(colors) + 0.5, names=tuple(names))
+    return Colors(
+        colormap=ListedColormap(colors), low=0.5, high=len(colors) + 0.5, names=tuple(names)
+    )
 
 
 def figureSize(panels):

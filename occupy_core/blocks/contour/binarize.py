@@ -39,7 +39,7 @@ _MOST_SMOOTHING = 0.1  # [guard] of the shortest edge of the box
 _STANDS_OUT = 1.75
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Thresholds:
     """Thresholds of all volumes of an ensemble.
 
@@ -83,7 +83,7 @@ class Thresholds:
         return (density.data - zero) / unit
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class OccupiedVoxels:
     """The union voxels of an ensemble: on in more than a given fraction of the volumes.
 
@@ -179,13 +179,28 @@ def binarize(
         _require_volumes(int(used.sum()))
     given_as = "table" if table is not None else "number"
     rule = params.threshold_rule if given is None else given_as
-    thresholds = Thresholds(ensemble.names, values, solvent, on_fraction, used, rule, empty)
+    thresholds = Thresholds(
+        names=ensemble.names,
+        values=values,
+        solvent=solvent,
+        on_fraction=on_fraction,
+        used=used,
+        rule=rule,
+        empty=empty,
+    )
     rows = np.flatnonzero(used)
     totals = count_on(packed, rows, ensemble.grid.size)
     noise = _noise_correlation(ensemble, thresholds, totals, sigma)
     report(progress, 0.9, "union of the volumes")
     voxels, bits = _union(packed, rows, totals, ensemble.grid, params.union_fraction)
-    return OccupiedVoxels(ensemble.grid, thresholds, voxels, bits, sigma, noise)
+    return OccupiedVoxels(
+        grid=ensemble.grid,
+        thresholds=thresholds,
+        voxels=voxels,
+        bits=bits,
+        smoothing=sigma,
+        noise=noise,
+    )
 
 
 def _require_volumes(n: int) -> None:

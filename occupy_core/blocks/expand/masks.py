@@ -43,7 +43,7 @@ _FEWEST_VOXELS = 20  # [guard]
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Block:
     """A part of the molecule that is there or not.
 
@@ -74,7 +74,7 @@ class Block:
     pieces: tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ExpandedBlocks:
     """Blocks with their masks and densities.
 
@@ -186,7 +186,13 @@ def expand_communities(
     added = np.where(inside, added[order], np.float32(0))[:, covered]
     moving = _moving_regions(occupied, communities, discrete[~thin])
     return ExpandedBlocks(
-        occupied.grid, blocks, asked[covered], base[covered], added, moving, warnings
+        grid=occupied.grid,
+        blocks=blocks,
+        voxels=asked[covered],
+        base=base[covered],
+        contribution=added,
+        moving=moving,
+        warnings=warnings,
     )
 
 

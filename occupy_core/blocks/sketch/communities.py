@@ -43,7 +43,7 @@ _SCREEN_LEVEL = 0.01  # [taste: not swept] part of the voxels of noise that pass
 _ROWS = 512  # [machine]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Communities:
     """The seeds of the blocks: sketch of what comes and goes together.
 
@@ -190,12 +190,12 @@ def _pair_test(occupied: OccupiedVoxels, params: BlocksParams) -> PairTest:
         distance = noise_distance(occupied.noise, limit) * grid.mean_voxel_size
     bz, by, bx = reversed(grid.box)
     return PairTest(
-        log_posp,
-        log_negp,
-        distance,
-        grid.voxel_size_zyx,
-        (bz, by, bx),
-        params.distance_factor,
+        log_limit_on=log_posp,
+        log_limit_off=log_negp,
+        min_distance=distance,
+        voxel_size=grid.voxel_size_zyx,
+        box=(bz, by, bx),
+        distance_factor=params.distance_factor,
     )
 
 

@@ -148,7 +148,7 @@ class VoxelBits:
         return VoxelBits(words, totals, self.cells, self.n_volumes)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PairTest:
     """When two voxels are co-occupied.
 
@@ -251,7 +251,12 @@ def common_volumes(a: Bits, b: Bits) -> SmallIntegers:
 def _with_limits(test: PairTest, on: float, off: float) -> PairTest:
     log_on, log_off = (math.log(p) if p > 0 else -math.inf for p in (on, off))
     return PairTest(
-        log_on, log_off, test.min_distance, test.voxel_size, test.box, test.distance_factor
+        log_limit_on=log_on,
+        log_limit_off=log_off,
+        min_distance=test.min_distance,
+        voxel_size=test.voxel_size,
+        box=test.box,
+        distance_factor=test.distance_factor,
     )
 
 

@@ -24,7 +24,7 @@ _LEVEL = 0.01  # [words] of all tests of dependence together
 _EXCEPTIONS = 0.02  # [words] of the volumes of a block; a rule with fewer exceptions still is one
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Relation:
     """How the presences of two blocks depend on each other.
 
@@ -54,7 +54,7 @@ class Relation:
     kind: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Tracking:
     """Blocks by volumes.
 
@@ -192,14 +192,14 @@ def track(
     relations = _relations(names, present)
     clipped = np.clip(occupancy, 0.0, 1.0)
     return Tracking(
-        occupied.names,
-        names,
-        occupancy,
-        _on_fractions(occupied, expanded),
-        relations,
-        _parents(names, relations),
-        _links(clipped),
-        _links(clipped.T),
+        volumes=occupied.names,
+        blocks=names,
+        occupancy=occupancy,
+        on_fraction=_on_fractions(occupied, expanded),
+        relations=relations,
+        parents=_parents(names, relations),
+        volume_links=_links(clipped),
+        block_links=_links(clipped.T),
     )
 
 
@@ -227,8 +227,18 @@ def _relations(names: tuple[str, ...], present: Mask) -> tuple[Relation, ...]:
             together = float(log_tail(both, one.sum(), two.sum(), n))
             apart = float(log_tail(only_one, one.sum(), n - two.sum(), n))
             kind = _kind(both, only_one, only_two, together <= limit, apart <= limit)
-            counts = (both, only_one, only_two, n - both - only_one - only_two)
-            found.append(Relation(names[a], names[b], *counts, together, apart, kind))
+            relation = Relation(
+                first=names[a],
+                second=names[b],
+                both=both,
+                only_first=only_one,
+                only_second=only_two,
+                neither=n - both - only_one - only_two,
+                log_p_together=together,
+                log_p_apart=apart,
+                kind=kind,
+            )
+            found.append(relation)
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from occupy_core.blocks.params import BlocksParams
@@ -60,6 +60,7 @@ class BlocksJob(JobBase):
 
     volumes: tuple[Path, ...]
     outdir: Path = Path()
+    _: KW_ONLY
     name: str | None = None
     names: tuple[str, ...] = ()
     thresholds: Path | None = None

@@ -185,7 +185,7 @@ _CONTOUR = (
         "the densest part; scale: half of the full scale of the low-passed map; solvent: where the "
         "confidence of the solvent model is one half; otsu: two classes of the histogram. "
         "All follow the grey scale of each volume.",
-        "NAME",
+        metavar="NAME",
     ),
     number(
         "blocks.smoothing",

@@ -46,7 +46,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             int,
             "Class number of each map, in the order of the table. By default the numbers are read "
             "from the names of the maps (run_it025_class003, vol_003), or follow their order.",
-            "N [N …]",
+            metavar="N [N …]",
             many=True,
         ),
     ),
@@ -82,7 +82,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             Path,
             "Run the choice that a record holds again. Options on the command line replace what it "
             "says.",
-            "FILE",
+            metavar="FILE",
         ),
     ),
     "Other": COMMON,

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,7 @@ class RegionsJob(JobBase):
 
     maps: tuple[Path, ...]
     outdir: Path = Path()
+    _: KW_ONLY
     name: str | None = None
     masks: tuple[Path, ...] = ()
     model: Path | None = None

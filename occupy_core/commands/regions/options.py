@@ -55,7 +55,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             float,
             "Size of the class that each map stands for, such as numbers of particles. The table "
             "then gets the mean over the classes too, in the record.",
-            "N [N …]",
+            metavar="N [N …]",
             many=True,
         ),
         Option(
@@ -63,7 +63,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             ("--names",),
             str,
             "Names of the maps in the table, default those of the files.",
-            "NAME [NAME …]",
+            metavar="NAME [NAME …]",
             many=True,
         ),
         number(
@@ -86,7 +86,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             str,
             "One number for each chain or for windows of residues along it: chain or residues, "
             "default chain.",
-            "chain|residues",
+            metavar="chain|residues",
         ),
         number("by_model.window", "--window", "N", "Residues of a window, default 20.", int),
         switch(
@@ -108,7 +108,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             str,
             "Report these chains or regions only. All of the model is fitted, so that neighbours "
             "do not count for each other.",
-            "NAME [NAME …]",
+            metavar="NAME [NAME …]",
             many=True,
         ),
     ),
@@ -147,7 +147,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             Path,
             "Folder for everything that is written, default the current one. It is made if "
             "missing. The outputs appear in it together when all are complete.",
-            "DIR",
+            metavar="DIR",
         ),
         word("name", "-o --name", "NAME", "Added to the names of the outputs: result_NAME.json."),
         switch(

@@ -23,7 +23,7 @@ _DUST = 10.0  # [layout] Å; smaller pieces of the surface are noise
 _EDGE = 0.02  # [layout] Å past the extremes, within which colour turns to the grey of no value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResolutionScene:
     """What to show.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class ResolutionJob(JobBase):
 
     map: Path | None = None
     outdir: Path = Path()
+    _: KW_ONLY
     name: str | None = None
     half1: Path | None = None
     half2: Path | None = None

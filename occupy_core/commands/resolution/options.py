@@ -41,7 +41,7 @@ _OUTDIR = Option(
     Path,
     "Folder for everything that is written, default the current one. It is made if missing. The "
     "outputs appear in it together when all are complete.",
-    "DIR",
+    metavar="DIR",
 )
 
 SECTIONS: dict[str, tuple[Option, ...]] = {
@@ -93,7 +93,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             ("-o", "--output-map"),
             str,
             "Base name X of the outputs, default the name of the input. As in resolution_X.mrc.",
-            "NAME",
+            metavar="NAME",
         ),
         FORCE,
     ),
@@ -145,7 +145,7 @@ BENCH_SECTIONS: dict[str, tuple[Option, ...]] = {
             ("-o", "--output-map"),
             str,
             "Base name X of the outputs, default the name of half map 1. As in bench_X.csv.",
-            "NAME",
+            metavar="NAME",
         ),
         FORCE,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ class ScaleJob(JobBase):
 
     map: Path
     outdir: Path = Path()
+    _: KW_ONLY
     name: str | None = None
     half1: Path | None = None
     half2: Path | None = None

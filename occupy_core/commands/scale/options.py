@@ -22,7 +22,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "Fetch the main map of an EMDB entry and use it as the input. It is put into the "
             "output folder as emd_<number>.map and not fetched again when it is there. Needs the "
             "network.",
-            "ID",
+            metavar="ID",
         ),
         file(
             "half1",
@@ -60,7 +60,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "Method of the estimate: calibrated or occupy, default calibrated. With calibrated the "
             "scale is an occupancy: noise reads 0, full density has a median of 1, and "
             "scale_sigma_X.mrc has its standard error. With occupy it is that of OccuPy 0.1.13.",
-            "calibrated|occupy",
+            metavar="calibrated|occupy",
         ),
         Option(
             "scale.mode",
@@ -71,7 +71,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "as it is, the scale falls with local resolution and with occupancy; with occ, the "
             "low-passed map, with occupancy mostly. Modify maps by an occ scale, and take occ for "
             "occupancies where parts differ in resolution.",
-            "res|occ",
+            metavar="res|occ",
         ),
         switch("scale.mode", "--lp-scale --occupancy", "Same as --mode occ.", "occ"),
         switch("scale.mode", "--raw-scale", "Same as --mode res.", "res"),
@@ -267,14 +267,14 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             Path,
             "Folder for everything that is written, default the current one. It is made if "
             "missing. The outputs appear in it together when all are complete.",
-            "DIR",
+            metavar="DIR",
         ),
         Option(
             "name",
             ("-o", "--output-map"),
             str,
             "Base name X of the outputs, default the name of the input. As in scale_res_X.mrc.",
-            "NAME",
+            metavar="NAME",
         ),
         switch(
             "keep_output_path",

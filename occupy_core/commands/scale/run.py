@@ -42,7 +42,7 @@ _OFFSET = 0.1
 _HIGHEST_OUTLINE = 0.9  # [layout] a scale ends at 1, where there is nothing to outline
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Estimate:
     """What is known of a map once its scale is: estimated, or from a scale made before."""
 
@@ -183,16 +183,16 @@ class _Run(Run[ScaleJob]):
             **_solvent_limits(result.solvent),
         }
         return _Estimate(
-            result.scale,
-            result.sigma,
-            result.confidence,
-            result.solvent,
-            result.params,
-            result.solvent_definition,
-            result.tiles,
-            result.calibration,
-            limits,
-            result.warnings,
+            scale=result.scale,
+            sigma=result.sigma,
+            confidence=result.confidence,
+            solvent=result.solvent,
+            parameters=result.params,
+            definition=result.solvent_definition,
+            tiles=result.tiles,
+            calibration=result.calibration,
+            limits=limits,
+            warnings=result.warnings,
         )
 
     def _take_scale(self, density: DensityMap, definition: DensityMap | None) -> _Estimate:
@@ -216,16 +216,16 @@ class _Run(Run[ScaleJob]):
         parameters = job.scale.resolve(density.grid)
         limits = _solvent_limits(solvent)
         return _Estimate(
-            scale,
-            None,
-            confidence,
-            solvent,
-            parameters,
-            made,
-            None,
-            None,
-            limits,
-            solvent.warnings,
+            scale=scale,
+            sigma=None,
+            confidence=confidence,
+            solvent=solvent,
+            parameters=parameters,
+            definition=made,
+            tiles=None,
+            calibration=None,
+            limits=limits,
+            warnings=solvent.warnings,
         )
 
     def _after_estimate(self) -> float:

@@ -29,7 +29,7 @@ _PICTURES = 4  # [layout]
 _PICTURE_PIXELS = 600  # [layout]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scene:
     """What to show.
 

@@ -14,7 +14,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -57,6 +57,7 @@ class Option:
     flags: tuple[str, ...]
     kind: type
     text: str
+    _: KW_ONLY
     metavar: str = ""
     constant: object = True
     optional_value: bool = False
@@ -75,27 +76,27 @@ def switch(field: str, flags: str, text: str, constant: object = True) -> Option
 
 def number(field: str, flags: str, metavar: str, text: str, kind: type = float) -> Option:
     """Return an option that takes a number."""
-    return Option(field, tuple(flags.split()), kind, text, metavar)
+    return Option(field, tuple(flags.split()), kind, text, metavar=metavar)
 
 
 def word(field: str, flags: str, metavar: str, text: str) -> Option:
     """Return an option that takes a text."""
-    return Option(field, tuple(flags.split()), str, text, metavar)
+    return Option(field, tuple(flags.split()), str, text, metavar=metavar)
 
 
 def file(field: str, flags: str, text: str, metavar: str = "FILE") -> Option:
     """Return an option that takes the name of a file or folder."""
-    return Option(field, tuple(flags.split()), Path, text, metavar)
+    return Option(field, tuple(flags.split()), Path, text, metavar=metavar)
 
 
 def files(field: str, flags: str, text: str) -> Option:
     """Return an option that takes the names of files."""
-    return Option(field, tuple(flags.split()), Path, text, "FILE [FILE …]", many=True)
+    return Option(field, tuple(flags.split()), Path, text, metavar="FILE [FILE …]", many=True)
 
 
 def gamma(field: str, flags: str, text: str) -> Option:
     """Return an option whose number may be left to --gamma."""
-    return Option(field, tuple(flags.split()), float, text, "G", optional_value=True)
+    return Option(field, tuple(flags.split()), float, text, metavar="G", optional_value=True)
 
 
 # What the commands that run a job share.
@@ -125,7 +126,7 @@ COMMON = (
 _COMMON_FIELDS = frozenset(("verbose", "quiet", "help", "help_all", "version"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Command:
     """A command: what it is called, what it takes and what its help says.
 

@@ -199,7 +199,7 @@ def region_occupancy(
     return table.regrouped(occupancies.covariance)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _Measured:
     """What one map gave: for each region the mean density, its error and the mean scale."""
 
@@ -238,7 +238,14 @@ def _measure(density: DensityMap, regions: Sequence[Region], solvent: Solvent) -
         error = np.maximum(error, least)
     doubt = 0.0 if solvent.known else _LEVEL_DOUBT
     finest = 2 * max(density.grid.voxel_size)
-    return _Measured(density.name, mean, error, doubt, doubts_about(solvent), finest)
+    return _Measured(
+        name=density.name,
+        mean=mean,
+        error=error,
+        level_doubt=doubt,
+        flags=doubts_about(solvent),
+        resolution=finest,
+    )
 
 
 def _rows(

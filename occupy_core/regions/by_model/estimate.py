@@ -35,7 +35,7 @@ _MASK_RADIUS = 3.0  # [taste: not swept] Å around the atoms of a region
 _MOSTLY_OUTSIDE = 0.5  # [taste: not swept]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChainParams:
     """How a model is cut into regions and fitted.
 
@@ -220,7 +220,9 @@ def _in_view(
         atom_weights(region.positions, first.grid, radius=_MASK_RADIUS, soft=0.0)
         for region in model.regions
     ]
-    return fitter, ModelRegions(model, seen, outside, masks, fitter.band.resolution)
+    return fitter, ModelRegions(
+        model=model, seen=seen, outside=outside, masks=masks, resolution=fitter.band.resolution
+    )
 
 
 def _place(

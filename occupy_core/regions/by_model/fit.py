@@ -61,7 +61,7 @@ _LEAST_SHELLS = 4  # [guard]
 _AT_ONCE = 8  # [machine] regions whose influence is held at a time
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class MapFit:
     """Amplitudes of the regions in one map.
 

@@ -32,7 +32,7 @@ _MOST = 0.5  # [words]
 _LEAST_COEFFICIENTS = 50  # [guard] of a shell; fewer would be fitted by chance
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Band:
     """The part of a map that the model fills, and the frequencies that are used.
 

@@ -44,7 +44,7 @@ class Measured:
         return bool(self.fit.explained.max() >= _NOT_EXPLAINED)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ModelRegions:
     """All regions of a model, also those that the maps do not show.
 

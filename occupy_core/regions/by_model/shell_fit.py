@@ -35,7 +35,7 @@ _CHANCE = 1e-4
 _LEAST_VARIANCE = 0.1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ShellFit:
     """Result of the fit of n regions and m further templates to one map.
 
@@ -118,12 +118,12 @@ def fit_shells(
     """
     used = (power > _EMPTY_SHELL * power.max()) & (band.s2 * finest**2 <= 1)
     shells = _Shells(
-        products[used],
-        with_map[used],
-        power[used],
-        band.counts[used] * band.share,
-        band.s2[used],
-        n,
+        products=products[used],
+        with_map=with_map[used],
+        power=power[used],
+        counts=band.counts[used] * band.share,
+        s2=band.s2[used],
+        n=n,
     )
     start = np.concatenate([np.ones(n), np.zeros(with_map.shape[1] - n + n)])
     limits = [(0.0, np.inf)] * n + [(-np.inf, np.inf)] * (with_map.shape[1] - n)
@@ -223,7 +223,7 @@ def combine(weights: Values, templates: Coefficients, band: Band) -> Coefficient
     return total
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _State:
     """What follows from the parameters; of most one row for each shell."""
 
@@ -236,7 +236,7 @@ class _State:
     rss: Values
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _Shells:
     """The sums of one map and the likelihood that follows from them."""
 
@@ -257,7 +257,9 @@ class _Shells:
         transfer = (u * self.with_map).sum(axis=1) / np.maximum((u * gu).sum(axis=1), 1e-300)
         rss = self.power - transfer * (u * self.with_map).sum(axis=1)
         rss = np.maximum(rss, 0) + _NO_MODEL_BETTER * self.power
-        return _State(x[:size], blur, decay, u, gu, transfer, rss)
+        return _State(
+            amplitude=x[:size], blur=blur, decay=decay, u=u, gu=gu, transfer=transfer, rss=rss
+        )
 
     def likelihood(self, x: Values) -> tuple[float, Values]:
         """Negative logarithm of the likelihood and its gradient."""

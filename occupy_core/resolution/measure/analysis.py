@@ -28,7 +28,7 @@ from occupy_core.resolution.measure.spectrum import Spectrum, analyse
 from occupy_core.solvent.blank import find_blank
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Analysis:
     """Measurements on a map.
 
@@ -105,7 +105,16 @@ def analyse_map(
         if inverted:
             smooth, spectrum = -smooth, replace(spectrum, transform=-spectrum.transform)
         mask = molecular_mask(smooth, grid, zone, molecule)
-    return Analysis(spectrum, energies, filled, noise, state, smooth, grid, mask)
+    return Analysis(
+        spectrum=spectrum,
+        energies=energies,
+        filled=filled,
+        noise=noise,
+        state=state,
+        smooth=smooth,
+        surface_grid=grid,
+        mask=mask,
+    )
 
 
 def onto(mask: Mask, shape: tuple[int, int, int]) -> Mask:

@@ -33,7 +33,7 @@ _EMPTY_BOX = 0.02  # [taste: not swept] of the box that an empty background must
 _SHARP = 30.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MapState:
     """State of a map.
 
@@ -147,14 +147,23 @@ def detect_state(
     uneven = noise.shells < _FEWEST <= noise.room and not tight
     modified = (flat or uneven) and not masked and few
     if noise.featureless:
-        return MapState("none", False, False, spectrum.cut, False, False, False, False)
+        return MapState(
+            solvent="none",
+            modified=False,
+            spherical=False,
+            cut=spectrum.cut,
+            sharpened=False,
+            tight=False,
+            clipped=False,
+            inverted=False,
+        )
     return MapState(
-        "masked" if masked else "visible",
-        modified,
-        not masked and empty > _EMPTY_BOX,
-        spectrum.cut,
-        _apparent_b(spectrum, energies, inside, noise.power, not masked) < _SHARP,
-        tight,
+        solvent="masked" if masked else "visible",
+        modified=modified,
+        spherical=not masked and empty > _EMPTY_BOX,
+        cut=spectrum.cut,
+        sharpened=_apparent_b(spectrum, energies, inside, noise.power, not masked) < _SHARP,
+        tight=tight,
         clipped=False,
         inverted=False,
     )

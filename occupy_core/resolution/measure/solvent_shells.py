@@ -43,7 +43,7 @@ _LEVEL = 0.08  # [taste: not swept] ... to within this, relative
 _LOWEST, _HIGHEST = 0.7, 1.4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SolventNoise:
     """Noise of the solvent about a molecule.
 
@@ -93,7 +93,15 @@ def nothing_but_noise(energies: BandEnergies) -> SolventNoise:
     everywhere = np.ones(energies.grid.shape, bool)
     power = np.array([np.median(e) for e in energies.energy], dtype=np.float64)
     flat = np.ones(energies.grid.shape, np.float32)
-    return SolventNoise(power, flat, _molecule(energies, everywhere), everywhere, 0, 0, True)
+    return SolventNoise(
+        power=power,
+        trend=flat,
+        molecule=_molecule(energies, everywhere),
+        zone=everywhere,
+        shells=0,
+        room=0,
+        featureless=True,
+    )
 
 
 def _molecule(energies: BandEnergies, held: Mask) -> Mask:
@@ -138,7 +146,15 @@ def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
         run = run if _flat_to_edge(level[zone], apart[zone]) else None
     if run is None:
         power = np.array([np.quantile(e[held], 0.05) for e in energies.energy])
-        return SolventNoise(power, flat, molecule, np.zeros_like(molecule), 0, len(shells), False)
+        return SolventNoise(
+            power=power,
+            trend=flat,
+            molecule=molecule,
+            zone=np.zeros_like(molecule),
+            shells=0,
+            room=len(shells),
+            featureless=False,
+        )
     start, stop = run
     chosen = shells[start : min(stop, start + _FURTHEST_ZONE)]
     solvent = np.logical_or.reduce(shells[start:stop])
@@ -152,7 +168,15 @@ def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
     power = np.array([_of_shells(np.array(v), bounded) for v in values])
     power *= _plateau(energies.energy / trend, molecule, power)
     zone = np.logical_or.reduce(chosen)
-    return SolventNoise(power, trend, molecule, zone, stop - start, len(shells), False)
+    return SolventNoise(
+        power=power,
+        trend=trend,
+        molecule=molecule,
+        zone=zone,
+        shells=stop - start,
+        room=len(shells),
+        featureless=False,
+    )
 
 
 def _weighted_mean(energy: Array) -> float:

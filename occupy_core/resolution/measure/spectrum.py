@@ -22,7 +22,7 @@ _LOWEST_CUTOFF = 0.04
 _PLANES = 8  # [machine]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Spectrum:
     """Transform of a map of mean zero and unit variance.
 
@@ -135,5 +135,14 @@ def analyse(density: DensityMap) -> Spectrum:
     cutoff = find_cutoff(frequency, power)
     limit = nyquist(density.grid)
     if cutoff is not None and cutoff < limit - 2 / max(density.grid.box):
-        return Spectrum(data, density.grid, frequency, power, cutoff, True)
-    return Spectrum(data, density.grid, frequency, power, limit, False)
+        return Spectrum(
+            transform=data,
+            grid=density.grid,
+            frequency=frequency,
+            power=power,
+            limit=cutoff,
+            cut=True,
+        )
+    return Spectrum(
+        transform=data, grid=density.grid, frequency=frequency, power=power, limit=limit, cut=False
+    )

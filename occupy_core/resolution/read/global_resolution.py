@@ -22,7 +22,7 @@ _SURFACE = 3.0
 _CORE = 0.75  # [physics] ... of which this share must lie inside: 2 Å below a flat surface
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GlobalResolution:
     """FSC of the molecule and where it falls below the thresholds.
 
@@ -89,9 +89,9 @@ def from_energies(
     fine = first_crossing(column, bands, 0.143, limit)
     half = first_crossing(column, bands, 0.5, limit)
     return GlobalResolution(
-        bands.frequency,
-        fsc,
-        float(1 / fine.frequency[0]),
-        float(1 / half.frequency[0]),
-        bool(fine.censored[0]),
+        frequency=bands.frequency,
+        fsc=fsc,
+        at_0143=float(1 / fine.frequency[0]),
+        at_05=float(1 / half.frequency[0]),
+        censored=bool(fine.censored[0]),
     )

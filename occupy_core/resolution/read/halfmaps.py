@@ -49,12 +49,12 @@ def half_map_energies(
     # Both are scaled to unit variance by their transforms; the ratio of the two is put back.
     ratio = rest.data.std(dtype=np.float64) / total.data.std(dtype=np.float64)
     scaled = Spectrum(
-        transform(rest) * np.float32(ratio),
-        total.grid,
-        spectrum.frequency,
-        spectrum.power,
-        spectrum.limit,
-        spectrum.cut,
+        transform=transform(rest) * np.float32(ratio),
+        grid=total.grid,
+        frequency=spectrum.frequency,
+        power=spectrum.power,
+        limit=spectrum.limit,
+        cut=spectrum.cut,
     )
     mean, difference = local_energies((spectrum, scaled), window, progress=progress)
     return spectrum, mean, difference

@@ -20,7 +20,7 @@ _BACKGROUND_SHARE = 0.05  # [words] of the box that one value must fill to be no
 _INSIDE = 0.5  # [physics] above this a mask counts as inside, and a voxel as content
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Agreement:
     """Agreement of an estimate with a reference over some voxels.
 
@@ -65,7 +65,7 @@ def agreement(
     """
     e, r = (values[inside].astype(np.float64) for values in (estimate, reference))
     if e.size < 2:
-        return Agreement(int(e.size))
+        return Agreement(voxels=int(e.size))
     error = e - r
     rmse, constant = float(np.sqrt(np.mean(error**2))), float(r.std())
     return Agreement(

@@ -10,7 +10,7 @@ AGREE = 0.2  # [taste: not swept] correlation that halves of one map have at lea
 _LEAST_FULL = 0.1  # [words]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Calibration:
     """How local maxima were turned into occupancies.
 

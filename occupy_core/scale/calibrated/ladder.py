@@ -59,7 +59,7 @@ _TABLE = 2048  # [machine]
 _SEED = 3186  # [machine]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class CalibratedScale:
     """Scale and standard error on the grid that was processed.
 
@@ -86,7 +86,7 @@ class CalibratedScale:
     left_out: Mask | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _Content:
     """The full cells of a map, the median and spread of the local maxima there, and more.
 
@@ -139,7 +139,14 @@ def calibrated_scale(
     maxima = maximum_filter(smooth, footprint)
     inside, hidden = _find_inside(coarse, solvent)
     if numbers.mode == "occ":
-        sharp = Sharpness(work.data, 1 / unit, deviations, footprint, cells, solvent)
+        sharp = Sharpness(
+            data=work.data,
+            factor=1 / unit,
+            deviations=deviations,
+            footprint=footprint,
+            cells=cells,
+            solvent=solvent,
+        )
         cells.multiply(maxima, sharp.gain(smooth, inside, numbers.lowpass), solvent.mean)
     content = _find_content(maxima, inside, cells, solvent, numbers)
     noise, correlation = _noise_below(work, halves, numbers, content.full)
@@ -160,24 +167,26 @@ def calibrated_scale(
     del smooth
     full = float(curve[-1])
     calibration = Calibration(
-        SHARES,
-        tuple(map(float, unit * curve)),
-        tuple(map(float, unit * errors)),
-        unit * solvent.mean,
-        0.0 if noise is None else unit * noise.sigma,
-        "unknown" if noise is None else noise.origin,
-        content.spread / full,
-        content.fraction,
+        occupancy=SHARES,
+        density=tuple(map(float, unit * curve)),
+        sigma=tuple(map(float, unit * errors)),
+        solvent_mean=unit * solvent.mean,
+        noise_sigma=0.0 if noise is None else unit * noise.sigma,
+        noise_origin="unknown" if noise is None else noise.origin,
+        spread=content.spread / full,
+        full_fraction=content.fraction,
     )
     del content
     return CalibratedScale(
-        scale,
-        map_linearly(maxima, lo, hi, error),
-        unit * hi,
-        dense / full,
-        calibration,
-        tuple(remarks(work.name, calibration, blank, hidden=hidden, correlation=correlation)),
-        voxels_left_out(solvent, cells),
+        scale=scale,
+        sigma=map_linearly(maxima, lo, hi, error),
+        full_scale=unit * hi,
+        variability_limit=dense / full,
+        calibration=calibration,
+        warnings=tuple(
+            remarks(work.name, calibration, blank, hidden=hidden, correlation=correlation)
+        ),
+        left_out=voxels_left_out(solvent, cells),
     )
 
 
@@ -248,11 +257,11 @@ def _find_content(
     counts = cells.histogram(maxima, full, limits)
     lower, level, upper = (_quantile(counts, q, limits) for q in (0.16, 0.5, 0.84))
     return _Content(
-        full,
-        solvent.mean,
-        level - solvent.mean,
-        (upper - lower) / 2,
-        float(np.count_nonzero(full) / np.count_nonzero(inside)),
+        full=full,
+        solvent=solvent.mean,
+        level=level - solvent.mean,
+        spread=(upper - lower) / 2,
+        fraction=float(np.count_nonzero(full) / np.count_nonzero(inside)),
     )
 
 

@@ -39,7 +39,7 @@ class _Powers(NamedTuple):
     maximum: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Sharpness:
     """A map and what is done to it before its local maximum; what smoothing takes is detail.
 

@@ -63,13 +63,19 @@ def test_the_noise_level_becomes_zero_and_full_density_stays_one():
     grid = GRIDS[1]
     scale = DensityMap(np.random.default_rng(1).random(grid.shape, np.float32), grid)
     sigma = DensityMap(np.full(grid.shape, 0.1, np.float32), grid)
-    local = LocalScale(scale, 5.0, 0.4, target_occupancy=0.7, sigma=sigma)
+    local = LocalScale(
+        scale=scale, full_scale=5.0, variability_limit=0.4, target_occupancy=0.7, sigma=sigma
+    )
     again = recalibrated(local, 0.2)
     assert again.scale.data == pytest.approx(np.clip((scale.data - 0.2) / 0.8, 0, 1), abs=1e-6)
     assert again.sigma.data == pytest.approx(0.125)
     assert again.target_occupancy == pytest.approx(0.625)
     assert (
-        recalibrated(LocalScale(scale, 5.0, 0.4, target_occupancy=0.1), 0.2).target_occupancy == 0
+        recalibrated(
+            LocalScale(scale=scale, full_scale=5.0, variability_limit=0.4, target_occupancy=0.1),
+            0.2,
+        ).target_occupancy
+        == 0
     )
     assert local.scale.data.min() < 0.2  # the first one is as it was
 
@@ -94,4 +100,4 @@ def test_a_map_on_its_own_grid_keeps_its_values_and_on_another_its_place():
 
 def test_a_grey_value_as_a_scale():
     scale = a_map(GRIDS[0])
-    assert LocalScale(scale, full_scale=4.0, variability_limit=1.0).as_scale(1.0) == 0.25
+    assert LocalScale(scale=scale, full_scale=4.0, variability_limit=1.0).as_scale(1.0) == 0.25

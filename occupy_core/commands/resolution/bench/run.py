@@ -25,7 +25,7 @@ from occupy_core.resolution.use.processed import post_processed, soft_masked
 _READ, _REFERENCE = 0.05, 0.3  # [layout] fractions of the whole at which these parts end
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResolutionBenchJob(JobBase):
     """What to compare.
 
@@ -212,7 +212,7 @@ def _rows(
         *(result.resolution.data, reference.resolution.data, fine & ~flagged),
         sigma=result.sigma.data,
     )
-    half = Agreement(0)
+    half = Agreement(voxels=0)
     if result.resolution05 is not None and reference.resolution05 is not None:
         half = agreement(result.resolution05.data, reference.resolution05.data, inside)
     both = {

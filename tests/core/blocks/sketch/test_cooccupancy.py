@@ -32,7 +32,14 @@ def voxels(on, cells=None):
 
 def pair_test(limit, *, min_distance=0.0, distance_factor=False, box=1e6):
     size = (1.0, 1.0, 1.0)
-    return PairTest(limit, limit, min_distance, size, (box,) * 3, distance_factor)
+    return PairTest(
+        log_limit_on=limit,
+        log_limit_off=limit,
+        min_distance=min_distance,
+        voxel_size=size,
+        box=(box,) * 3,
+        distance_factor=distance_factor,
+    )
 
 
 # ---- tails

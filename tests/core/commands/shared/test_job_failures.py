@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :Deprecation
             "no map is modified and no scale is calibrated",
         ),
         (
-            {"half1": Path("a"), "half2": Path("a"), "modify": ModifyParams(2.0)},
+            {"half1": Path("a"), "half2": Path("a"), "modify": ModifyParams(amplify=2.0)},
             r"Both half maps are .*/a; give",
         ),
         ({"scale_map": Path("s"), "target_mask": Path("t")}, "leave out one of them"),
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :Deprecation
             "has 256 bytes but may have 235; give a shorter",
         ),
         ({"scale": ScaleParams(kernel_size=4)}, "kernel size is 4"),
-        ({"modify": ModifyParams(0.5)}, "gamma"),
+        ({"modify": ModifyParams(amplify=0.5)}, "gamma"),
     ],
 )
 def test_parameters_outside_their_limits_are_met_before_any_work(tmp_path, options, sentence):

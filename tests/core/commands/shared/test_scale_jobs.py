@@ -200,7 +200,9 @@ def test_half_maps_get_the_factors_of_the_map(tmp_path):
 
 
 def test_a_scale_made_before_gives_the_same_modified_map(small, tmp_path):
-    job = ScaleJob(small, tmp_path / "a", scale=ScaleParams(mode="occ"), modify=ModifyParams(3.0))
+    job = ScaleJob(
+        small, tmp_path / "a", scale=ScaleParams(mode="occ"), modify=ModifyParams(amplify=3.0)
+    )
     first = run_scale(job)
     again = run_scale(replace(job, outdir=tmp_path / "b", scale_map=first.files["scale"]))
     assert "scale" not in again.files

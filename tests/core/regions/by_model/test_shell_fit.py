@@ -12,7 +12,14 @@ def fit(amplitude, sigma):
     n = len(amplitude)
     nothing = np.zeros(n)
     covariance = np.diag([sigma**2] * 2 * n)
-    return ShellFit(np.array(amplitude), nothing, nothing, nothing, nothing, covariance)
+    return ShellFit(
+        amplitude=np.array(amplitude),
+        blur=nothing,
+        transfer=nothing,
+        variance=nothing,
+        explained=nothing,
+        covariance=covariance,
+    )
 
 
 @pytest.mark.parametrize("scale", [0.2, 1.0, 30.0])

@@ -27,7 +27,15 @@ EVERYWHERE = np.ones(GRID.shape, bool)
 
 def solvent(shells):
     one = np.ones(GRID.shape, np.float32)
-    return SolventNoise(np.ones(len(F)), one, EVERYWHERE, EVERYWHERE, shells, shells, False)
+    return SolventNoise(
+        power=np.ones(len(F)),
+        trend=one,
+        molecule=EVERYWHERE,
+        zone=EVERYWHERE,
+        shells=shells,
+        room=shells,
+        featureless=False,
+    )
 
 
 def curves(crossed, depth):

@@ -165,7 +165,13 @@ def test_post_processing_weights_sharpens_and_cuts():
     grid = Grid((40, 45, 36), (1.5, 1.4, 1.6))
     data = np.random.default_rng(1).standard_normal(grid.shape).astype(np.float32)
     frequency = np.array([0.05, 0.15, 0.25, 0.3])
-    overall = GlobalResolution(frequency, np.array([1.0, 0.8, 0.3, 0.05]), 4.0, 5.0, False)
+    overall = GlobalResolution(
+        frequency=frequency,
+        fsc=np.array([1.0, 0.8, 0.3, 0.05]),
+        at_0143=4.0,
+        at_05=5.0,
+        censored=False,
+    )
     found = fft.rfftn(post_processed(DensityMap(data, grid), overall).data.astype(float))
     before = fft.rfftn(data.astype(float))
     r = radius(grid)

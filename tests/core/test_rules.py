@@ -1,0 +1,71 @@
+"""Rules that hold in all of the code, each a few lines."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+from small_jobs import ROOT
+
+import occupy_core
+
+CORE = sorted((ROOT / "occupy_core").rglob("*.py"))
+PLUGIN = sorted(p for p in (ROOT / "occupy_scipion").rglob("*.py") if "tests" not in p.parts)
+MOST_BY_POSITION = 4  # arguments of a dataclass; beyond, nobody knows which is which
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def classes_of(package):
+    """Every class that a package defines."""
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not info.name.endswith("__main__"):
+            module = importlib.import_module(info.name)
+            yield from (
+                value
+                for value in vars(module).values()
+                if inspect.isclass(value) and value.__module__ == info.name
+            )
+
+
+@pytest.mark.parametrize("path", CORE + PLUGIN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_relies_on_assert(path):
+    """Scipion loads projects with -O, which takes assertions away."""
+    found = [node.lineno for node in ast.walk(tree_of(path)) if isinstance(node, ast.Assert)]
+    assert not found, f"lines {found}"
+
+
+def test_large_dataclasses_take_their_fields_by_name():
+    found = [
+        f"{cls.__module__}.{cls.__name__}"
+        for cls in classes_of(occupy_core)
+        if dataclasses.is_dataclass(cls)
+        and sum(not field.kw_only for field in dataclasses.fields(cls)) > MOST_BY_POSITION
+    ]
+    assert not found
+
+
+def test_results_do_not_raise_their_warnings_too():
+    """Only readers of files and grids warn by Python; estimates say it in their result."""
+    warning = {
+        str(path.relative_to(ROOT / "occupy_core"))
+        for path in CORE
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn"
+    }
+    assert {path.split("/")[0] for path in warning} <= {"maps", "commands"}
+
+
+def test_the_package_is_imported_at_once():
+    """Nothing is loaded for the front door before it is used."""
+    script = "import sys, occupy_core; print(len([m for m in sys.modules if 'occupy_core' in m]))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) == 2  # itself and the errors
