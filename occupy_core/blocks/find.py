@@ -166,7 +166,6 @@ def find_blocks(
         When the volumes are constant, all the same, or below their thresholds.
     """
     params = params or BlocksParams()
-    params.require_valid()
     occupied = binarize(ensemble, params, table=thresholds, progress=part(progress, 0.0, 0.5))
     communities = sketch_communities(occupied, params, progress=part(progress, 0.5, 0.7))
     return continue_from(ensemble, occupied, communities, params, progress=part(progress, 0.7, 1.0))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from occupy_core.errors import ParameterError
+from occupy_core.maps.grid import Grid
+from occupy_core.params import Params
 
 ThresholdRule = Literal["density", "scale", "solvent", "otsu"]
 Correction = Literal["auto", "bonferroni", "bh"]
@@ -28,11 +30,13 @@ SKETCH_FIELDS = (
 )
 EXPAND_FIELDS = ("exp_frac", "min_volume")
 
+_MOST_SMOOTHING = 0.1  # [guard] of the shortest edge of the box
+FEWEST_VOXELS = 20  # [guard] of a block
 LEAST_VOLUMES = 10  # [physics] with fewer, not even complete agreement of two voxels is significant
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlocksParams:
+class BlocksParams(Params):
     """How to find blocks.
 
     Parameters
@@ -94,8 +98,8 @@ class BlocksParams:
     max_voxels: int = 100_000
     seed: int = 0
 
-    def problems(self) -> list[str]:
-        """Return what is wrong with the values, one sentence each."""
+    def problems(self, grid: Grid | None = None) -> list[str]:
+        """Return one sentence for each parameter outside its limits; see `Params`."""
         found = []
         limits = {
             "union_fraction": (0.0, 0.5),
@@ -119,6 +123,12 @@ class BlocksParams:
             )
         if self.smoothing is not None and not self.smoothing >= 0:
             found.append(f"smoothing is {self.smoothing:g} Å but must not be negative.")
+        most = math.inf if grid is None else _MOST_SMOOTHING * min(grid.box)
+        if self.smoothing is not None and self.smoothing > most:
+            found.append(
+                f"smoothing is {self.smoothing:g} Å but must be at most {most:g} Å, a tenth of the "
+                "shortest edge of the box."
+            )
         if self.min_distance is not None and not self.min_distance >= 0:
             found.append(f"min_distance is {self.min_distance:g} Å but must not be negative.")
         if self.min_volume is not None and not self.min_volume >= 0:
@@ -131,8 +141,17 @@ class BlocksParams:
             found.append(f"seed is {self.seed} but must not be negative.")
         return found
 
-    def require_valid(self) -> None:
-        """Raise ParameterError when there are problems."""
-        found = self.problems()
-        if found:
-            raise ParameterError(*found)
+    def resolve(self, grid: Grid) -> BlocksParams:
+        """Return the parameters with the smallest volume of a block on a grid.
+
+        What depends on the volumes themselves (thresholds, smoothing, correction, distance) stays
+        None or "auto" until they are read.
+
+        Raises
+        ------
+        ParameterError
+            When a parameter is outside its limits.
+        """
+        super().resolve(grid)
+        smallest = FEWEST_VOXELS * math.prod(grid.voxel_size)
+        return replace(self, min_volume=smallest if self.min_volume is None else self.min_volume)

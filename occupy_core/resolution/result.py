@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from occupy_core.maps import Array, DensityMap, Grid, Mask
+from occupy_core.params import Params
 from occupy_core.resolution.measure.bands import WINDOW
 from occupy_core.resolution.measure.prior_processing import MapState
 from occupy_core.resolution.read.global_resolution import GlobalResolution
@@ -16,7 +17,7 @@ _WINDOWS = 4  # [guard] standard deviations of a window that an edge of the box 
 
 
 @dataclass(frozen=True)
-class ResolutionParams:
+class ResolutionParams(Params):
     """How the resolution is estimated.
 
     Parameters
@@ -38,7 +39,7 @@ class ResolutionParams:
     background: float = 0.0
 
     def problems(self, grid: Grid | None = None) -> list[str]:
-        """Say what is outside its limits, one sentence each."""
+        """Return one sentence for each parameter outside its limits; see `Params`."""
         found = []
         if self.window is not None:
             least = _SMALLEST_WINDOW if grid is None else max(grid.voxel_size)

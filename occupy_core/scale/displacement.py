@@ -67,9 +67,7 @@ def displacement(
         )
     attenuates = power >= 1
     output = Output("attenuated" if attenuates else "amplified", power if attenuates else 1 / power)
-    problems = ModifyParams(scale_limit=scale_limit).problems(density.grid)
-    if problems:
-        raise ParameterError(*problems)
+    ModifyParams(scale_limit=scale_limit).resolve(density.grid)
     level = np.float32(result.solvent.mean)
     scale, confidence = result.scale.data, result.confidence.data
     step = np.empty_like(density.data)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from occupy_core.errors import ParameterError
 from occupy_core.maps.filters import ball_kernel, maximum_filter
 from occupy_core.maps.fourier import coloured_noise, lowpass, radial_power
 from occupy_core.maps.grid import Array, DensityMap, require_same_grid
@@ -97,9 +96,7 @@ def iter_modified(
     GridMismatchError
         When the maps do not lie on one grid.
     """
-    problems = params.problems(density.grid)
-    if problems:
-        raise ParameterError(*problems)
+    params.resolve(density.grid)
     others = [(scale, "scale"), (confidence, "confidence")]
     others += [(half, f"half map {i}") for i, half in enumerate(half_maps or (), start=1)]
     for other, what in others:

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import Grid
+from occupy_core.params import Params
 from occupy_core.scale.full_scale import kernel_footprint, recommended_tau
 
 Method = Literal["calibrated", "occupy"]
@@ -31,7 +31,7 @@ _KERNELS_ACROSS = {"occupy": 2.0, "calibrated": 3.0}  # [taste: not swept]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScaleParams:
+class ScaleParams(Params):
     """What the local scale is estimated with; None means: derived from the map.
 
     Parameters
@@ -157,9 +157,7 @@ class ScaleParams:
         ParameterError
             When a parameter is outside its limits.
         """
-        problems = self.problems(grid)
-        if problems:
-            raise ParameterError(*problems)
+        super().resolve(grid)
         work = grid.resampled(processing_shape(grid, self.max_box))
         voxel = float(np.float32(work.mean_voxel_size))  # single precision as in OccuPy
         lowpass = self.lowpass
@@ -247,7 +245,7 @@ class Output(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModifyParams:
+class ModifyParams(Params):
     """How a map is modified by its local scale.
 
     Parameters

@@ -19,7 +19,7 @@ LAYERS = (
     {"errors"},
     {"progress", "plain_values", "machine", "files"},
     {"maps"},
-    {"solvent"},
+    {"solvent", "params"},
     {"scale"},
     {"blocks", "regions", "resolution"},
     {"particles"},

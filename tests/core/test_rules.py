@@ -12,6 +12,7 @@ import pytest
 from small_jobs import ROOT
 
 import occupy_core
+from occupy_core.params import Params
 
 CORE = sorted((ROOT / "occupy_core").rglob("*.py"))
 PLUGIN = sorted(p for p in (ROOT / "occupy_scipion").rglob("*.py") if "tests" not in p.parts)
@@ -69,3 +70,37 @@ def test_the_package_is_imported_at_once():
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert int(done.stdout) == 2  # itself and the errors
+
+
+PARAMS = [cls for cls in classes_of(occupy_core) if cls.__name__.endswith("Params")]
+
+
+@pytest.mark.parametrize("cls", PARAMS, ids=lambda cls: cls.__name__)
+def test_all_parameters_have_one_contract(cls):
+    grid = occupy_core.Grid((64, 70, 67), (1.5, 1.4, 1.6))
+    assert issubclass(cls, Params)
+    if cls is Params:
+        return
+    params = cls()
+    assert cls.__dataclass_params__.frozen
+    assert params.problems() == params.problems(grid) == []
+    assert params.resolve(grid) == params.resolve(grid)
+    assert params == cls()  # as it was
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        (occupy_core.ScaleParams(lowpass=99.0), "low-pass is 99 Å"),
+        (occupy_core.ModifyParams(lowpass_output=99.0), "low-pass of the output is 99.0 Å"),
+        (occupy_core.ChainParams(resolution=1.1), "resolution is 1.1 Å"),
+        (occupy_core.BlocksParams(smoothing=9.0), "smoothing is 9 Å but must be at most 4.8 Å"),
+        (occupy_core.ResolutionParams(window=30.0), "needs 120 Å"),
+    ],
+)
+def test_what_only_a_grid_forbids_is_told_with_a_grid(params, sentence):
+    grid = occupy_core.Grid.cubic(32, 1.5)
+    assert params.problems() == []
+    assert any(sentence in problem for problem in params.problems(grid))
+    with pytest.raises(occupy_core.ParameterError, match="but"):
+        params.resolve(grid)

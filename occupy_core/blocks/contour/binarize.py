@@ -163,7 +163,7 @@ def binarize(
         When a volume is constant, all are the same, or nothing is above the thresholds.
     """
     params = params or BlocksParams()
-    params.require_valid()
+    params = params.resolve(ensemble.grid)
     _require_volumes(len(ensemble))
     given = _given_thresholds(ensemble, params, table)
     sigma = _smoothing(ensemble, params, automatic=given is None)
@@ -219,12 +219,6 @@ def _smoothing(ensemble: Ensemble, params: BlocksParams, *, automatic: bool) -> 
     smooth that little of it would go, but detail would.
     """
     if params.smoothing is not None:
-        most = _MOST_SMOOTHING * min(ensemble.grid.box)
-        if params.smoothing > most:
-            raise ParameterError(
-                f"smoothing is {params.smoothing:g} Å but must be at most {most:g} Å, a tenth of "
-                "the shortest edge of the box."
-            )
         return params.smoothing
     if not automatic:
         return 0.0

@@ -23,7 +23,7 @@ from occupy_core.blocks.expand.shapes import (
     separability,
     voxel_volume,
 )
-from occupy_core.blocks.params import BlocksParams
+from occupy_core.blocks.params import FEWEST_VOXELS, BlocksParams
 from occupy_core.blocks.sketch.communities import Communities
 from occupy_core.blocks.sketch.cooccupancy import common_volumes, cutoff_table, pack
 from occupy_core.errors import ParameterError
@@ -38,7 +38,6 @@ _BATCH = 64  # [machine] volumes of which the candidates are in memory at a time
 _TWO_CLASSES = 0.69  # [taste: not swept] of the variance of a density; noise has 2/pi
 # [taste: not swept] thresholds; what changes by less is a contour that moves, and in doubt 1
 _LEAST_LEVEL = 0.75
-_FEWEST_VOXELS = 20  # [guard]
 
 Indices = NDArray[np.int64]
 
@@ -144,7 +143,7 @@ def expand_communities(
         When the ensemble is not the one that was binarized.
     """
     params = params or BlocksParams()
-    params.require_valid()
+    params = params.resolve(ensemble.grid)
     require_same_ensemble(ensemble, occupied)
     candidates = find_candidates(ensemble, occupied, communities)
     communities, discrete = candidates.communities, candidates.discrete
@@ -326,7 +325,7 @@ def _standing(
     """
     thin, unclear = others
     voxel = voxel_volume(grid)
-    least = _FEWEST_VOXELS * voxel if params.min_volume is None else params.min_volume
+    least = params.min_volume or 0.0
     stands = ~thin & ~unclear
     flat = stands & (relative < 1)
     small = stands & ~flat & (inside.sum(axis=1) * voxel < least)
@@ -362,5 +361,5 @@ def _moving_regions(
     if len(seeds) == 0:
         return ()
     return tuple(
-        p for p in pieces(occupied.voxels[seeds], occupied.grid) if len(p) >= _FEWEST_VOXELS
+        p for p in pieces(occupied.voxels[seeds], occupied.grid) if len(p) >= FEWEST_VOXELS
     )

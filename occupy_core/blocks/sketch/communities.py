@@ -132,7 +132,7 @@ def sketch_communities(
         Perhaps none.
     """
     params = params or BlocksParams()
-    params.require_valid()
+    params = params.resolve(occupied.grid)
     report(progress, 0.0, "co-occupancy")
     n = occupied.n_volumes
     test = _pair_test(occupied, params)

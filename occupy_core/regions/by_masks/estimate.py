@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from occupy_core.errors import EstimationError, ParameterError
-from occupy_core.maps.grid import Array, DensityMap, Grid, require_same_grid
+from occupy_core.maps.grid import Array, DensityMap, require_same_grid
+from occupy_core.params import Params
 from occupy_core.progress import Progress, report
 from occupy_core.regions.by_masks.noise import (
     Slices,
@@ -50,7 +51,7 @@ _LEVEL_DOUBT = 0.1
 
 
 @dataclass(frozen=True)
-class RegionParams:
+class RegionParams(Params):
     """How density in masks becomes occupancy.
 
     Parameters
@@ -65,10 +66,6 @@ class RegionParams:
 
     reference: str | None = None
     whole: bool = False
-
-    def problems(self, grid: Grid | None = None) -> list[str]:
-        """Return what is wrong with the parameters, one sentence each: nothing can be."""
-        return []
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps.grid import DensityMap, Grid, require_same_grid
+from occupy_core.params import Params
 from occupy_core.progress import Progress, report
 from occupy_core.regions.by_model.atoms import AtomicModel, Division, read_model
 from occupy_core.regions.by_model.fit import ModelInMaps, put_into_maps
@@ -36,7 +37,7 @@ _MOSTLY_OUTSIDE = 0.5  # [taste: not swept]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChainParams:
+class ChainParams(Params):
     """How a model is cut into regions and fitted.
 
     Parameters
@@ -69,7 +70,7 @@ class ChainParams:
     align: bool = True
 
     def problems(self, grid: Grid | None = None) -> list[str]:
-        """Return what is wrong with the parameters, one sentence each."""
+        """Return one sentence for each parameter outside its limits; see `Params`."""
         found = []
         if self.by not in ("chain", "residues"):
             found.append(f"Regions are made by '{self.by}' but must be by chain or residues.")
@@ -85,6 +86,17 @@ class ChainParams:
                     f"{nyquist:.2f} Å at best."
                 )
         return found
+
+    def resolve(self, grid: Grid) -> ChainParams:
+        """Return the parameters with the resolution that is wanted; coarse voxels allow less.
+
+        Raises
+        ------
+        ParameterError
+            When a parameter is outside its limits.
+        """
+        super().resolve(grid)
+        return replace(self, resolution=self.resolution or _FINEST)
 
 
 def chain_occupancy(
@@ -134,7 +146,8 @@ def chain_occupancy(
     first = next(stream, None)
     if first is None:
         raise ParameterError("No map is given; name at least one.")
-    model = _cut(model, params, first.grid)
+    params = params.resolve(first.grid)
+    model = _cut(model, params)
     report(progress, 0.0, "placing the model")
     model, shift, notes = _place(first, model, params.align)
     reference = region_indices(model.names, params.reference)
@@ -186,13 +199,8 @@ def chain_masks(
         yield DensityMap(data, grid, region.name)
 
 
-def _cut(
-    model: AtomicModel | str | os.PathLike[str], params: ChainParams, grid: Grid
-) -> AtomicModel:
-    """Check the parameters and read the model when it is a file."""
-    problems = params.problems(grid)
-    if problems:
-        raise ParameterError(*problems)
+def _cut(model: AtomicModel | str | os.PathLike[str], params: ChainParams) -> AtomicModel:
+    """Read the model when it is a file."""
     if isinstance(model, AtomicModel):
         return model
     return read_model(
