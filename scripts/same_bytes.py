@@ -117,7 +117,7 @@ def counted(path: Path, folder: Path) -> bytes:
         record = json.loads(data)
         for name in ("versions", "model_checksum"):
             record.pop(name, None)
-        record["job"] = sorted(map(repr, leaves(record.get("job", {}))))
+        record["job"] = sorted({repr(leaf) for leaf in leaves(record.get("job", {}))})
         data = json.dumps(record).encode()
     if path.suffix in (".json", ".cxc", ".txt", ".csv"):
         data = data.replace(str(folder).encode(), b"OUT")
