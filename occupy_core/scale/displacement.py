@@ -13,7 +13,7 @@ from occupy_core.scale.estimate import ScaleResult
 from occupy_core.scale.modify import modification_factor
 from occupy_core.scale.params import ModifyParams, Output
 
-_PLANES = 4  # [guard] planes of a slab: its temporary arrays stay in the cache
+_PLANES = 4  # [machine] planes of a slab: its temporary arrays stay in the cache
 
 
 def weights(result: ScaleResult) -> DensityMap:

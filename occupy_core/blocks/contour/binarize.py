@@ -34,7 +34,6 @@ _NOISE_REACH = 6  # [guard] voxels; noise that is correlated farther makes no ma
 _FEW_NOISE_VOXELS = 1000  # [guard]
 # [taste: not swept] part of the noise that a Gaussian of one voxel leaves when it is smooth itself
 _SMOOTH = 0.65
-_MOST_SMOOTHING = 0.1  # [guard] of the shortest edge of the box
 # [taste: not swept] sigmas of the noise; one voxel in 25 of the solvent is above that
 _STANDS_OUT = 1.75
 
