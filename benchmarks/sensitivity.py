@@ -49,7 +49,7 @@ _OCCUPANCIES = (0.25, 0.75)
 _NOISE = 0.1
 # What a method is tuned by: folders of the core whose constants are varied.
 FOLDERS = {
-    "scale": ("scale", "solvent"),
+    "scale": ("scale/calibrated", "solvent"),
     "regions": ("regions",),
     "blocks": ("blocks",),
     "resolution": ("resolution",),

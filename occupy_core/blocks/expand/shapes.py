@@ -22,7 +22,7 @@ _THICK = np.ones((2, 2, 2), np.bool_)  # [physics]
 # [taste: not swept] of a block; less, and it is the edge of something that moves
 _THICK_PART = 0.25
 TOUCHING = np.ones((3, 3, 3), np.bool_)  # [physics]
-_SWEEPS, _CONVERGED = 1000, 1e-4  # [guard]
+_SWEEPS, _CONVERGED = 1000, 1e-4  # [guard] occupancies are told to 0.01
 
 Indices = NDArray[np.int64]
 

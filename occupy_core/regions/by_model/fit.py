@@ -57,7 +57,7 @@ _NEIGHBOURS = 5  # [taste: not swept]
 _ROUNDS = 4  # [taste: not swept]
 # [taste: not swept] Å; detail that all regions may still have in common
 _COARSER = (8.0, 10.5, 14.0, 18.0)
-_LEAST_SHELLS = 4  # [guard]
+_LEAST_SHELLS = 4  # [guard] fewer do not tell a B-factor from an amplitude
 _AT_ONCE = 8  # [machine] regions whose influence is held at a time
 
 

@@ -45,7 +45,8 @@ from occupy_core.solvent.noise import (
     voxels_left_out,
 )
 
-SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # [taste: not swept]
+# [machine] shares of full density at which the curve is measured; linear in between
+SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 _BLUR = {"res": 8.0, "occ": 6.0}  # [taste: not swept] low-pass over the deviation of the Gaussian
 _DENSE = 0.9  # [taste: not swept] quantile of content that stands for the inside of the molecule
 # [taste: not swept] of that density: half of what is usual inside, which is the surface
