@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 # [guard] threads beside those that compute: checksums, writing, compiled loops
 _SPARE = 3
+_OWN_GROUPS = Path("/proc/self/cgroup")
+_GROUPS = Path("/sys/fs/cgroup")
+_UNLIMITED = 2**60  # bytes; control groups of version 1 have a number for no limit
 _LIBRARIES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -55,3 +60,46 @@ def start_thread(thread: threading.Thread) -> bool:
         thread.start()
         return True
     return False
+
+
+def memory_limits() -> list[tuple[int, bool, str]]:
+    """What limits the memory of this process.
+
+    Returns
+    -------
+    list of (int, bool, str)
+        Bytes; whether they are of addresses, not of memory in use; and what sets the limit.
+    """
+    found = []
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        found.append((soft, True, "the limit of address space (ulimit -v)"))
+    group = _group_limit()
+    if group is not None:
+        found.append((group, False, "the limit of this container or job (cgroup)"))
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if pages > 0:
+        found.append((pages, False, "the memory of this machine"))
+    return found
+
+
+def _group_limit() -> int | None:
+    """The least limit of the control groups of this process, bytes; None without one."""
+    limits = []
+    with suppress(OSError, ValueError):
+        for line in _OWN_GROUPS.read_text(encoding="ascii").splitlines():
+            _, kinds, place = line.split(":", 2)
+            if kinds == "":
+                root, name = _GROUPS, "memory.max"
+            elif "memory" in kinds.split(","):
+                root, name = _GROUPS / "memory", "memory.limit_in_bytes"
+            else:
+                continue
+            folder = root / place.lstrip("/")
+            for each in (folder, *folder.parents):
+                with suppress(OSError, ValueError):  # "max", or not there
+                    limits.append(int((each / name).read_text(encoding="ascii")))
+                if each == root:
+                    break
+    least = min(limits, default=_UNLIMITED)
+    return least if least < _UNLIMITED else None

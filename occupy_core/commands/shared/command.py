@@ -18,6 +18,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from occupy_core.commands.shared.memory import estimate_text, require_memory
 from occupy_core.commands.shared.terminal import say
 from occupy_core.errors import ParameterError
 from occupy_core.progress import ProgressLine
@@ -117,13 +118,19 @@ COMMON = (
         "depend on it.",
         int,
     ),
+    switch(
+        "dry_run",
+        "--dry-run",
+        "Say how much time and memory it takes, and end. From what was measured, and the header of "
+        "the first map; nothing is computed or written.",
+    ),
     switch("verbose", "--verbose", "Print the settings and limits found."),
     switch("quiet", "--quiet", "Print warnings and errors only."),
     switch("help", "-h --help", "Print each option with one line and exit."),
     switch("help_all", "--help-all", "Print all there is to say about each option and exit."),
     switch("version", "--version", "Print the version and exit."),
 )
-_COMMON_FIELDS = frozenset(("verbose", "quiet", "help", "help_all", "version"))
+_COMMON_FIELDS = frozenset(("dry_run", "verbose", "quiet", "help", "help_all", "version"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +200,10 @@ class Command:
             import occupy_core
 
             print(f"occupy_core {occupy_core.__version__}")
+        elif given.get("dry_run"):
+            print(estimate_text(self.name, given))
         else:
+            require_memory(self.name, given)
             work(given)
         return 0
 
