@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from occupy_core.api.regions import chain_occupancy, region_occupancy
     from occupy_core.api.resolution import MapWithResolution, local_resolution
     from occupy_core.api.scale import MapWithScale, confidence, local_scale, modify
-    from occupy_core.blocks.find import BlocksResult
+    from occupy_core.blocks.find import BlocksResult, Sketch
     from occupy_core.blocks.params import BlocksParams
     from occupy_core.maps.ensemble import Ensemble
     from occupy_core.maps.grid import DensityMap, Grid
@@ -60,7 +60,7 @@ _HOMES = {
     "api.regions": ("chain_occupancy", "region_occupancy"),
     "api.resolution": ("MapWithResolution", "local_resolution"),
     "api.scale": ("MapWithScale", "confidence", "local_scale", "modify"),
-    "blocks.find": ("BlocksResult",),
+    "blocks.find": ("BlocksResult", "Sketch"),
     "blocks.params": ("BlocksParams",),
     "maps.ensemble": ("Ensemble",),
     "maps.grid": ("DensityMap", "Grid"),
@@ -109,6 +109,7 @@ __all__ = [
     "ScaleEstimator",
     "ScaleParams",
     "ScaleResult",
+    "Sketch",
     "SolventModel",
     "__version__",
     "chain_masks",

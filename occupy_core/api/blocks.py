@@ -9,7 +9,7 @@ from typing import Any
 
 from occupy_core.api.arguments import params_of
 from occupy_core.blocks import find
-from occupy_core.blocks.find import BlocksResult
+from occupy_core.blocks.find import BlocksResult, Sketch
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.errors import ParameterError
 from occupy_core.maps.ensemble import Ensemble, volumes_in
@@ -25,6 +25,7 @@ def find_blocks(
     bin: int = 1,  # noqa: A002 - as the option is called
     names: Sequence[str] | None = None,
     thresholds: Mapping[str, float] | None = None,
+    resume: Sketch | None = None,
     params: BlocksParams | None = None,
     progress: Progress | None = None,
     **fields: Any,
@@ -43,6 +44,9 @@ def find_blocks(
         What the volumes are called; by default as their files.
     thresholds : mapping of str to float, optional
         Threshold of each volume by its name, instead of a rule or a number.
+    resume : Sketch, optional
+        Steps that were done before on the same volumes, such as
+        ``Sketch(result.occupied, result.communities)``; they are not done again.
     params : BlocksParams, optional
     progress : callable, optional
         Takes the fraction done and a few words.
@@ -68,7 +72,9 @@ def find_blocks(
         volumes = Ensemble(
             _sources(volumes, voxel_size), voxel_size=voxel_size, names=names, bin=bin
         )
-    return find.find_blocks(volumes, chosen, thresholds=thresholds, progress=progress)
+    return find.find_blocks(
+        volumes, chosen, thresholds=thresholds, resume=resume, progress=progress
+    )
 
 
 def _sources(

@@ -7,16 +7,24 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from occupy_core.blocks.contour.binarize import OccupiedVoxels, binarize
-from occupy_core.blocks.expand.masks import Block, ExpandedBlocks, expand_communities
+from occupy_core.blocks.expand.masks import (
+    Block,
+    ExpandedBlocks,
+    expand_communities,
+    require_same_ensemble,
+)
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.sketch.communities import Communities, sketch_communities
 from occupy_core.blocks.sketch.patterns import CLEAR
 from occupy_core.blocks.track.rules import apply_rule
 from occupy_core.blocks.track.tracking import Tracking, track
+from occupy_core.errors import ParameterError
 from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import DensityMap
 from occupy_core.progress import Progress, part, report
 
+# [layout] fractions of the whole, and of the first steps, at which they end
+_SKETCHED, _CONTOURED = 0.7, 0.7
 _BETWEEN, _MOSTLY_BETWEEN = 0.05, 0.2  # [words] of the volumes
 
 
@@ -72,6 +80,24 @@ class BlocksResult:
     def mask(self, index: int) -> DensityMap:
         """Return one block as a binary mask on the grid of the volumes."""
         return self.expanded.mask(index)
+
+    def volumes_where(self, rule: str) -> tuple[str, ...]:
+        """Return the names of the volumes for which a rule on their blocks holds.
+
+        Parameters
+        ----------
+        rule : str
+            For example ``B3 > 0.7 and B1 < 0.2``; numbers are occupancies, from 0 to 1.
+
+        Raises
+        ------
+        ParameterError
+            When the rule cannot be read or names an unknown block.
+        """
+        tracking = self.tracking
+        columns = dict(zip(tracking.blocks, tracking.occupancy.T, strict=True))
+        chosen = apply_rule(rule, columns)
+        return tuple(n for n, c in zip(tracking.volumes, chosen, strict=True) if c)
 
     def record(self) -> dict[str, Any]:
         """Return everything but masks and tables as plain values, for a JSON file."""
@@ -133,11 +159,28 @@ def sketch_record(occupied: OccupiedVoxels, communities: Communities) -> dict[st
     }
 
 
+@dataclass(frozen=True)
+class Sketch:
+    """The first steps of a search: what later ones start from, as far as it is known.
+
+    Parameters
+    ----------
+    occupied : OccupiedVoxels, optional
+        Contours of the volumes, as `result.occupied` of an earlier search.
+    communities : Communities, optional
+        Groups found in these, as `result.communities`.
+    """
+
+    occupied: OccupiedVoxels | None = None
+    communities: Communities | None = None
+
+
 def find_blocks(
     ensemble: Ensemble,
     params: BlocksParams | None = None,
     *,
     thresholds: Mapping[str, float] | None = None,
+    resume: Sketch | None = None,
     progress: Progress | None = None,
 ) -> BlocksResult:
     """Find the parts of a complex that come and go together, and where each of them is.
@@ -149,6 +192,8 @@ def find_blocks(
     params : BlocksParams, optional
     thresholds : mapping of str to float, optional
         Threshold of each volume by its name, instead of a rule or a number.
+    resume : Sketch, optional
+        Steps that were done before on the same volumes; they are not done again.
     progress : callable, optional
 
     Returns
@@ -159,38 +204,22 @@ def find_blocks(
     Raises
     ------
     ParameterError
-        When a parameter is outside its limits or there are too few volumes.
+        When a parameter is outside its limits, there are too few volumes, or the steps done before
+        do not belong to them or to each other.
     GridMismatchError, MapFormatError
         When a volume lies on another grid, or cannot be read.
     EstimationError
         When the volumes are constant, all the same, or below their thresholds.
     """
     params = params or BlocksParams()
-    occupied = binarize(ensemble, params, table=thresholds, progress=part(progress, 0.0, 0.5))
-    communities = sketch_communities(occupied, params, progress=part(progress, 0.5, 0.7))
-    return continue_from(ensemble, occupied, communities, params, progress=part(progress, 0.7, 1.0))
-
-
-def continue_from(
-    ensemble: Ensemble,
-    occupied: OccupiedVoxels,
-    communities: Communities,
-    params: BlocksParams | None = None,
-    *,
-    progress: Progress | None = None,
-) -> BlocksResult:
-    """Expand and track communities that were found before, perhaps with other parameters.
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-        The one that was binarized.
-    occupied : OccupiedVoxels
-    communities : Communities
-    params : BlocksParams, optional
-    progress : callable, optional
-    """
-    params = params or BlocksParams()
+    occupied, communities = first_steps(
+        ensemble,
+        params,
+        thresholds=thresholds,
+        resume=resume,
+        progress=part(progress, 0.0, _SKETCHED),
+    )
+    progress = part(progress, _SKETCHED, 1.0)
     expanded = expand_communities(
         ensemble, occupied, communities, params, progress=part(progress, 0.0, 0.5)
     )
@@ -207,24 +236,35 @@ def continue_from(
     return replace(result, warnings=(*_remarks(result), *expanded.warnings))
 
 
-def subset(result: BlocksResult, rule: str) -> tuple[str, ...]:
-    """Return the names of the volumes for which a rule on their blocks holds.
+def first_steps(
+    ensemble: Ensemble,
+    params: BlocksParams | None = None,
+    *,
+    thresholds: Mapping[str, float] | None = None,
+    resume: Sketch | None = None,
+    progress: Progress | None = None,
+) -> tuple[OccupiedVoxels, Communities]:
+    """Contour the volumes and find the communities of their voxels: what takes longest.
 
-    Parameters
-    ----------
-    result : BlocksResult
-    rule : str
-        For example ``B3 > 0.7 and B1 < 0.2``; numbers are occupancies, from 0 to 1.
-
-    Raises
-    ------
-    ParameterError
-        When the rule cannot be read or names an unknown block.
+    Parameters and errors are those of `find_blocks`.
     """
-    tracking = result.tracking
-    columns = dict(zip(tracking.blocks, tracking.occupancy.T, strict=True))
-    chosen = apply_rule(rule, columns)
-    return tuple(n for n, c in zip(tracking.volumes, chosen, strict=True) if c)
+    params, before = params or BlocksParams(), resume or Sketch()
+    occupied, communities = before.occupied, before.communities
+    if communities is not None and (occupied is None or not communities.fit(occupied)):
+        raise ParameterError(
+            "The communities to resume from were not found in the occupied voxels given; give both "
+            "of one search."
+        )
+    if occupied is None:
+        occupied = binarize(
+            ensemble, params, table=thresholds, progress=part(progress, 0.0, _CONTOURED)
+        )
+    else:
+        require_same_ensemble(ensemble, occupied)
+    if communities is None:
+        inside = part(progress, _CONTOURED, 1.0)
+        communities = sketch_communities(occupied, params, progress=inside)
+    return occupied, communities
 
 
 def _remarks(result: BlocksResult) -> list[str]:

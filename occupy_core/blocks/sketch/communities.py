@@ -111,6 +111,12 @@ class Communities:
     def __len__(self) -> int:
         return len(self.profiles)
 
+    def fit(self, occupied: OccupiedVoxels) -> bool:
+        """Whether they can have been found in these voxels."""
+        last = int(self.seeds.max(initial=-1))
+        volumes = self.profiles.shape[1]
+        return volumes == occupied.n_volumes and last < len(occupied.voxels)
+
 
 def sketch_communities(
     occupied: OccupiedVoxels,

@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from occupy_core.blocks.contour.binarize import OccupiedVoxels
 from occupy_core.blocks.contour.thresholds import smoothed
-from occupy_core.blocks.find import BlocksResult, continue_from, sketch_record
+from occupy_core.blocks.find import BlocksResult, find_blocks, first_steps, sketch_record
+from occupy_core.blocks.sketch.communities import Communities
 from occupy_core.commands.blocks import figures as block_plots
 from occupy_core.commands.blocks import tables
 from occupy_core.commands.blocks.answer import answer
 from occupy_core.commands.blocks.chimerax import BlockScene, write_block_scene
 from occupy_core.commands.blocks.job import BlocksJob, block_names
-from occupy_core.commands.blocks.steps import FirstSteps
+from occupy_core.commands.blocks.steps import SavedSteps
+from occupy_core.commands.blocks.tables import read_thresholds
 from occupy_core.commands.shared import plots
 from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.quoting import csv_text
@@ -73,31 +76,46 @@ class _Run(Run[BlocksJob]):
         ensemble = Ensemble(
             job.volumes, voxel_size=job.voxel_size, names=job.names or None, bin=job.bin
         )
-        steps = FirstSteps(job, ensemble, self._sha256)
-        steps.run(part(self._progress, 0.0, _SKETCHED))
-        self._recorded += steps.remarks
-        record = self._sketched(steps) if job.sketch_only else self._expanded(ensemble, steps)
-        steps.save(self._folder, self._names)
+        saved = SavedSteps(job, self._sha256)
+        table = self._thresholds(ensemble)
+        resume = saved.load(ensemble.names)
+        progress = part(self._progress, 0.0, _TRACKED)
+        if job.sketch_only:
+            steps = first_steps(
+                ensemble, job.blocks, thresholds=table, resume=resume, progress=progress
+            )
+            record = self._sketched(*steps)
+        else:
+            result = find_blocks(
+                ensemble, job.blocks, thresholds=table, resume=resume, progress=progress
+            )
+            steps = result.occupied, result.communities
+            record = self._found(ensemble, result)
+        saved.save(self._folder, self._names, *steps)
         record["inputs"] = self._recorded_inputs()
         record["answer"] = answer(record).record()
         self._write_record(record)
         return record
 
-    def _sketched(self, steps: FirstSteps) -> dict[str, Any]:
-        found = sketch_record(steps.occupied, steps.communities)
+    def _thresholds(self, ensemble: Ensemble) -> dict[str, float] | None:
+        """Read the table of thresholds, where the volumes are not contoured already."""
+        if self._job.thresholds is None or self._job.occupied is not None:
+            return None
+        table, remarks = read_thresholds(self._job.thresholds, ensemble.names)
+        self._recorded += remarks
+        return table
+
+    def _sketched(self, occupied: OccupiedVoxels, communities: Communities) -> dict[str, Any]:
+        found = sketch_record(occupied, communities)
         return {
             **self._described(asdict(self._job.blocks), found),
-            "communities": [int(n) for n in np.bincount(steps.communities.labels)],
+            "communities": [int(n) for n in np.bincount(communities.labels)],
             "warnings": self._recorded,
             "versions": versions(),
         }
 
-    def _expanded(self, ensemble: Ensemble, steps: FirstSteps) -> dict[str, Any]:
+    def _found(self, ensemble: Ensemble, result: BlocksResult) -> dict[str, Any]:
         job = self._job
-        progress = part(self._progress, _SKETCHED, _TRACKED)
-        result = continue_from(
-            ensemble, steps.occupied, steps.communities, job.blocks, progress=progress
-        )
         report(self._progress, _TRACKED, "writing")
         self._recorded += result.warnings
         for i, key in enumerate(self._add_masks(len(result.blocks))):

@@ -7,7 +7,7 @@ from ensembles import KnownEnsemble, chains, ellipsoids, matched_jaccards, null
 from occupy_core.blocks.contour.binarize import binarize
 from occupy_core.blocks.expand.masks import expand_communities
 from occupy_core.blocks.expand.shapes import non_negative, separability
-from occupy_core.blocks.find import continue_from, find_blocks
+from occupy_core.blocks.find import Sketch, find_blocks
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.saved import (
     load_communities,
@@ -227,7 +227,7 @@ def test_steps_rerun_from_saved_states_give_the_same(known, result, tmp_path):
     save_communities(tmp_path / "communities.npz", result.communities)
     occupied = load_occupied(tmp_path / "occupied.npz")
     communities = load_communities(tmp_path / "communities.npz")
-    again = continue_from(ensemble_of(known), occupied, communities)
+    again = find_blocks(ensemble_of(known), resume=Sketch(occupied, communities))
     assert again.record() == result.record()
     np.testing.assert_array_equal(masks(again), masks(result))
     sketched = sketch_communities(occupied, BlocksParams())
@@ -266,7 +266,7 @@ def test_states_of_something_else_are_refused(result, tmp_path):
 def test_another_ensemble_is_refused(known, result):
     some = Ensemble([ensemble_of(known).read(i) for i in range(20)])
     with pytest.raises(ParameterError, match=r"has 20 volumes .* from 120 volumes"):
-        continue_from(some, result.occupied, result.communities)
+        find_blocks(some, resume=Sketch(result.occupied, result.communities))
 
 
 def test_progress_comes_to_its_end(known):

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 from ensembles import ellipsoids, matched_jaccards
 
-from occupy_core.blocks.find import find_blocks, subset
+from occupy_core.blocks.find import find_blocks
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.track.rules import apply_rule, rule_names
 from occupy_core.blocks.track.tracking import _kind, _parents, _relations
@@ -222,7 +222,7 @@ def test_without_blocks_there_are_empty_tables():
     assert result.tracking.states() == [((), result.tracking.volumes)]
     assert json.loads(json.dumps(result.record()))["blocks"] == []
     with pytest.raises(ParameterError, match="the blocks are none"):
-        subset(result, "B1 > 0.5")
+        result.volumes_where("B1 > 0.5")
 
 
 # ---- rules
@@ -284,7 +284,7 @@ def test_rules_that_cannot_be_read_are_told(rule, message):
 
 def test_subsets_are_the_volumes_for_which_the_rule_holds(known, result, order):
     a, b = order[2], order[4]
-    chosen = subset(result, f"B{a + 1} > 0.7 and B{b + 1} < 0.2")
+    chosen = result.volumes_where(f"B{a + 1} > 0.7 and B{b + 1} < 0.2")
     expected = known.presence[:, 2] & ~known.presence[:, 4]
     assert chosen == tuple(f"vol_{i}" for i in np.flatnonzero(expected))
     assert 0 < len(chosen) < len(known)

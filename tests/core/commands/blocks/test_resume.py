@@ -9,13 +9,13 @@ from small_blocks import RULE
 from small_jobs import contents
 
 from occupy_core import ParameterError
+from occupy_core.blocks import find
 from occupy_core.blocks.params import (
     CONTOUR_FIELDS,
     EXPAND_FIELDS,
     SKETCH_FIELDS,
     BlocksParams,
 )
-from occupy_core.commands.blocks import steps as blocks_steps
 from occupy_core.commands.blocks.job import BlocksJob
 from occupy_core.commands.blocks.run import run_blocks
 from occupy_core.maps.ensemble import volumes_in
@@ -51,13 +51,13 @@ def steps(monkeypatch):
     """The steps that are done, by their names."""
     done = []
     for name in ("binarize", "sketch_communities"):
-        step = getattr(blocks_steps, name)
+        step = getattr(find, name)
 
         def run(*given, step=step, name=name, **options):
             done.append(name)
             return step(*given, **options)
 
-        monkeypatch.setattr(blocks_steps, name, run)
+        monkeypatch.setattr(find, name, run)
     return done
 
 
