@@ -12,7 +12,8 @@ from pathlib import Path
 _SPARE = 3
 _OWN_GROUPS = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
-_UNLIMITED = 2**60  # bytes; control groups of version 1 have a number for no limit
+# [taste: not swept] bytes; control groups of version 1 have a number for no limit
+_UNLIMITED = 2**60
 _LIBRARIES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 

@@ -46,7 +46,7 @@ def test_what_was_not_swept_claims_no_more(found):
 
 def test_a_sweep_that_is_named_can_be_run(found):
     for constant in found:
-        if constant.tag == "fit":
+        if constant.tag == "fit" and not constant.source.startswith("as above"):
             words = constant.source.split()
             assert (ROOT / (words[2].replace(".", "/") + ".py")).exists(), constant
 

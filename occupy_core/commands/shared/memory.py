@@ -17,12 +17,12 @@ from occupy_core.errors import ParameterError
 from occupy_core.files import open_plain
 from occupy_core.machine import available_cores, memory_limits
 
-_MB = 1e6
+_MB = 1e6  # [layout]
 _SURE = 0.9  # [guard] of the need: what a run takes differs by some percent from what was measured
 _ADDRESSES = 650e6  # bytes beside the memory in use  # [fit: python -m benchmarks.memory 64 256]
 _OF_A_THREAD = 75e6  # bytes: its stack and what malloc reserves for it  # [fit: as above]
-_HEADER = 1024  # bytes
-_MOST_EDGE = 32768  # voxels
+_HEADER = 1024  # [layout] bytes
+_MOST_EDGE = 32768  # [layout] voxels
 
 Shape = tuple[int, int, int]
 
@@ -57,7 +57,7 @@ NEEDS: Mapping[str, Need] = {
     "regions": Need(200, 46, 2.0, 0.4),  # [fit: python -m benchmarks.occupancy speed]
     "blocks": Need(330, 150, 2.5, 0.1),  # [fit: python -m benchmarks.blocks speed]
 }
-_MAX_BOX = 256  # voxels along the longest edge: to this `scale` resamples larger maps
+_MAX_BOX = 256  # [layout] voxels along the longest edge: to this `scale` resamples larger maps
 _BEYOND = 16  # [physics] bytes for each voxel of a larger map: four maps of float32
 # The fields that name the maps, of which the first tells the box.
 _MAPS = ("map", "half1", "maps", "volumes", "masks")

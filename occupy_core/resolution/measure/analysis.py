@@ -19,7 +19,7 @@ from occupy_core.resolution.measure.prior_processing import (
     is_inverted,
 )
 from occupy_core.resolution.measure.solvent_shells import (
-    SolventNoise,
+    BandNoise,
     nothing_but_noise,
     solvent_noise,
     stands_out,
@@ -39,7 +39,7 @@ class Analysis:
     energies : BandEnergies
     filled : ndarray of float32
         Part of each window that holds more than an empty background.
-    noise : SolventNoise
+    noise : BandNoise
     state : MapState
     smooth : ndarray of float32
         Smoothed density on `surface_grid`.
@@ -52,7 +52,7 @@ class Analysis:
     spectrum: Spectrum
     energies: BandEnergies
     filled: Array
-    noise: SolventNoise
+    noise: BandNoise
     state: MapState
     smooth: Array
     surface_grid: Grid

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from occupy_core.maps import Array, Mask
 from occupy_core.resolution.measure.bands import BandEnergies
-from occupy_core.resolution.measure.solvent_shells import SolventNoise
+from occupy_core.resolution.measure.solvent_shells import BandNoise
 from occupy_core.resolution.measure.spectrum import Spectrum
 
 Values = NDArray[np.float64]
@@ -118,7 +118,7 @@ def is_inverted(smooth: Array, molecule: Mask, solvent: Mask) -> bool:
 
 
 def detect_state(
-    spectrum: Spectrum, energies: BandEnergies, noise: SolventNoise, filled: Array
+    spectrum: Spectrum, energies: BandEnergies, noise: BandNoise, filled: Array
 ) -> MapState:
     """Find what was done to a map from its band energies.
 

@@ -44,8 +44,8 @@ _LOWEST, _HIGHEST = 0.7, 1.4
 
 
 @dataclass(frozen=True, kw_only=True)
-class SolventNoise:
-    """Noise of the solvent about a molecule.
+class BandNoise:
+    """Noise of the solvent about a molecule, band by band.
 
     Parameters
     ----------
@@ -88,12 +88,12 @@ def _held(filled: Array) -> Mask:
     return result
 
 
-def nothing_but_noise(energies: BandEnergies) -> SolventNoise:
+def nothing_but_noise(energies: BandEnergies) -> BandNoise:
     """Noise of a map in which there is nothing else."""
     everywhere = np.ones(energies.grid.shape, bool)
     power = np.array([np.median(e) for e in energies.energy], dtype=np.float64)
     flat = np.ones(energies.grid.shape, np.float32)
-    return SolventNoise(
+    return BandNoise(
         power=power,
         trend=flat,
         molecule=_molecule(energies, everywhere),
@@ -111,7 +111,7 @@ def _molecule(energies: BandEnergies, held: Mask) -> Mask:
     return result
 
 
-def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
+def solvent_noise(energies: BandEnergies, filled: Array) -> BandNoise:
     """Find the solvent next to the molecule and measure its noise.
 
     The molecule stands out in the coarse bands. Around it, shells of equal distance are compared
@@ -146,7 +146,7 @@ def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
         run = run if _flat_to_edge(level[zone], apart[zone]) else None
     if run is None:
         power = np.array([np.quantile(e[held], 0.05) for e in energies.energy])
-        return SolventNoise(
+        return BandNoise(
             power=power,
             trend=flat,
             molecule=molecule,
@@ -168,7 +168,7 @@ def solvent_noise(energies: BandEnergies, filled: Array) -> SolventNoise:
     power = np.array([_of_shells(np.array(v), bounded) for v in values])
     power *= _plateau(energies.energy / trend, molecule, power)
     zone = np.logical_or.reduce(chosen)
-    return SolventNoise(
+    return BandNoise(
         power=power,
         trend=trend,
         molecule=molecule,

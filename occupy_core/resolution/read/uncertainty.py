@@ -8,7 +8,7 @@ from scipy import special
 
 from occupy_core.maps import Array, Mask
 from occupy_core.resolution.measure.bands import BandEnergies
-from occupy_core.resolution.measure.solvent_shells import SolventNoise
+from occupy_core.resolution.measure.solvent_shells import BandNoise
 from occupy_core.resolution.read.crossing import Crossing
 
 Values = NDArray[np.float64]
@@ -29,7 +29,7 @@ _CENSORED = 0.05
 _EXTRAPOLATED = 0.5  # [taste: not swept] ... and this much of the way past it
 
 
-def noise_error(noise: SolventNoise, within_mask: bool) -> float:
+def noise_error(noise: BandNoise, within_mask: bool) -> float:
     """Relative error of the noise under the molecule, common to all points and bands of a map.
 
     Within a mask there is less solvent, and all of it near to the edge and to the molecule.

@@ -7,7 +7,7 @@ import pytest
 
 from occupy_core.maps import DensityMap, Grid
 from occupy_core.resolution.measure.bands import BandEnergies, local_energies, make_bands
-from occupy_core.resolution.measure.solvent_shells import SolventNoise
+from occupy_core.resolution.measure.solvent_shells import BandNoise
 from occupy_core.resolution.measure.spectrum import analyse
 from occupy_core.resolution.read.crossing import Crossing, first_crossing, fsc_from_energy
 from occupy_core.resolution.read.halfmaps import half_map_energies, local_fsc
@@ -27,7 +27,7 @@ EVERYWHERE = np.ones(GRID.shape, bool)
 
 def solvent(shells):
     one = np.ones(GRID.shape, np.float32)
-    return SolventNoise(
+    return BandNoise(
         power=np.ones(len(F)),
         trend=one,
         molecule=EVERYWHERE,
