@@ -34,6 +34,7 @@ _COMMANDS = {
     "blocks": "occupy_core.commands.blocks.cli",
     "resolution": "occupy_core.commands.resolution.cli",
     "particles": "occupy_core.commands.particles.cli",
+    "report": "occupy_core.commands.report.cli",
 }
 _USER_ERROR = 2  # [format]
 

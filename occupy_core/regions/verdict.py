@@ -9,9 +9,9 @@ Verdict = Literal["absent", "partial", "full", "dense", "uncertain", "not measur
 
 LEAST_ERROR = 0.03  # [taste: not swept] of an occupancy: what a fit of amplitudes leaves undecided
 _SIGMAS = 2.0  # [physics] 95 % of a normal distribution
-_ABSENT_BELOW = 0.3  # [guard] absent: the interval ends below this
-_FULL_ABOVE = 0.7  # [guard] full: the interval starts above this
-_DENSE_ABOVE = 1.1  # [guard] denser than full: the interval starts above this
+_ABSENT_BELOW = 0.3  # [words] absent: the interval ends below this
+_FULL_ABOVE = 0.7  # [words] full: the interval starts above this
+_DENSE_ABOVE = 1.1  # [words] denser than full: the interval starts above this
 _DETECTION = 3.29  # [paper: 10.1021/ac60259a007] standard errors, 5 % misses and 5 % false alarms
 
 

@@ -13,8 +13,8 @@ from occupy_core.maps.grid import DensityMap, Mask
 
 # [taste: not swept] confidence from which a voxel is more likely content than solvent
 CONTENT = 0.5
-FULL = 0.8  # [guard] scale from which a part is called full
-WEAK = 0.5  # [guard] scale below which a part is called weak
+FULL = 0.8  # [words] scale from which a part is called full
+WEAK = 0.5  # [words] scale below which a part is called weak
 _MOST_PARTS = 12  # [taste: not swept]
 
 

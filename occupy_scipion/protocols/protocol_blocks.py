@@ -131,7 +131,7 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
     def expandStep(self, maps, values, state):
         """Make masks and tables, from that state."""
         folders = {"outdir": self.getResultFolder(), "resume": self._getExtraPath(_SKETCH)}
-        job = self._newJob(maps, values, **folders)
+        job = self._newJob(maps, values, **folders, report=True)
         return self._runOccupy("blocks", job)
 
     def _newJob(self, maps, values, **run):

@@ -148,6 +148,7 @@ class OccupyProtLocalResolution(StepPerVolume, OccupyProtBase):
             resolution=ResolutionParams(**resolution),
             # Pictures take longer than a small map; of a set, the viewer draws them.
             plot=not self.givesSets(),
+            report=not self.givesSets(),
         )
         return self._runOccupy("resolution", job)
 

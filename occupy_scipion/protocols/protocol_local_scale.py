@@ -116,6 +116,7 @@ class OccupyProtLocalScale(StepPerVolume, OccupyProtScaleBase):
             scale=ScaleParams(**scale),
             # Pictures take longer than a small map; of a set, the viewer draws them.
             plot=not self.givesSets(),
+            report=not self.givesSets(),
         )
         return self._runOccupy("scale", job)
 

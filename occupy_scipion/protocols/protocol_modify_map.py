@@ -232,6 +232,7 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
             solvent_def=located.get("solventDefinition"),
             # Pictures take longer than a small map; of a set, the viewer draws them.
             plot=not self.givesSets(),
+            report=not self.givesSets(),
             **parameters,
         )
 

@@ -207,6 +207,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
                 **values,
                 "maps": located,
                 "outdir": folder,
+                "report": True,
                 "half1": halves[0],
                 "half2": halves[1],
                 "masks": masks,

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pyworkflow.protocol.params as params
 from pwem.viewers import Chimera, ChimeraView, EmPlotter, EmProtocolViewer
@@ -10,6 +11,8 @@ from pwem.viewers.mdviewer.viewer import MDView
 from pyworkflow.viewer import DESKTOP_TKINTER
 
 from occupy_core import OccupyError
+from occupy_core.commands.report.build import open_report, save_report
+from occupy_core.commands.report.registry import results_in
 from occupy_scipion.records.record import formWords
 from occupy_scipion.viewers.slices import AXES, SliceBrowser, figureSize
 
@@ -84,6 +87,18 @@ class OccupyViewerBase(EmProtocolViewer):
         with open(text, "w", encoding="utf-8") as stream:
             stream.write("\n".join(["Warnings", *warnings, "", *lines, ""]))
         return [self.textView([text], f"Parameters and warnings: {record.name}")]
+
+    def _showReport(self, record):
+        """Open the report of a result; it is made when the run has not written it."""
+        report = record.files.get("report")
+        if report is None or not os.path.exists(report):
+            report = self._getTmpPath("report.html")
+            os.makedirs(os.path.dirname(report), exist_ok=True)
+            save_report(Path(report), results_in(Path(record.path)), force=True)
+        if open_report(Path(report)):
+            return []
+        text = f"No browser was found. Open this file in one:\n{os.path.abspath(report)}"
+        return [self.infoMessage(text, "No browser")]
 
     def _showChimera(self, record):
         script = os.path.abspath(record.files["chimerax"])

@@ -34,6 +34,7 @@ class OccupyBlocksViewer(OccupyViewerBase):
         group.addParam("showBlocks", params.LabelParam, label="Blocks")
         group.addParam("showVolumes", params.LabelParam, label="Volumes and their blocks")
         group = form.addGroup("More")
+        group.addParam("showReport", params.LabelParam, label="Report in the browser")
         group.addParam("showParameters", params.LabelParam, label="Parameters and warnings")
         group.addParam("showChimera", params.LabelParam, label="Blocks in 3D (ChimeraX)")
 
@@ -45,6 +46,7 @@ class OccupyBlocksViewer(OccupyViewerBase):
             "showThresholds": self._guarded(self._showThresholds),
             "showBlocks": self._guarded(lambda record: self._showTable("blockMasks")),
             "showVolumes": self._guarded(lambda record: self._showTable("outputVolumes")),
+            "showReport": self._guarded(self._showReport),
             "showParameters": self._guarded(self._showParameters),
             "showChimera": self._guarded(self._showChimera),
         }

@@ -38,6 +38,7 @@ class OccupyViewer(OccupyViewerBase):
         if isinstance(self.protocol, OccupyProtModifyMap):
             group.addParam("showModification", params.LabelParam, label="Modification curves")
         group = form.addGroup("More")
+        group.addParam("showReport", params.LabelParam, label="Report in the browser")
         group.addParam("showParameters", params.LabelParam, label="Parameters and warnings")
         group.addParam("showChimera", params.LabelParam, label="Maps in 3D (ChimeraX)")
 
@@ -48,6 +49,7 @@ class OccupyViewer(OccupyViewerBase):
             "showSolvent": self._guarded(self._showSolvent),
             "showHistogram": self._guarded(self._showHistogram),
             "showModification": self._guarded(self._showModification),
+            "showReport": self._guarded(self._showReport),
             "showParameters": self._guarded(self._showParameters),
             "showChimera": self._guarded(self._showChimera),
         }

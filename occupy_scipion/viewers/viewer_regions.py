@@ -21,6 +21,7 @@ class OccupyRegionsViewer(OccupyViewerBase):
         group.addParam("showHeatmap", params.LabelParam, label="Heat map, regions and maps")
         group.addParam("showTable", params.LabelParam, label="Table")
         group = form.addGroup("More")
+        group.addParam("showReport", params.LabelParam, label="Report in the browser")
         group.addParam("showParameters", params.LabelParam, label="Parameters and warnings")
         group.addParam("showChimera", params.LabelParam, label="Regions in 3D (ChimeraX)")
 
@@ -29,6 +30,7 @@ class OccupyRegionsViewer(OccupyViewerBase):
             "showBars": self._guarded(self._showBars),
             "showHeatmap": self._guarded(self._showHeatmap),
             "showTable": self._guarded(lambda record: self._showTable("regionOccupancies")),
+            "showReport": self._guarded(self._showReport),
             "showParameters": self._guarded(self._showParameters),
             "showChimera": self._guarded(self._showChimera),
         }

@@ -34,6 +34,7 @@ class OccupyResolutionViewer(OccupyViewerBase):
         group.addParam("showHistogram", params.LabelParam, label="Histogram")
         group.addParam("showGlobal", params.LabelParam, label="Local against global")
         group = form.addGroup("More")
+        group.addParam("showReport", params.LabelParam, label="Report in the browser")
         group.addParam("showParameters", params.LabelParam, label="Parameters and warnings")
         group.addParam("showChimera", params.LabelParam, label="Map in 3D (ChimeraX)")
 
@@ -44,6 +45,7 @@ class OccupyResolutionViewer(OccupyViewerBase):
             "showFiltered": self._resolved(self._showFiltered),
             "showHistogram": self._resolved(self._showHistogram),
             "showGlobal": self._resolved(self._showGlobal),
+            "showReport": self._guarded(self._showReport),
             "showParameters": self._guarded(self._showParameters),
             "showChimera": self._resolved(self._showChimera),
         }

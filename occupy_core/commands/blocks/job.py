@@ -44,6 +44,8 @@ class BlocksJob(JobBase):
         Draw figures.
     chimerax : bool
         Write the ChimeraX script.
+    report : bool
+        Write a report: one HTML file with slices, surface and tables.
     resume : Path, optional
         Folder with the state that an earlier job saved: a step that it did on the same volumes with
         the same parameters is not done again. The results are the same.
@@ -72,6 +74,7 @@ class BlocksJob(JobBase):
     where: str | None = None
     plot: bool = True
     chimerax: bool = True
+    report: bool = False
     resume: Path | None = None
     sketch_only: bool = False
     threads: int | None = None
@@ -139,6 +142,8 @@ class BlocksJob(JobBase):
             }
         if self.chimerax:
             names["chimerax"] = f"blocks{x}.cxc"
+        if self.report:
+            names["report"] = f"blocks{x}.html"
         # The record comes last: when it is there, everything is.
         return {**names, "result": f"blocks{x}.json"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from occupy_core.commands.shared.command import (
     COMMON,
     FORCE,
+    REPORT,
     Option,
     file,
     files,
@@ -63,6 +64,7 @@ _STEPS = (
     ),
 )
 _PICTURES = (
+    REPORT,
     switch(
         "plot",
         "--plot",

@@ -63,6 +63,8 @@ class RegionsJob(JobBase):
         Draw figures.
     chimerax : bool
         Write a ChimeraX script, and for a model what it opens: mmCIF and attribute file.
+    report : bool
+        Write a report: one HTML file with slices, surface and tables.
     voxel_size : float, optional
         Voxel size in Å, instead of what the headers say.
     threads : int, optional
@@ -93,6 +95,7 @@ class RegionsJob(JobBase):
     mask_soft: float = 6.0
     plot: bool = True
     chimerax: bool = True
+    report: bool = False
     voxel_size: float | None = None
     threads: int | None = None
     force: bool = False
@@ -207,6 +210,8 @@ class RegionsJob(JobBase):
                     names[f"attributes{number}"] = _file(self, f"occupancy{of_map}", "defattr")
                     names[f"model{number}"] = _file(self, f"occupancy{of_map}", "cif")
             names["chimerax"] = _file(self, "regions", "cxc")
+        if self.report:
+            names["report"] = _file(self, "regions", "html")
         # The record comes last: when it is there, everything is.
         return {**names, "result": _file(self, "result", "json")}
 

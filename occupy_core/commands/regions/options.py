@@ -7,6 +7,7 @@ from pathlib import Path
 from occupy_core.commands.shared.command import (
     COMMON,
     FORCE,
+    REPORT,
     Option,
     file,
     files,
@@ -166,6 +167,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         FORCE,
     ),
     "Pictures": (
+        REPORT,
         switch(
             "plot",
             "--plot",

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from occupy_core.commands.shared.chimerax import (
     LOOK,
     key_commands,
@@ -16,9 +14,7 @@ from occupy_core.commands.shared.chimerax import (
 )
 from occupy_core.commands.shared.colors import NO_VALUE, resolution_scale
 from occupy_core.commands.shared.quoting import chimerax_path
-from occupy_core.maps.grid import DensityMap
 
-_SIGMAS = 4.0  # [layout] of the density outside the mask: noise above this is rare
 _DUST = 10.0  # [layout] Å; smaller pieces of the surface are noise
 _EDGE = 0.02  # [layout] Å past the extremes, within which colour turns to the grey of no value
 
@@ -88,22 +84,6 @@ def write_resolution_chimerax(path: Path, scene: ResolutionScene) -> None:
         *LOOK,
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def surface_level(density: DensityMap, mask: DensityMap) -> float:
-    """Contour level that shows the molecule.
-
-    Half of the mask, which reaches past the atoms, lies above it, or less when the noise outside
-    the mask is higher.
-    """
-    inside = mask.data > 0.5
-    within = float(np.median(density.data[inside]))
-    outside = density.data[~inside]
-    if outside.size == 0:
-        return within
-    noise = float(outside.mean(dtype=np.float64) + _SIGMAS * outside.std(dtype=np.float64))
-    top = float(np.quantile(density.data[inside], 0.98))  # something must be left to be seen
-    return max(within, min(noise, top))
 
 
 def _palette(pairs: list[tuple[float, str]], scene: ResolutionScene) -> str:

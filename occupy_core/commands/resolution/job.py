@@ -37,6 +37,8 @@ class ResolutionJob(JobBase):
         Draw figures.
     chimerax : bool
         Write the ChimeraX script.
+    report : bool
+        Write a report: one HTML file with slices, surface and tables.
     threads : int, optional
         Number of threads; all cores by default.
     force : bool
@@ -56,6 +58,7 @@ class ResolutionJob(JobBase):
     resolution: ResolutionParams = field(default_factory=ResolutionParams)
     plot: bool = False
     chimerax: bool = True
+    report: bool = False
     threads: int | None = None
     force: bool = False
 
@@ -123,5 +126,7 @@ class ResolutionJob(JobBase):
             }
         if self.chimerax:
             names["chimerax"] = f"chimX_resolution_{x}.cxc"
+        if self.report:
+            names["report"] = f"resolution_{x}.html"
         # The record comes last: when it is there, everything is.
         return {**names, "result": f"resolution_{x}.json"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from occupy_core.commands.shared.command import COMMON, FORCE, Option, file, number, switch
+from occupy_core.commands.shared.command import COMMON, FORCE, REPORT, Option, file, number, switch
 
 _HALVES = (
     file(
@@ -98,6 +98,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         FORCE,
     ),
     "Pictures": (
+        REPORT,
         switch(
             "plot",
             "--plot",

@@ -12,12 +12,12 @@ import numpy as np
 from occupy_core.commands.resolution.answer import answer
 from occupy_core.commands.resolution.chimerax import (
     ResolutionScene,
-    surface_level,
     write_resolution_chimerax,
 )
 from occupy_core.commands.resolution.figures import color_limits
 from occupy_core.commands.resolution.job import ResolutionJob
 from occupy_core.commands.shared.half_maps import read_half_maps
+from occupy_core.commands.shared.levels import surface_level
 from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors

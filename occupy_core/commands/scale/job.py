@@ -49,6 +49,8 @@ class ScaleJob(JobBase):
         Draw figures.
     chimerax, chimerax_silent : bool
         Write the ChimeraX script, and the one that saves pictures.
+    report : bool
+        Write a report: one HTML file with slices, surface and tables.
     min_vis_scale : float
         Lower scale has no colour.
     threads : int, optional
@@ -78,6 +80,7 @@ class ScaleJob(JobBase):
     save_all_maps: bool = False
     plot: bool = False
     chimerax: bool = True
+    report: bool = False
     chimerax_silent: bool = False
     min_vis_scale: float = 0.0
     threads: int | None = None
@@ -162,6 +165,8 @@ class ScaleJob(JobBase):
             names["chimerax"] = f"chimX_{x}.cxc"
         if self.chimerax_silent:
             names["chimerax_silent"] = f"chimX_{x}_silent.cxc"
+        if self.report:
+            names["report"] = f"scale_{x}.html"
         # The record comes last: when it is there, everything is.
         return {**names, "log": f"log_{x}.txt", "result": f"result_{x}.json"}
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from occupy_core.commands.shared.command import COMMON, FORCE, Option, file, gamma, number, switch
+from occupy_core.commands.shared.command import (
+    COMMON,
+    FORCE,
+    REPORT,
+    Option,
+    file,
+    gamma,
+    number,
+    switch,
+)
 
 SECTIONS: dict[str, tuple[Option, ...]] = {
     "Input": (
@@ -287,6 +296,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         FORCE,
     ),
     "Pictures": (
+        REPORT,
         switch(
             "plot",
             "--plot",

@@ -108,6 +108,14 @@ FORCE = switch(
     "nothing is overwritten. Inputs never are.",
 )
 
+REPORT = switch(
+    "report",
+    "--report",
+    "Write a report: one HTML file with slices, surface and tables, to be looked at in a browser "
+    "without a network. Its name ends in .html; occupy-core report makes it of results that have "
+    "none.",
+)
+
 # The end of every command's options.
 COMMON = (
     number(

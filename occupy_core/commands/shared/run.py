@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from abc import ABC, abstractmethod
@@ -109,7 +110,17 @@ class Run(ABC, Generic[AnyJob]):
             path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
     def _write_record(self, record: Mapping[str, Any]) -> None:
+        if "report" in self._names:
+            self._write_report(record)
         self._write_text("result", record_text(record))
+
+    def _write_report(self, record: Mapping[str, Any]) -> None:
+        from occupy_core.commands.report.build import write_report
+        from occupy_core.commands.report.page import Result
+
+        plain = json.loads(json.dumps(record, allow_nan=False))
+        result = Result(record=plain, name=self._names["result"], folder=self._folder)
+        write_report(self._folder / self._names["report"], [result])
 
     def _save(self, figure: Figure, key: str) -> None:
         with output_errors(self._job.outdir):

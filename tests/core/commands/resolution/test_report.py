@@ -9,7 +9,6 @@ from figure_checks import inside, texts
 
 from occupy_core.commands.resolution.chimerax import (
     ResolutionScene,
-    surface_level,
     write_resolution_chimerax,
 )
 from occupy_core.commands.resolution.figures import (
@@ -19,6 +18,7 @@ from occupy_core.commands.resolution.figures import (
     draw_resolution_slices,
 )
 from occupy_core.commands.shared.colors import COLORS, NO_VALUE, resolution_scale
+from occupy_core.commands.shared.levels import surface_level
 from occupy_core.commands.shared.plots import new_figure
 from occupy_core.maps import DensityMap, Grid
 

@@ -1,0 +1,1 @@
+"""The report of results: one HTML file that needs no network."""
