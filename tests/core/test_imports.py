@@ -84,7 +84,8 @@ def test_a_command_imports_its_own_folder_and_what_all_share(path):
     for module in imported_modules(path):
         names = module.split(".")
         if names[1:2] == ["commands"] and folder != "main.py":
-            assert names[2] in {folder, "shared"}, f"{path} imports {module}"
+            # Every run may write a report; a report knows records, no command.
+            assert names[2] in {folder, "shared", "report"}, f"{path} imports {module}"
 
 
 def test_what_the_package_offers_is_what_it_tells_type_checkers():
