@@ -87,9 +87,10 @@ _OF_THE_TESTS: list[dict] = []
 class Runner:
     """Runs protocols in a project; a run with a traceback in its log fails, whatever its status."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, new: bool = True) -> None:
         self.protocols = pyworkflow.Config.getDomain().getProtocols()
-        self.project = Manager().createProject(name)
+        manager = Manager()
+        self.project = manager.createProject(name) if new else manager.loadProject(name)
         os.chdir(self.project.path)
         self.inputs = Path(self.project.path) / "inputs"
         self._launched: set[str] = set()
