@@ -154,7 +154,7 @@ def rows_of_map(name: str, density: DensityMap, sample: Simulated) -> Rows:
     row["covered"] = row["past the limit"] = np.nan
     if certain.any():
         row["covered"] = float((np.abs(found - reference) < sigma)[certain].mean())
-        row["past the limit"] = float((found[certain] < 0.995 * result.limit).mean())
+        row["past the limit"] = float((found[certain] < 0.995 * result.finest_detail).mean())
     row["sigma"] = float(np.median(sigma[held] / found[held]))
     row["censored"] = float((flag[held] > 0).mean())
     if certain.sum() > 100:
@@ -294,7 +294,8 @@ def real_maps(folder: Path) -> None:
         at = [f"{v:.2f}" if v else "-" for v in (result.overall.at_0143, result.overall.at_05)]
         local = " ".join(f"{v:.2f}" for v in result.quantiles.values())
         print(
-            f"| {path.name} | limit {result.limit:.2f} | global {at[0]}, {at[1]} | local {local} | "
+            f"| {path.name} | limit {result.finest_detail:.2f} | global {at[0]}, {at[1]} | "
+            f"local {local} | "
             f"censored {result.censored_fraction:.0%} | mask {result.mask.data.mean():.1%} | "
             f"{result.source}: {'; '.join(result.state.words())} |",
             flush=True,

@@ -113,7 +113,7 @@ def table_of(args: tuple[Sample, Path, Path]) -> dict[str, list[Any]]:
             continue
         where = onto(sample.mask, analysis.energies.grid.shape)
         x = resolution_features(analysis, where)
-        y = np.log(resolution_target(analysis, sample)[where] * analysis.spectrum.limit)
+        y = np.log(resolution_target(analysis, sample)[where] * analysis.spectrum.cutoff_frequency)
         chosen = rng.choice(len(y), min(_POINTS, len(y)), replace=False)
         tables["x"].append(x[chosen])
         tables["y"].append(y[chosen])

@@ -133,7 +133,7 @@ def _require_edge(density: DensityMap) -> None:
 
 def _from_one_map(analysis: Analysis) -> LocalResolution:
     """Local resolution from the noise of the solvent, or from the learned model."""
-    energies, limit = analysis.energies, analysis.spectrum.limit
+    energies, limit = analysis.energies, analysis.spectrum.cutoff_frequency
     if not analysis.state.measured:
         return _learned(analysis)
     fsc = fsc_from_energy(energies.energy, analysis.noise.power, analysis.noise.trend)
@@ -150,7 +150,7 @@ def _learned(analysis: Analysis) -> LocalResolution:
     """Local resolution from the learned model, about the molecule; the coarsest elsewhere."""
     shape = analysis.energies.grid.shape
     where = onto(analysis.mask, shape)
-    limit = analysis.spectrum.limit
+    limit = analysis.spectrum.cutoff_frequency
     fine = np.full(shape, COARSEST, np.float32)
     sigma = np.full(shape, COARSEST, np.float32)
     if where.any():
@@ -182,13 +182,15 @@ def _from_half_maps(
     window = analysis.energies.window
     spectrum, mean, difference = half_map_energies(*halves, window, progress=progress)
     fsc = local_fsc(mean, difference)
-    fine = first_crossing(fsc, mean.bands, 0.143, spectrum.limit)
-    coarse = first_crossing(fsc, mean.bands, 0.5, spectrum.limit)
+    fine = first_crossing(fsc, mean.bands, 0.143, spectrum.cutoff_frequency)
+    coarse = first_crossing(fsc, mean.bands, 0.5, spectrum.cutoff_frequency)
     sigma = deviation_from_fsc(fine, mean, 0.143)
     within = core_of(inside, mean)
     overall = _unknown(analysis)
     if within.any():
-        overall = from_energies(mean.energy, difference.energy, within, mean.bands, spectrum.limit)
+        overall = from_energies(
+            mean.energy, difference.energy, within, mean.bands, spectrum.cutoff_frequency
+        )
     local = LocalResolution(fine.resolution, coarse.resolution, sigma, fine.censored)
     return local, overall
 
@@ -202,7 +204,7 @@ def _mask_of(analysis: Analysis) -> Mask:
 
 def _overall(analysis: Analysis, local: LocalResolution, inside: Mask) -> GlobalResolution:
     """Global resolution from the SSNR within the mask, or from the local values."""
-    energies, limit = analysis.energies, analysis.spectrum.limit
+    energies, limit = analysis.energies, analysis.spectrum.cutoff_frequency
     within = core_of(inside, energies)
     if not within.any():
         return _unknown(analysis)
@@ -295,7 +297,7 @@ def _result(
         filtered=filtered,
         overall=overall,
         state=analysis.state,
-        limit=1 / analysis.spectrum.limit,
+        finest_detail=1 / analysis.spectrum.cutoff_frequency,
         window=analysis.energies.window,
         source=source,
         quantiles={f"{level:.0%}": float(v) for level, v in zip(levels, values, strict=True)},
@@ -317,7 +319,7 @@ def _messages(
     single: LocalResolution | None,
 ) -> tuple[str, ...]:
     """Say what the user should know about the result, one sentence each."""
-    limit = 1 / analysis.spectrum.limit
+    limit = 1 / analysis.spectrum.cutoff_frequency
     found = []
     if source == "nothing" or not inside.any():
         found.append("Nothing stands out of the noise; no resolution is reported.")
@@ -328,7 +330,7 @@ def _messages(
             "resolution and mask are reported as of the map with its sign changed."
         )
     if source == "learned":
-        usual = window_for(analysis.spectrum.grid, analysis.spectrum.limit)
+        usual = window_for(analysis.spectrum.grid, analysis.spectrum.cutoff_frequency)
         found.append(
             f"The noise of the solvent cannot be measured ({'; '.join(analysis.state.words())}); "
             "the resolution comes from a model learned on simulated maps and is unknown at FSC 0.5."

@@ -103,7 +103,7 @@ class ResolutionResult:
         The map and any half maps low-passed to the local resolution, when asked for.
     overall : GlobalResolution
     state : MapState
-    limit : float
+    finest_detail : float
         Finest detail that the map holds, Å.
     window : float
         Standard deviation of the window used, Å.
@@ -128,7 +128,7 @@ class ResolutionResult:
     filtered: tuple[DensityMap, ...]
     overall: GlobalResolution
     state: MapState
-    limit: float
+    finest_detail: float
     window: float
     source: str
     quantiles: dict[str, float]

@@ -104,3 +104,14 @@ def test_what_only_a_grid_forbids_is_told_with_a_grid(params, sentence):
     assert any(sentence in problem for problem in params.problems(grid))
     with pytest.raises(occupy_core.ParameterError, match="but"):
         params.resolve(grid)
+
+
+def test_a_name_has_one_unit():
+    """Frequencies (1/Å) and lengths (Å) are not called alike."""
+    from occupy_core.resolution.measure.spectrum import Spectrum
+
+    frequencies = {field.name for field in dataclasses.fields(Spectrum)}
+    lengths = {field.name for field in dataclasses.fields(occupy_core.ResolutionResult)}
+    assert "cutoff_frequency" in frequencies - lengths
+    assert "finest_detail" in lengths - frequencies
+    assert "limit" not in frequencies | lengths

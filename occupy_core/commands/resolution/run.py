@@ -187,7 +187,7 @@ class _Run(Run[ResolutionJob]):
         from occupy_core.commands.shared import plots
 
         name, limits = density.name, color_limits(record)
-        guessed = result.limit if result.censored_fraction > 0 else None
+        guessed = result.finest_detail if result.censored_fraction > 0 else None
         figure = plots.new_figure(9, 5.6)
         resolution_plots.draw_resolution_slices(
             figure, density, result.resolution, result.mask, limits, finest=guessed
@@ -220,7 +220,7 @@ def resolution_record(result: ResolutionResult) -> dict[str, Any]:
         "source": result.source,
         "state": "; ".join(result.state.words()),
         "state_flags": asdict(result.state),
-        "limit": result.limit,
+        "limit": result.finest_detail,
         "window": result.window,
         "quantiles": result.quantiles if inside.any() else None,
         "sigma_median": float(np.median(result.sigma.data[inside])) if inside.any() else None,

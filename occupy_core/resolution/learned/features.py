@@ -58,7 +58,7 @@ def resolution_features(analysis: Analysis, where: Mask) -> Array:
     energies = analysis.energies
     filled = np.maximum(analysis.filled, _LEAST_FILLED)
     level = np.maximum(energies.energy / filled, np.float32(1e-12))
-    f, limit = energies.bands.frequency, analysis.spectrum.limit
+    f, limit = energies.bands.frequency, analysis.spectrum.cutoff_frequency
     curves = _at_parts(np.log(level[:, where]), f, limit)
     quantiles = np.quantile(curves, [0.05, 0.5, 0.95], axis=1)
     columns: Columns = {}
@@ -98,7 +98,7 @@ def _stacked(columns: Columns, names: tuple[str, ...], n: int) -> Array:
 
 def _shares_of_signal(analysis: Analysis, where: Mask) -> Columns:
     """Columns on how detail goes with density at the points wanted, and where that falls."""
-    energies, limit = analysis.energies, analysis.spectrum.limit
+    energies, limit = analysis.energies, analysis.spectrum.cutoff_frequency
     f, grid = energies.bands.frequency, energies.grid
     coupling = detail_coupling(analysis.spectrum, energies)
     weight = onto(analysis.mask, grid.shape) * np.minimum(analysis.filled, np.float32(1)) ** 2
@@ -177,7 +177,7 @@ def mask_features(analysis: Analysis, where: Mask) -> Array:
     ):
         columns[name] = linear_interpolate(energy, grid.shape)[where]
     state = analysis.state
-    columns["finest detail"] = 1 / analysis.spectrum.limit
+    columns["finest detail"] = 1 / analysis.spectrum.cutoff_frequency
     columns["measured"] = state.measured
     columns["masked"] = state.solvent == "masked"
     columns["share of the mask"] = rule.mean()

@@ -84,7 +84,7 @@ def analyse_map(
     """
     if measured is None:
         spectrum = analyse(density)
-        width = window_for(density.grid, spectrum.limit) if window is None else window
+        width = window_for(density.grid, spectrum.cutoff_frequency) if window is None else window
         (energies,) = local_energies((spectrum,), width, progress=progress)
     else:
         spectrum, energies = measured

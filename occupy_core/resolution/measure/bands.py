@@ -156,7 +156,7 @@ def local_energies(
         When fewer than three bands fit below the limit.
     """
     lead = spectra[0]
-    bands = make_bands(lead.limit)
+    bands = make_bands(lead.cutoff_frequency)
     coarse = energy_grid(lead.grid, window)
     energies = [np.empty((len(bands.edges), *coarse.shape), np.float32) for _ in spectra]
     for b in range(len(bands.edges)):
@@ -248,7 +248,7 @@ def whitening(lead: Spectrum, f: Values) -> Values:
     """Gain at frequencies `f` (1/Å) that makes the power of a map one up to its limit."""
     # The lowest shells hold few coefficients: their power is smoothed over the neighbours.
     # Past the limit the power falls off a cliff and must not be drawn in.
-    last = int(np.searchsorted(lead.frequency, lead.limit, side="right"))
+    last = int(np.searchsorted(lead.frequency, lead.cutoff_frequency, side="right"))
     level = np.log(np.maximum(lead.power[1:last], 1e-30))
     level = ndimage.convolve1d(level, np.array([0.25, 0.5, 0.25]), mode="nearest")
     result: Values = np.exp(-np.interp(f, lead.frequency[1:last], level) / 2)

@@ -34,7 +34,7 @@ class Spectrum:
         Grid of the map.
     frequency, power : ndarray of float64, shape (n,)
         Centres of the shells (1/Å) up to Nyquist and the mean of |F|² in them.
-    limit : float
+    cutoff_frequency : float
         Highest frequency that is believed, 1/Å: where the map was cut, or Nyquist.
     cut : bool
         True when the map was cut before Nyquist.
@@ -44,7 +44,7 @@ class Spectrum:
     grid: Grid
     frequency: Values
     power: Values
-    limit: float
+    cutoff_frequency: float
     cut: bool
 
 
@@ -140,9 +140,14 @@ def analyse(density: DensityMap) -> Spectrum:
             grid=density.grid,
             frequency=frequency,
             power=power,
-            limit=cutoff,
+            cutoff_frequency=cutoff,
             cut=True,
         )
     return Spectrum(
-        transform=data, grid=density.grid, frequency=frequency, power=power, limit=limit, cut=False
+        transform=data,
+        grid=density.grid,
+        frequency=frequency,
+        power=power,
+        cutoff_frequency=limit,
+        cut=False,
     )

@@ -53,7 +53,7 @@ def half_map_energies(
         grid=total.grid,
         frequency=spectrum.frequency,
         power=spectrum.power,
-        limit=spectrum.limit,
+        cutoff_frequency=spectrum.cutoff_frequency,
         cut=spectrum.cut,
     )
     mean, difference = local_energies((spectrum, scaled), window, progress=progress)

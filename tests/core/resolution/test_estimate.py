@@ -164,7 +164,7 @@ def test_past_a_cutoff_nothing_is_claimed_without_the_flag(known):
     assert any("low-passed at" in message for message in result.warnings)
     sure = (result.mask.data > 0) & (result.censored.data == 0)
     assert result.censored_fraction > 0.3
-    assert (result.resolution.data[sure] > 0.98 * result.limit).all()
+    assert (result.resolution.data[sure] > 0.98 * result.finest_detail).all()
     flagged = result.censored.data > 0
     relative = result.sigma.data[flagged] / result.resolution.data[flagged]
     assert np.median(relative) >= 0.14

@@ -50,13 +50,13 @@ def test_a_low_pass_filter_is_found_where_it_is(grid):
     data = DensityMap(lowpassed(white(grid), grid, 5.0), grid)
     spectrum = analyse(data)
     assert spectrum.cut
-    assert 1 / spectrum.limit == pytest.approx(5.0, rel=0.08)
+    assert 1 / spectrum.cutoff_frequency == pytest.approx(5.0, rel=0.08)
 
 
 def test_an_unfiltered_map_is_believed_up_to_nyquist():
     spectrum = analyse(two_resolutions(GRIDS[0], noise=2).density)
     assert not spectrum.cut
-    assert spectrum.limit == nyquist(GRIDS[0])
+    assert spectrum.cutoff_frequency == nyquist(GRIDS[0])
 
 
 def test_a_steep_but_natural_decay_is_no_cutoff():
@@ -86,7 +86,7 @@ def test_too_coarse_a_map_is_refused_in_one_sentence():
 @pytest.mark.parametrize("grid", GRIDS)
 def test_a_band_on_its_own_grid_is_the_band_on_the_full_grid(grid):
     spectrum = analyse(DensityMap(white(grid), grid))
-    edges = make_bands(spectrum.limit).edges[2]
+    edges = make_bands(spectrum.cutoff_frequency).edges[2]
     band = band_map(spectrum.transform, spectrum, edges)
     assert band.size < grid.size
     # Parseval: the energy of the band is that of its coefficients, whitened.
