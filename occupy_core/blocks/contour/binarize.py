@@ -32,9 +32,10 @@ _DEVIATIONS = 2.0  # [SIREN] volumes whose threshold lies farther from the mean 
 _NOISE_PAIRS = 8  # [machine] pairs of volumes whose difference shows the noise
 _NOISE_REACH = 6  # [guard] voxels; noise that is correlated farther makes no maps worth searching
 _FEW_NOISE_VOXELS = 1000  # [guard] correlations of fewer differ from 0 by chance
-# [taste: not swept] part of the noise that a Gaussian of one voxel leaves when it is smooth itself
+# [taste: nothing moved] part of the noise that a Gaussian of one voxel leaves when it is smooth
+# itself
 _SMOOTH = 0.65
-# [taste: not swept] sigmas of the noise; one voxel in 25 of the solvent is above that
+# [taste: nothing moved] sigmas of the noise; one voxel in 25 of the solvent is above that
 _STANDS_OUT = 1.75
 
 

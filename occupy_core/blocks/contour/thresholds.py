@@ -25,16 +25,19 @@ from occupy_core.solvent.noise import coarse_cells, find_solvent
 from occupy_core.solvent.robust import mad_sigma
 
 _BINS = 2000  # [machine]
-# [taste: not swept] the position of the solvent peak is its centroid above this part of its height
+# [fit: python -m benchmarks.sensitivity blocks] the position of the solvent peak is its centroid
+# above this part of its height
 _PEAK_LEVEL = 0.7
-# [taste: not swept] part of the box whose density is full: 52 voxels of a box of 64 ...
+# [taste: nothing moved] part of the box whose density is full: 52 voxels of a box of 64 ...
 _DENSEST = 2e-4
 _FEWEST = 27  # [guard] ... and in small boxes this many
 _HALF = 0.5  # [physics]
-_BODY = 0.04  # [taste: not swept] part of the box that a molecule fills, about
-# [taste: not swept] of the densest part; where there is more, nothing can be contoured
+# [fit: python -m benchmarks.sensitivity blocks] part of the box that a molecule fills, about
+_BODY = 0.04
+# [taste: nothing moved] of the densest part; where there is more, nothing can be contoured
 _MOST_NOISE = 0.5
-# [taste: not swept] density reaches at least so much farther from the solvent than noise below it
+# [taste: nothing moved] density reaches at least so much farther from the solvent than noise below
+# it
 _ONE_SIDED = 1.5
 _LOWPASS = 8.0, 3.0  # [default] Å, voxels; the larger counts, as for the local scale
 _TILES = 20  # [OccuPy] along an edge of the box

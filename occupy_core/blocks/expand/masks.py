@@ -35,8 +35,8 @@ from occupy_core.progress import Progress, report
 _SEEDS_ASKED = 200
 _ROWS = 4096  # [machine]
 _BATCH = 64  # [machine] volumes of which the candidates are in memory at a time
-_TWO_CLASSES = 0.69  # [taste: not swept] of the variance of a density; noise has 2/pi
-# [taste: not swept] thresholds; what changes by less is a contour that moves, and in doubt 1
+_TWO_CLASSES = 0.69  # [taste: nothing moved] of the variance of a density; noise has 2/pi
+# [taste: nothing moved] thresholds; what changes by less is a contour that moves, and in doubt 1
 _LEAST_LEVEL = 0.75
 
 Indices = NDArray[np.int64]

@@ -23,20 +23,21 @@ from occupy_core.maps.grid import Mask
 
 _SEEDS = 150  # [machine] of a community, evenly spread
 _MOST_SEEDS = 400  # [machine] of several communities
-_NO_NOISE = 0.05  # [taste: not swept] correlation; where it is less, noise ends
-# [taste: not swept] of the first component; what slides has 0.2 and more, two blocks even more
+_NO_NOISE = 0.05  # [taste: nothing moved] correlation; where it is less, noise ends
+# [taste: nothing moved] of the first component; what slides has 0.2 and more, two blocks even more
 _SECOND = 0.06
-_OPPOSITE = -0.9  # [taste: not swept] correlation; what moves a little comes here as it goes there
-# [taste: not swept] correlation, and part of all seeds beside each other that have it
+# [taste: nothing moved] correlation; what moves a little comes here as it goes there
+_OPPOSITE = -0.9
+# [taste: nothing moved] correlation, and part of all seeds beside each other that have it
 _ALONG, _BULK = 0.5, 0.5
 # Two courses are alike when they differ by less than half of the full density where their profiles
 # do. In noise one block falls into two that differ by 0.6 there, though in few of the volumes, and
 # by not much less elsewhere.
-_ALIKE, _ALIKE_IN_NOISE, _FEW, _NOISE = 0.5, 0.8, 0.2, 3.0  # [taste: not swept]
-# [taste: not swept] of the variance; two classes explain 3/4 of that of all values alike
+_ALIKE, _ALIKE_IN_NOISE, _FEW, _NOISE = 0.5, 0.8, 0.2, 3.0  # [taste: nothing moved]
+# [taste: nothing moved] of the variance; two classes explain 3/4 of that of all values alike
 _TWO_VALUES = 0.85
-_PARTIAL = 4.0  # [taste: not swept] times the variance of the noise
-_FULL = (0.05, 0.95)  # [taste: not swept] quantiles
+_PARTIAL = 4.0  # [taste: nothing moved] times the variance of the noise
+_FULL = (0.05, 0.95)  # [taste: nothing moved] quantiles
 
 Courses = NDArray[np.float64]
 Integers = NDArray[np.int64]

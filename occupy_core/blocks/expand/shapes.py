@@ -14,9 +14,9 @@ from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 
 # Which seed, and which voxel below the surface, has the full density of its block.
-_SEED_QUANTILE, _INSIDE_QUANTILE = 0.8, 0.75  # [taste: not swept]
+_SEED_QUANTILE, _INSIDE_QUANTILE = 0.8, 0.75  # [fit: python -m benchmarks.sensitivity blocks]
 _FEWEST_INSIDE = 8  # [guard] voxels; without them the level is that of the seeds
-_SOFTNESS = 1.1  # [taste: not swept] most that the two may differ by
+_SOFTNESS = 1.1  # [fit: python -m benchmarks.sensitivity blocks] most that the two may differ by
 EDGE = 0.5  # [physics] a block ends where its density falls to half
 _THICK = np.ones((2, 2, 2), np.bool_)  # [physics]
 # [taste: not swept] of a block; less, and it is the edge of something that moves

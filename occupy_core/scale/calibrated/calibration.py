@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from occupy_core.solvent.blank import CUT, Blank
 
-AGREE = 0.2  # [taste: not swept] correlation that halves of one map have at least
+AGREE = 0.2  # [taste: nothing moved] correlation that halves of one map have at least
 _LEAST_FULL = 0.1  # [words]
 
 

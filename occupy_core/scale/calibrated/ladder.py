@@ -47,15 +47,23 @@ from occupy_core.solvent.noise import (
 
 # [machine] shares of full density at which the curve is measured; linear in between
 SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
-_BLUR = {"res": 8.0, "occ": 6.0}  # [taste: not swept] low-pass over the deviation of the Gaussian
-_DENSE = 0.9  # [taste: not swept] quantile of content that stands for the inside of the molecule
-# [taste: not swept] of that density: half of what is usual inside, which is the surface
+# [fit: python -m benchmarks.sensitivity scale] low-pass over the deviation of the Gaussian
+_BLUR = {"res": 8.0, "occ": 6.0}
+# [fit: python -m benchmarks.sensitivity scale] quantile of content that stands for the inside of
+# the molecule
+_DENSE = 0.9
+# [fit: python -m benchmarks.sensitivity scale] of that density: half of what is usual inside, which
+# is the surface
 _INSIDE = 0.45
-# [taste: not swept] low-passes; deviation of the Gaussian over which levels are averaged
+# [fit: python -m benchmarks.sensitivity scale] low-passes; deviation of the Gaussian over which
+# levels are averaged
 _NEIGHBOURS = 1.0
-_BANDWIDTH = 0.05  # [taste: not swept] of the logarithm of the level
-_SHARED = 1 / 3  # [taste: not swept] of the most frequent level: as frequent must the full one be
-_BELONGS = 0.15  # [taste: not swept] of the logarithm: what is this near the full level is full
+_BANDWIDTH = 0.05  # [fit: python -m benchmarks.sensitivity scale] of the logarithm of the level
+# [taste: nothing moved] of the most frequent level: as frequent must the full one be
+_SHARED = 1 / 3
+# [fit: python -m benchmarks.sensitivity scale] of the logarithm: what is this near the full level
+# is full
+_BELONGS = 0.15
 _TABLE = 2048  # [machine]
 _SEED = 3186  # [machine]
 

@@ -20,11 +20,15 @@ from occupy_core.maps.grid import Array, Mask
 from occupy_core.solvent.cells import Cells
 from occupy_core.solvent.noise import Solvent, cubes_of
 
-_TRIED = 50.0  # [taste: not swept] Å²; B-factor by which parts of the map are blurred
-_STEEPEST = 0.2  # [taste: not swept]
-_FAINT = 0.3  # [taste: not swept] of the noise: detail of this power counts half
-_MOST = 1.4  # [taste: not swept] a factor beyond is noise: 200 Å² of B-factor make less
-# [taste: not swept] of the usual power: where there is less, sharpness is the usual one
+# [fit: python -m benchmarks.sensitivity scale] Å²; B-factor by which parts of the map are blurred
+_TRIED = 50.0
+_STEEPEST = 0.2  # [taste: nothing moved]
+_FAINT = 0.3  # [taste: nothing moved] of the noise: detail of this power counts half
+# [fit: python -m benchmarks.sensitivity scale] a factor beyond is noise: 200 Å² of B-factor make
+# less
+_MOST = 1.4
+# [fit: python -m benchmarks.sensitivity scale] of the usual power: where there is less, sharpness
+# is the usual one
 _REST = 0.02
 
 
