@@ -15,6 +15,7 @@ pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipi
 from pyworkflow.protocol.executor import logger as executor_logger
 from scipion_project import two_bodies, write_mrc
 
+import occupy_scipion
 from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.commands.scale.run import run_scale
 from occupy_core.scale import ScaleParams
@@ -52,7 +53,8 @@ def test_a_calculation_that_is_killed_is_told_and_leaves_no_earlier_result(runne
 
 
 def test_a_python_without_the_program_is_told(runner, monkeypatch):
-    monkeypatch.setenv(OCCUPY_PYTHON, "/bin/false")
+    monkeypatch.setenv(OCCUPY_PYTHON, "/bin/false")  # for a new process
+    monkeypatch.setitem(occupy_scipion.Plugin._vars, OCCUPY_PYTHON, "/bin/false")
     small = runner.volume(write_mrc(runner.inputs / "small_program.mrc", two_bodies()))
     protocol = runner.new("OccupyProtLocalScale", "no program", inputVolumes=small)
     runner.launch(protocol, check=False)
