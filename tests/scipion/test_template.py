@@ -157,7 +157,7 @@ PAUSE = 90.0  # s that the scale takes longer
 
 
 @pytest.mark.slow
-def test_a_template_scheduled_by_a_command_waits_for_a_slow_scale(runner, tmp_path):
+def test_a_template_scheduled_by_a_command_waits_for_a_slow_scale(runner, tmp_path, monkeypatch):
     """Import, local scale, modify map: what is modified comes from that scale."""
     path = write_mrc(tmp_path / "slow.mrc", two_bodies(n=64))
     name = "ScheduledChain"
@@ -170,6 +170,7 @@ def test_a_template_scheduled_by_a_command_waits_for_a_slow_scale(runner, tmp_pa
             [*scipion, f"project_name={name}", *values], env=environment, stdout=log, check=True
         )
     project = Manager().loadProject(name)
+    monkeypatch.chdir(project.path)
     runs = {run.getClassName(): run for run in project.getRuns()}
     scale, modify = runs["OccupyProtLocalScale"], runs["OccupyProtModifyMap"]
 
