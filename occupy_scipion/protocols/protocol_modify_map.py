@@ -211,6 +211,8 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
         if made["map"] is None:
             record = ScaleRecord.of(made["folder"])
             job = replace(job, scale_map=record.files["scale"])
+            if self._isShared():  # then all maps get the same factors, at the edge of solvent, too
+                job = replace(job, confidence_map=record.files["confidence"])
         return self._runOccupy("scale", job)
 
     def _newJob(self, folder, source, given, **parameters):

@@ -195,7 +195,9 @@ def test_a_template_scheduled_by_a_command_waits_for_a_slow_scale(runner, tmp_pa
         return modify.isFinished() or modify.isFailed()
 
     runner.wait_until(is_over, modify, seconds=240)
-    project._updateProtocol(scale)
+    # What a window shows that is opened now.
+    runs = {run.getClassName(): run for run in Manager().loadProject(name).getRuns()}
+    scale, modify = runs["OccupyProtLocalScale"], runs["OccupyProtModifyMap"]
     assert modify.isFinished(), modify.getErrorMessage()
     (record,) = modify._records()
     assert Path(record.inputs["scale_map"]) == Path(scale.scaleVolume.getFileName())

@@ -35,6 +35,9 @@ class ScaleJob(JobBase):
         Mask of a region whose occupancy is wanted as one number.
     scale_map : Path, optional
         A scale made before, used instead of estimating one.
+    confidence_map : Path, optional
+        The confidence that was made with it, used instead of that of the solvent model of this map:
+        then maps that share both are modified by the same factors.
     resolution_map : Path, optional
         Local resolution (Å) of the same map; how far the scale follows it is reported.
     voxel_size : float, optional
@@ -61,7 +64,7 @@ class ScaleJob(JobBase):
 
     FILES = (
         *("map", "half1", "half2", "solvent_def", "target_mask", "scale_map"),
-        "resolution_map",
+        *("confidence_map", "resolution_map"),
     )
 
     map: Path
@@ -73,6 +76,7 @@ class ScaleJob(JobBase):
     solvent_def: Path | None = None
     target_mask: Path | None = None
     scale_map: Path | None = None
+    confidence_map: Path | None = None
     resolution_map: Path | None = None
     voxel_size: float | None = None
     scale: ScaleParams = field(default_factory=ScaleParams)
@@ -120,6 +124,11 @@ class ScaleJob(JobBase):
             found.append(
                 "A target mask needs the scale to be estimated, but a scale map is given; "
                 "leave out one of them."
+            )
+        if self.confidence_map is not None and self.scale_map is None:
+            found.append(
+                "A confidence map is given, but no scale map; give the scale that was made with "
+                "it by --scale-map, or leave the confidence map out."
             )
         if self.resolution_map is not None and self.scale.mode == "occ":
             found.append(

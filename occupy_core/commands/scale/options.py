@@ -55,6 +55,12 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "model is fitted again.",
         ),
         file(
+            "confidence_map",
+            "--confidence-map",
+            "With a scale map: use the confidence that was made with it, too. Maps that share "
+            "both, such as the classes of a classification, are modified by the same factors.",
+        ),
+        file(
             "params",
             "--params",
             "Read the job from a JSON file, such as the result_X.json of an earlier run. Options "

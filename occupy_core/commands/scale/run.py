@@ -199,20 +199,15 @@ class _Run(Run[ScaleJob]):
         """Use a scale made before; only the solvent model is fitted again."""
         job = self._job
         report(self._progress, _READ, "solvent model")
-        scale = self._read("scale_map")
-        require_same_grid(density, scale, "scale map")
-        low, high = float(scale.data.min()), float(scale.data.max())
-        if low < 0 or high > 1:
-            raise MapFormatError(
-                f"The scale map {job.scale_map} has values from {low:g} to {high:g}, but a local "
-                "scale lies between 0 and 1; give a map made by this program or by OccuPy."
-            )
+        scale = self._read_unit("scale_map", "local scale", density)
         made = None
         if job.scale.solvent_def_scale is not None:
             made = scale_above(scale, job.scale.solvent_def_scale, density.name)
         solvent, confidence = estimate_confidence(
             density, job.scale, solvent_definition=definition or made
         )
+        if job.confidence_map is not None:
+            confidence = self._read_unit("confidence_map", "confidence", density)
         parameters = job.scale.resolve(density.grid)
         limits = _solvent_limits(solvent)
         return _Estimate(
@@ -227,6 +222,18 @@ class _Run(Run[ScaleJob]):
             limits=limits,
             warnings=solvent.warnings,
         )
+
+    def _read_unit(self, what: str, meaning: str, density: DensityMap) -> DensityMap:
+        """Read a map on the grid of the density, whose values must lie between 0 and 1."""
+        made, name = self._read(what), what.replace("_", " ")
+        require_same_grid(density, made, name)
+        low, high = float(made.data.min()), float(made.data.max())
+        if low < 0 or high > 1:
+            raise MapFormatError(
+                f"The {name} {self._job.inputs[what]} has values from {low:g} to {high:g}, but a "
+                f"{meaning} lies between 0 and 1; give a map made by this program or by OccuPy."
+            )
+        return made
 
     def _after_estimate(self) -> float:
         return _ESTIMATED if self._job.modify.active else _MODIFIED

@@ -147,6 +147,7 @@ SPELLINGS = [
     ("--half1 a.mrc --half2 b.mrc", "half2", Path("b.mrc").absolute()),
     ("--resolution-map r.mrc", "resolution_map", Path("r.mrc").absolute()),
     ("--scale-map s.mrc", "scale_map", Path("s.mrc").absolute()),
+    ("--confidence-map c.mrc", "confidence_map", Path("c.mrc").absolute()),
     ("--voxel-size 1.35", "voxel_size", 1.35),
     ("--subtraction-mask --attenuate 3", "modify.subtraction_mask", True),
     ("--solvent-def-scale 0.4", "scale.solvent_def_scale", 0.4),

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :Deprecation
             r"Both half maps are .*/a; give",
         ),
         ({"scale_map": Path("s"), "target_mask": Path("t")}, "leave out one of them"),
+        ({"confidence_map": Path("c")}, "but no scale map"),
         ({"min_vis_scale": 1.0}, "lowest visible scale is 1.0"),
         ({"min_vis_scale": -0.1}, "lowest visible scale is -0.1"),
         ({"threads": 0}, "number of threads is 0"),

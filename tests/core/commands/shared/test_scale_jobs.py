@@ -212,6 +212,25 @@ def test_a_scale_made_before_gives_the_same_modified_map(small, tmp_path):
     assert str(first.files["scale"]) in again.files["chimerax"].read_text()
 
 
+def test_maps_that_share_scale_and_confidence_get_the_same_factors(small, tmp_path):
+    mine = run_scale(ScaleJob(small, tmp_path / "a", scale=ScaleParams(mode="occ")))
+    other = write_small_map(tmp_path / "other.mrc", seed=5)
+    shared = {"scale_map": mine.files["scale"], "confidence_map": mine.files["confidence"]}
+    factors = []
+    for i, path in enumerate((small, other)):
+        job = ScaleJob(path, tmp_path / f"b{i}", modify=ModifyParams(amplify=3.0), **shared)
+        made = run_scale(replace(job, scale=ScaleParams(mode="occ")))
+        density, amplified = read_map(path).data, read_map(made.files["amplified"]).data
+        factors.append(np.where(np.abs(density) > 0.1 * density.max(), amplified / density, np.nan))
+        assert made.files["confidence"].read_bytes() == mine.files["confidence"].read_bytes()
+    both = np.isfinite(factors).all(axis=0)
+    assert both.sum() > 1000
+    unclipped = both & (np.abs(factors[0] - factors[1]) < 1)
+    np.testing.assert_allclose(factors[0][unclipped], factors[1][unclipped], rtol=1e-3)
+    with pytest.raises(MapFormatError, match=r"confidence map .* a confidence lies between 0"):
+        run_scale(ScaleJob(small, tmp_path / "c", **{**shared, "confidence_map": small}))
+
+
 def test_half_maps_that_hold_the_same_are_refused(small, halves, tmp_path):
     copy = tmp_path / "copy.mrc"
     copy.write_bytes(halves["half1"].read_bytes())
