@@ -255,7 +255,8 @@ def test_classes_can_share_the_scale_of_their_mean(runner, imported):
     mean = read(SimpleNamespace(getFileName=lambda: protocol._getExtraPath("mean", "mean.mrc")))
     np.testing.assert_allclose(mean, np.tensordot(weights, maps, 1), atol=1e-6)
     records = protocol._records()
-    assert len({record.inputs["scale_map"] for record in records}) == 1
+    for shared in ("scale_map", "confidence_map"):  # so all get the same factors
+        assert len({record.inputs[shared] for record in records}) == 1
     assert "Scale: one for all maps." in protocol.summary()
     assert runner.resume(protocol, attenuate=2.0) == [*["modifyStep"] * 3, "createOutputStep"]
 
