@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from benchmarks.occupancy import BLUR
@@ -30,6 +30,7 @@ from benchmarks.simulate_occupancy import Complex, add_noise, chain_maps, place
 from occupy_core.maps.grid import Array, DensityMap, Mask
 from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.scale import ModifyParams, ScaleParams, estimate_scale, iter_modified
+from occupy_core.scale.params import GRANULARITY
 
 VOXEL, RESOLUTION = 1.3, 3.5  # Å
 DEVELOPED = (
@@ -40,12 +41,19 @@ HELD_BACK = (
     *("1lnl.pdb.gz", "2nwl.pdb.gz", "3o21.cif.gz", "3p3w.pdb.gz", "5fuu.pdb.gz"),
     *("5ni1_updated.cif.gz", "7l2i.cif.gz", "7pbl.pdb.gz"),
 )
+_PEER = """
+import os
+os.environ["MPLBACKEND"] = "Agg"
+from occupy_lib import estimate  # before args: they import each other
+from occupy_lib import args
+estimate.occupy_run(args.occupy_options(
+    input_map={path!r}, chimerax=False, scale_mode="occ", lp_scale=True, pivot=None, quiet=True,
+    **{options}))
+"""
 SETS = {"developed": DEVELOPED, "held-back": HELD_BACK}
 LEVELS = (0.3, 0.5, 0.7)
 _NEAR = 2.5  # Å from an atom; what is nearer counts
 _SOLVENT = 12.0  # Å from an atom; what is farther is solvent
-_CONTACT = 6.0  # Å between atoms of two chains in contact
-_STEPS = np.arange(-20.0, 20.1, 0.5)  # Å from the boundary of two chains
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +69,6 @@ class Case:
     full: Array
     truth: Array
     solvent: Mask
-
-
-@dataclass(frozen=True, eq=False)
-class Made:
-    """A local scale, and the maps that were modified by it, by kind and power."""
-
-    scale: Array
-    modified: dict[tuple[str, float], Array]
 
 
 def occupancies(name: str, chains: list[str], seed: int) -> dict[str, float]:
@@ -111,6 +111,192 @@ def cases(
         for noise in noises:
             number = seed + zlib.crc32(f"{file}{noise}".encode())
             density = add_noise(clean, placed.grid, RESOLUTION, noise, number)
-            yield Case(
-                placed.name, noise, replace(density, name=placed.name), full, near, solvent
+            yield Case(placed.name, noise, replace(density, name=placed.name), full, near, solvent)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one method made of one case; gains and correlations by kind, power and chains."""
+
+    case: str
+    noise: float
+    method: str
+    rmse: float
+    correlation: float
+    deviation: float
+    means: dict[float, float]
+    step: float
+    modified: dict[tuple[str, float, str], tuple[float, float]]
+    solvent: float
+
+
+Made = tuple[Array, Callable[[str, float], Array]]
+
+
+def by_ours(case: Case, granularity: float) -> Made:
+    """Return the local scale of a case, and what modifies its map."""
+    result = estimate_scale(case.density, ScaleParams(mode="occ", granularity=granularity))
+
+    def modify(kind: str, gamma: float) -> Array:
+        params = ModifyParams(**{kind: gamma})
+        (made,) = iter_modified(
+            case.density, result.scale, result.confidence, result.solvent, params
+        )
+        return made.map.data
+
+    return result.scale.data, modify
+
+
+def by_peer(case: Case, python: str) -> Made:
+    """Return the same of OccuPy 0.1.13."""
+
+    def run(**options: object) -> dict[str, Array]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = write_map(Path(folder) / "case.mrc", case.density)
+            text = _PEER.format(path=str(path), options=options)
+            subprocess.run([python, "-c", text], cwd=folder, check=True, capture_output=True)
+            return {p.name[:4]: read_map(p).data for p in Path(folder).glob("*_*.mrc")}
+
+    scale = run(amplify=4.0)["scal"]
+    return scale, lambda kind, gamma: run(**{kind: gamma})["ampl" if kind == "amplify" else "attn"]
+
+
+def gain(data: Array, reference: Array) -> float:
+    """Return the factor of a reference that is nearest to the data."""
+    return float(np.vdot(data, reference) / np.vdot(reference, reference))
+
+
+def width_of_step(scale: Array, truth: Array) -> float:
+    """Return the distance (Å) over which the scale rises between chains of 0.3 and 1 in contact.
+
+    From 10 to 90 % of the means far on both sides, over signed distances from the boundary;
+    NaN without such chains.
+    """
+    low, high = truth == np.float32(0.3), truth == 1
+    if not low.any():
+        return float("nan")
+    outward = distance_transform_edt(~high)[low] * VOXEL
+    inward = distance_transform_edt(~low)[high] * VOXEL
+    places = np.concatenate([outward - VOXEL / 2, VOXEL / 2 - inward])
+    values = np.concatenate([scale[low], scale[high]])
+    bins = np.round(places / VOXEL).astype(int)
+    near = np.abs(bins) <= 8
+    if np.count_nonzero(near) < 100:
+        return float("nan")
+    middle = np.arange(-8, 9)
+    profile = np.array([values[bins == i].mean() if (bins == i).any() else np.nan for i in middle])
+    known = np.isfinite(profile)
+    fine = np.interp(np.linspace(-8, 8, 1601), middle[known], profile[known])
+    top, bottom = fine[:200].mean(), fine[-200:].mean()
+    part = (fine - bottom) / (top - bottom)
+    return float(np.argmax(part < 0.1) - np.argmax(part < 0.9)) / 100 * VOXEL
+
+
+def read(case: Case, method: str, made: Made, gammas: list[float]) -> Reading:
+    """Compare what a method made with the truth."""
+    scale, modify = made
+    near = case.truth > 0
+    truth, found = case.truth[near], scale[near]
+    groups = {"full": case.truth == 1} | {
+        f"{q:g}": case.truth == np.float32(q) for q in LEVELS if (case.truth == np.float32(q)).any()
+    }
+    modified = {}
+    solvent = 0.0
+    for kind in ("amplify", "attenuate"):
+        for gamma in gammas:
+            data = modify(kind, gamma)
+            quiet = data[case.solvent].std() / case.density.data[case.solvent].std() - 1
+            solvent = max(solvent, abs(float(quiet)))
+            for name, where in groups.items():
+                full = case.full[where]
+                before = np.corrcoef(case.density.data[where], full)[0, 1]
+                change = float(np.corrcoef(data[where], full)[0, 1] - before)
+                modified[kind, gamma, name] = gain(data[where], full), change
+    return Reading(
+        case.name,
+        case.noise,
+        method,
+        float(np.sqrt(np.mean((found - truth) ** 2))),
+        float(np.corrcoef(found, truth)[0, 1]),
+        float(found[truth == 1].std()),
+        {float(q): float(found[truth == q].mean()) for q in np.unique(truth)},
+        width_of_step(scale, case.truth),
+        modified,
+        solvent,
+    )
+
+
+def table(found: list[Reading], gammas: list[float]) -> str:
+    """Means over complexes (and the worst) by method and noise, as Markdown tables."""
+    lines = [
+        "| method | noise | RMSE (worst) | correlation | SD in full | "
+        "reads at 0.3, 0.5, 0.7, 1 | step 0.3/1, Å | solvent, change |",
+        "|" + "---|" * 8,
+    ]
+    modified = [
+        "| method | noise | kind, gamma | gain at 0.3, 0.5, 0.7, full (least, most of full) | "
+        "change of correlation at 0.3, 0.5, 0.7, full |",
+        "|" + "---|" * 5,
+    ]
+    for method in dict.fromkeys(r.method for r in found):
+        for noise in sorted({r.noise for r in found}):
+            mine = [r for r in found if (r.method, r.noise) == (method, noise)]
+            levels = [_mean([r.means[q] for r in mine if q in r.means]) for q in _read_at()]
+            lines.append(
+                f"| {method} | {noise} | {_mean([r.rmse for r in mine])} "
+                f"({max(r.rmse for r in mine):.3f}) | {_mean([r.correlation for r in mine])} | "
+                f"{_mean([r.deviation for r in mine])} | {', '.join(levels)} | "
+                f"{np.nanmean([r.step for r in mine]):.1f} | {max(r.solvent for r in mine):.1%} |"
             )
+            for kind in ("amplify", "attenuate"):
+                for gamma in gammas:
+                    modified.append(_modified_row(mine, method, noise, (kind, gamma)))
+    return "\n".join([*lines, "", *modified])
+
+
+def _modified_row(mine: list[Reading], method: str, noise: float, output: tuple[str, float]) -> str:
+    names = [*(f"{q:g}" for q in LEVELS), "full"]
+    both = {
+        n: [r.modified[(*output, n)] for r in mine if (*output, n) in r.modified] for n in names
+    }
+    gains = ", ".join(_mean([g for g, _ in both[n]]) for n in names)
+    changes = ", ".join(_mean([c for _, c in both[n]]) for n in names)
+    full = [g for g, _ in both["full"]]
+    return (
+        f"| {method} | {noise} | {output[0]} {output[1]:g} | {gains} ({min(full):.3f}, "
+        f"{max(full):.3f}) | {changes} |"
+    )
+
+
+def _read_at() -> list[float]:
+    return [float(np.float32(q)) for q in (*LEVELS, 1.0)]
+
+
+def _mean(values: list[float]) -> str:
+    return f"{np.mean(values):.3f}" if values else "-"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", type=Path, required=True, help="folder of atomic models")
+    parser.add_argument("--set", nargs="+", choices=SETS, default=list(SETS), dest="sets")
+    parser.add_argument("--complexes", type=int, default=8, help="how many of each set")
+    parser.add_argument("--noise", type=float, nargs="+", default=[0.03, 0.1])
+    parser.add_argument("--gamma", type=float, nargs="+", default=[4.0, 30.0])
+    parser.add_argument("--seed", type=int, default=0, help="of chains and noise")
+    parser.add_argument("--peer", metavar="PYTHON", help="interpreter that has OccuPy 0.1.13")
+    chosen = parser.parse_args()
+    for name in chosen.sets:
+        found = []
+        complexes = SETS[name][: chosen.complexes]
+        for case in cases(chosen.models, complexes, chosen.noise, chosen.seed):
+            methods = {"regional": by_ours(case, GRANULARITY), "granular": by_ours(case, 0.0)}
+            if chosen.peer:
+                methods["OccuPy 0.1.13"] = by_peer(case, chosen.peer)
+            found += [read(case, m, made, chosen.gamma) for m, made in methods.items()]
+        print(f"{name}: {', '.join(dict.fromkeys(r.case for r in found))}")
+        print(table(found, chosen.gamma), flush=True)
+
+
+if __name__ == "__main__":
+    main()

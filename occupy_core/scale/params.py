@@ -23,6 +23,9 @@ MODIFICATIONS: tuple[Kind, ...] = ("amplified", "attenuated", "sigmoid")
 _DEFAULT_LOWPASS = 8.0  # [OccuPy] Å
 _LARGEST_DEFAULT_KERNEL = 9  # [OccuPy] voxels
 _TILE_SIZE = 12  # [OccuPy] voxels
+# [fit: python -m benchmarks.modification --set developed] 10, 12 and 16 Å tried
+GRANULARITY = 12.0  # Å; a few secondary structure elements
+_FINEST = 5.0  # [physics] Å; two cells, below which nothing can be averaged
 # [guard] of lengths, Å or voxels, so that single precision holds their ratios
 _LEAST, _MOST = 1e-3, 1e6
 # Low-pass over kernel radius. A wide kernel carries full density into its neighbours; that a narrow
@@ -56,6 +59,9 @@ class ScaleParams(Params):
         Edge of the tiles that are searched for full density, voxels; 12.
     s0 : bool
         Take tau times the maximum of the map as full density instead of searching tiles.
+    granularity : float
+        Size (Å) of what has one occupancy with the method "calibrated" in the mode "occ"; 0: each
+        voxel has its own.
     max_box : int
         Boxes with more voxels along an edge are Fourier-cropped for the estimate.
     nlrc : bool
@@ -75,6 +81,7 @@ class ScaleParams(Params):
     tau: float | None = None
     tile_size: int | None = None
     s0: bool = False
+    granularity: float = GRANULARITY
     max_box: int = 256
     nlrc: bool = False
     hedge_confidence: float | None = None
@@ -110,6 +117,11 @@ class ScaleParams(Params):
             found.append(f"Tau is {self.tau} but must be above 0 and at most 1.")
         if self.tile_size is not None and self.tile_size < 1:
             found.append(f"The tile size is {self.tile_size} voxels but must be at least 1.")
+        if not (self.granularity == 0 or _FINEST <= self.granularity <= _MOST):
+            found.append(
+                f"The granularity is {self.granularity} Å but must be 0 (each voxel by itself) or "
+                f"a number of at least {_FINEST:g}; the default is {GRANULARITY:g}."
+            )
         if self.max_box < 8:
             found.append(f"The largest box is {self.max_box} voxels but must be at least 8.")
         if self.hedge_confidence is not None and not self.hedge_confidence >= 1:
@@ -184,6 +196,7 @@ class ScaleParams(Params):
             recommended_tau=recommended,
             tile_size=self.tile_size or min(_TILE_SIZE, min(work.shape)),
             s0=self.s0,
+            granularity=self.granularity,
             max_box=self.max_box,
             processing_shape=work.shape,
             processing_voxel_size=work.voxel_size,
@@ -219,6 +232,7 @@ class ResolvedScale:
     recommended_tau: float
     tile_size: int
     s0: bool
+    granularity: float
     max_box: int
     processing_shape: tuple[int, int, int]
     processing_voxel_size: tuple[float, float, float]

@@ -65,6 +65,17 @@ class Cells:
         for_slabs(work, self.shape[0], 2)
         return result
 
+    def maxima(self, values: Array) -> Array:
+        """Return the largest value of each cell, float32, shape `shape`."""
+        result = np.empty(self.shape, np.float32)
+
+        def work(first: int, last: int) -> None:
+            for i in range(first, last):
+                _largest_in_cells(values, self.edge, i, result[i])
+
+        for_slabs(work, self.shape[0], 2)
+        return result
+
     def powers(
         self, values: Array, factor: float, smooth: Array, level: float
     ) -> tuple[Array, Array]:
@@ -154,6 +165,23 @@ def _average_cells(values: Array, edge: int, cell: int, means: Array) -> None:
             for x in range(cx * edge, end):
                 s += total[x]
             means[cy, cx] = s / np.float32(depth * height * (end - cx * edge))
+
+
+@compiled
+def _largest_in_cells(values: Array, edge: int, cell: int, largest: Array) -> None:
+    nz, ny, nx = values.shape
+    row = np.empty(nx, np.float32)
+    for cy in range(len(largest)):
+        row[:] = -np.inf
+        for z in range(cell * edge, min((cell + 1) * edge, nz)):
+            for y in range(cy * edge, min((cy + 1) * edge, ny)):
+                for x in range(nx):
+                    row[x] = max(row[x], values[z, y, x])
+        for cx in range(largest.shape[1]):
+            most = row[cx * edge]
+            for x in range(cx * edge + 1, min((cx + 1) * edge, nx)):
+                most = max(most, row[x])
+            largest[cy, cx] = most
 
 
 @compiled

@@ -8,7 +8,7 @@ from occupy_core.scale.params import ScaleParams
 
 GRID = Grid.cubic(56, 2.0)
 FINE = Grid.cubic(64, 1.6)
-OCC = ScaleParams(mode="occ")
+OCC = ScaleParams(mode="occ", granularity=0.0)
 B_FACTOR = 60.0
 
 

@@ -25,6 +25,8 @@ from occupy_core.maps.filters import gaussian_filter, map_linearly, maximum_filt
 from occupy_core.maps.fourier import coloured_noise
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 from occupy_core.scale.calibrated.calibration import AGREE, Calibration, remarks
+from occupy_core.scale.calibrated.place import Place, find_place
+from occupy_core.scale.calibrated.regional import Maxima, as_occupancy, regional_scale
 from occupy_core.scale.calibrated.sharpness import Sharpness
 from occupy_core.scale.full_scale import kernel_footprint, mean_at_full_scale
 from occupy_core.scale.params import ResolvedScale
@@ -81,6 +83,8 @@ class CalibratedScale:
     variability_limit : float
         Mean density where the scale is 1, as a scale.
     calibration : Calibration
+    place : Place or None
+        Where there is content; None where the scale is that of voxels.
     warnings : tuple of str
     left_out : ndarray of bool, shape (z, y, x), or None
         What a mask or padding around the solvent has made blank.
@@ -91,6 +95,7 @@ class CalibratedScale:
     full_scale: float
     variability_limit: float
     calibration: Calibration
+    place: Place | None
     warnings: tuple[str, ...]
     left_out: Mask | None
 
@@ -147,6 +152,7 @@ def calibrated_scale(
     solvent = find_solvent(smooth, coarse, cells, blank, region)
     maxima = maximum_filter(smooth, footprint)
     inside, hidden = _find_inside(coarse, solvent)
+    gain = None
     if numbers.mode == "occ":
         sharp = Sharpness(
             data=work.data,
@@ -156,7 +162,8 @@ def calibrated_scale(
             cells=cells,
             solvent=solvent,
         )
-        cells.multiply(maxima, sharp.gain(smooth, inside, numbers.lowpass), solvent.mean)
+        gain = sharp.gain(smooth, inside, numbers.lowpass)
+        cells.multiply(maxima, gain, solvent.mean)
     content = _find_content(maxima, inside, cells, solvent, numbers)
     noise, correlation = _noise_below(work, halves, numbers, content.full)
     if noise is not None:
@@ -172,9 +179,18 @@ def calibrated_scale(
     lo, hi = solvent.mean + float(curve[0]), solvent.mean + float(curve[-1])
     occupancy, error = _tables(curve, errors)
     scale = map_linearly(maxima, lo, hi, occupancy)
+    sigma = map_linearly(maxima, lo, hi, error)
     dense = mean_at_full_scale(smooth, scale) - solvent.mean
-    del smooth
     full = float(curve[-1])
+    place = None
+    if gain is not None and numbers.granularity > 0:
+        place = find_place(coarse, solvent, cells, numbers.granularity)
+        wide = as_occupancy(cells.means(maxima) - np.float32(solvent.mean), curve, SHARES)
+        own = (cells.maxima(smooth) - np.float32(solvent.mean)) / np.float32(full)
+        made = Maxima(wide, gain * own, content.full)
+        regional = regional_scale(made, place, numbers.granularity, float(error[0]))
+        scale, sigma = regional.scale, regional.sigma
+    del smooth
     calibration = Calibration(
         occupancy=SHARES,
         density=tuple(map(float, unit * curve)),
@@ -188,10 +204,11 @@ def calibrated_scale(
     del content
     return CalibratedScale(
         scale=scale,
-        sigma=map_linearly(maxima, lo, hi, error),
+        sigma=sigma,
         full_scale=unit * hi,
         variability_limit=dense / full,
         calibration=calibration,
+        place=place,
         warnings=tuple(
             remarks(work.name, calibration, blank, hidden=hidden, correlation=correlation)
         ),

@@ -43,7 +43,9 @@ def again(density, result):
 @pytest.mark.parametrize("occupancy", [0.1, 0.25, 0.5, 0.75, 1.0])
 def test_the_median_over_a_body_is_its_occupancy(occupancy, noise, mode):
     density, regions = bodies(occupancy, noise)
-    full, partial = medians(estimate_scale(density, ScaleParams(mode=mode)).scale, regions)
+    full, partial = medians(
+        estimate_scale(density, ScaleParams(mode=mode, granularity=0.0)).scale, regions
+    )
     assert full == pytest.approx(1.0, abs=0.03)
     assert partial == pytest.approx(occupancy, abs=0.03)
 
@@ -191,7 +193,9 @@ def test_an_offset_changes_nothing(density, result, offset):
 def test_a_senseless_voxel_size_ends_well(density, voxel_size):
     strange = DensityMap(density.data, Grid.cubic(56, voxel_size))
     for mode in ("res", "occ"):
-        assert np.isfinite(estimate_scale(strange, ScaleParams(mode=mode)).scale.data).all()
+        assert np.isfinite(
+            estimate_scale(strange, ScaleParams(mode=mode, granularity=0.0)).scale.data
+        ).all()
 
 
 @pytest.mark.parametrize("axes", [(1, 2, 0), (2, 1, 0)])

@@ -30,7 +30,10 @@ def regions():
 
 @pytest.mark.parametrize("mode", ["res", "occ"])
 def test_the_standard_error_is_the_scatter_over_maps(regions, mode):
-    made = [estimate_scale(bodies(seed=s)[0], ScaleParams(mode=mode)) for s in range(12)]
+    made = [
+        estimate_scale(bodies(seed=s)[0], ScaleParams(mode=mode, granularity=0.0))
+        for s in range(12)
+    ]
     values = np.array([r.scale.data[regions[1]] for r in made])
     scatter = np.sqrt(values.var(axis=0, ddof=1).mean())
     stated = np.sqrt(np.mean([np.mean(r.sigma.data[regions[1]] ** 2) for r in made]))
@@ -123,7 +126,7 @@ def negative(half):
 )
 def test_half_maps_of_something_else_do_not_tell_the_noise(regions, changed, mode):
     pair, mean = halves_of()
-    params = ScaleParams(mode=mode)
+    params = ScaleParams(mode=mode, granularity=0.0)
     result = estimate_scale(mean, params, half_maps=tuple(changed(pair)))
     (warning,) = result.warnings
     assert "do not show what two_bodies shows" in warning
@@ -203,7 +206,7 @@ def around(n, radius, edge=0.0):
 @pytest.mark.parametrize("mode", ["res", "occ"])
 @pytest.mark.parametrize(("radius", "edge"), [(1.0, 0.0), (0.95, 3.0), (0.9, 4.0)])
 def test_a_sphere_around_the_particle_is_no_mask(density, regions, radius, edge, mode):
-    params = ScaleParams(mode=mode)
+    params = ScaleParams(mode=mode, granularity=0.0)
     plain = estimate_scale(density, params)
     sphere = around(56, radius, edge)
     result = estimate_scale(density.with_data(density.data * sphere), params)
@@ -238,7 +241,7 @@ def test_confidence_alone_knows_a_sphere_as_the_estimate_does(density):
 @pytest.mark.parametrize("mode", ["res", "occ"])
 @pytest.mark.parametrize("height", [15.0, -15.0, 1e4, -1e4])
 def test_hot_voxels_change_nothing_and_are_told(density, regions, height, mode):
-    params = ScaleParams(mode=mode)
+    params = ScaleParams(mode=mode, granularity=0.0)
     hot = density.data.copy()
     hot[5, 6, 7] = height * density.data.max()
     hot[28, 28, 40] = 2 * height * density.data.max()
@@ -288,6 +291,6 @@ def test_tiny_boxes_give_finite_results(shape, voxel_size):
     data = np.random.default_rng(1).random(shape, dtype=np.float32)
     density = DensityMap(data, Grid(shape, (voxel_size,) * 3))
     for mode in ("res", "occ"):
-        result = estimate_scale(density, ScaleParams(mode=mode))
+        result = estimate_scale(density, ScaleParams(mode=mode, granularity=0.0))
         assert np.isfinite(result.scale.data).all()
         assert np.isfinite(result.sigma.data).all()

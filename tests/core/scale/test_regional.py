@@ -1,0 +1,108 @@
+"""The occupancy of a place: flat in a body, with sharp steps, nothing in noise."""
+
+import numpy as np
+import pytest
+from calibrated_maps import FINE, bodies, medians
+from scipy import ndimage
+
+from occupy_core.errors import ParameterError
+from occupy_core.maps.fourier import coloured_noise
+from occupy_core.maps.grid import DensityMap, Grid
+from occupy_core.maps.threads import threads
+from occupy_core.scale.calibrated import _loops
+from occupy_core.scale.estimate import estimate_scale
+from occupy_core.scale.params import ScaleParams
+
+REGIONAL = ScaleParams(mode="occ")
+GRANULAR = ScaleParams(mode="occ", granularity=0.0)
+
+
+@pytest.fixture(scope="module")
+def made():
+    density, regions = bodies(0.5, 0.05)
+    return density, regions, estimate_scale(density, REGIONAL)
+
+
+def test_a_body_reads_its_occupancy_and_is_flat(made):
+    density, regions, result = made
+    full, half = medians(result.scale, regions)
+    assert full == pytest.approx(1.0, abs=0.03)
+    assert half == pytest.approx(0.5, abs=0.03)
+    granular = estimate_scale(density, GRANULAR).scale.data
+    for region in regions:
+        assert result.scale.data[region].std() < 0.5 * granular[region].std()
+
+
+@pytest.mark.parametrize("mode", ["res", "occ"])
+def test_without_granularity_or_with_res_voxels_have_their_own_scale(made, mode):
+    density, _, regional = made
+    given = estimate_scale(density, ScaleParams(mode=mode, granularity=0.0))
+    other = estimate_scale(density, ScaleParams(mode=mode))
+    assert np.array_equal(given.scale.data, other.scale.data) == (mode == "res")
+    assert not np.array_equal(regional.scale.data, given.scale.data)
+
+
+def test_the_bytes_do_not_depend_on_the_threads(made):
+    density, _, result = made
+    for n in (1, 3):
+        with threads(n):
+            other = estimate_scale(density, REGIONAL)
+        assert np.array_equal(other.scale.data, result.scale.data)
+        assert np.array_equal(other.sigma.data, result.sigma.data)
+
+
+@pytest.mark.parametrize("change", ["factor", "offset", "mirror", "axes", "padding"])
+def test_what_a_body_reads_does_not_hang_on_how_the_map_is_given(made, change):
+    density, regions, result = made
+    data = density.data
+    given, back = {
+        "factor": (np.float32(3.7) * data, lambda s: s),
+        "offset": (data + np.float32(0.3 * data.max()), lambda s: s),
+        "mirror": (np.flip(data, 1), lambda s: np.flip(s, 1)),
+        "axes": (data.transpose(1, 2, 0), lambda s: s.transpose(2, 0, 1)),
+        "padding": (np.pad(data, 13, mode="reflect"), lambda s: s[13:-13, 13:-13, 13:-13]),
+    }[change]
+    grid = Grid(given.shape, density.grid.voxel_size)
+    other = back(estimate_scale(DensityMap(given, grid), REGIONAL).scale.data)
+    for region, expected in zip(regions, medians(result.scale, regions), strict=True):
+        assert np.median(other[region]) == pytest.approx(expected, abs=0.01)
+    off = np.abs(other - result.scale.data)
+    assert np.quantile(off, 0.98) < 0.01  # the rest is at steps, which another cell may hold
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("voxel_size", [1.0, 2.0])
+def test_noise_is_no_region(seed, voxel_size):
+    grid = Grid((40, 44, 48), (voxel_size,) * 3)
+    noise = coloured_noise(grid, np.array([0.0, 0.5]), np.array([1.0, 0.2]), seed=seed)
+    result = estimate_scale(DensityMap(noise, grid), REGIONAL)
+    assert result.scale.data.max() == 0
+    assert np.isfinite(result.sigma.data).all()
+
+
+def test_far_from_content_there_is_nothing(made):
+    _, regions, result = made
+    far = ndimage.distance_transform_edt(~(regions[0] | regions[1])) * 2.0 > 22
+    assert result.scale.data[far].max() == 0
+
+
+def test_a_fine_grid_reads_the_same():
+    density, regions = bodies(0.5, 0.05, FINE)
+    full, half = medians(estimate_scale(density, REGIONAL).scale, regions)
+    assert full == pytest.approx(1.0, abs=0.03)
+    assert half == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize("granularity", [-1.0, 3.0, float("nan"), float("inf")])
+def test_a_granularity_is_zero_or_more_than_a_cell(granularity):
+    with pytest.raises(ParameterError, match="granularity"):
+        ScaleParams(granularity=granularity).resolve(Grid.cubic(32, 2.0))
+
+
+def test_distances_are_those_of_scipy():
+    chosen = np.random.default_rng(3).random((9, 11, 14)) > 0.97
+    spacing = (2.0, 2.5, 3.0)
+    expected = ndimage.distance_transform_edt(~chosen, sampling=spacing)
+    np.testing.assert_allclose(
+        _loops.distances(chosen, spacing, 7.0), np.minimum(expected, 7.0), rtol=1e-6
+    )
