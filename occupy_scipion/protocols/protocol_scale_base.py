@@ -81,6 +81,16 @@ class OccupyProtScaleBase(OccupyProtBase):
             "but led by single heavy atoms and outliers.",
         )
         form.addParam(
+            "granularity",
+            params.FloatParam,
+            default=SCALE.granularity,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Granularity (Å)",
+            help="Size of what has one occupancy, with the method _calibrated_ and the mode _occ_. "
+            "The scale is flat in a domain and has steps between parts of different occupancy. "
+            "0: each voxel has its own.",
+        )
+        form.addParam(
             "maxBox",
             params.IntParam,
             default=SCALE.max_box,

@@ -19,6 +19,7 @@ _PARAMETERS = (
     ("tau", "Tau", ""),
     ("recommended_tau", "Tau recommended", ""),
     ("tile_size", "Tile size", "voxels"),
+    ("granularity", "Granularity", "Å"),
     ("processing_shape", "Box processed (z, y, x)", "voxels"),
     ("processing_voxel_size", "Voxel size processed (x, y, z)", "Å"),
     ("hedge_confidence", "Power of the confidence", ""),

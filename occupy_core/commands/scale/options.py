@@ -145,6 +145,14 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         ),
         switch("scale.s0", "--SW", "Search tiles for full density; this is the default.", False),
         number(
+            "scale.granularity",
+            "--granularity",
+            "Å",
+            "Size of what has one occupancy, default 12. With the calibrated scale and --mode occ "
+            "the scale is flat in a domain, with steps between parts of different occupancy. 0 "
+            "gives each voxel its own.",
+        ),
+        number(
             "scale.max_box",
             "--max-box",
             "VOXELS",
