@@ -63,10 +63,10 @@ def contents(folder):
     return {p.name: p.read_bytes() if p.is_file() else None for p in folder.iterdir()}
 
 
-def undisturbed(inputs, folder):
+def undisturbed(commands, inputs, folder):
     """What each command writes into `folder`, and how long it takes, s."""
     expected = {}
-    for command in COMMANDS:
+    for command in commands:
         for _ in range(2):  # the first one compiles
             outdir = folder / "out"
             shutil.rmtree(outdir, ignore_errors=True)
@@ -133,6 +133,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--hits", type=int, default=200)
     parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--only", default="", help="commands, with commas between them")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=600.0)
     asked = parser.parse_args()
@@ -140,7 +141,8 @@ def main():
     folder = Path(tempfile.mkdtemp(prefix="occupy_kills_"))
     whole_files(folder)
     inputs = make_inputs(folder, folder / "volumes", folder / "blocks")
-    expected = undisturbed(inputs, folder)
+    chosen = [name for name in COMMANDS if name in asked.only.split(",") or not asked.only]
+    expected = undisturbed(chosen, inputs, folder)
     commands = list(expected)
     counts, problems, seed = collections.Counter(), [], asked.start
     with ThreadPoolExecutor(asked.workers) as pool:

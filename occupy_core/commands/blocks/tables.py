@@ -16,7 +16,7 @@ import numpy as np
 from occupy_core.blocks.find import BlocksResult
 from occupy_core.blocks.track.rules import apply_rule
 from occupy_core.blocks.track.tracking import Relation
-from occupy_core.commands.shared.quoting import csv_name, csv_text
+from occupy_core.commands.shared.quoting import csv_name, csv_text, one_line
 from occupy_core.commands.shared.record import read_record
 from occupy_core.commands.shared.staging import output_errors, refuse_outputs, staged_outputs
 from occupy_core.errors import MapFormatError, OutputError, ParameterError
@@ -77,8 +77,8 @@ def read_thresholds(path: Path, names: Sequence[str]) -> tuple[dict[str, float],
         value = _number(row[of_value] if of_value < len(row) else "")
         if value is None:
             raise ParameterError(
-                f"Line {number} of {path} is '{','.join(row)}' but must hold a volume and its "
-                "threshold, as in vol_1,0.8; correct it."
+                f"Line {number} of {path} is '{one_line(','.join(row))}' but must hold a volume "
+                "and its threshold, as in vol_1,0.8; correct it."
             )
         given = row[of_name].strip()
         name = written.get(row[of_name]) or written.get(given) or map_name(given)
@@ -183,10 +183,22 @@ def read_occupancies(path: Path) -> tuple[list[Row], list[str]]:
     """
     path = record_path(path)
     record = read_record(path)
-    rows, blocks = record.get("table"), record.get("blocks")
-    if not isinstance(rows, list) or not isinstance(blocks, list):
+    rows: Any = record.get("table")
+    blocks: Any = record.get("blocks")
+    if not _is_table(rows, ("volume", "file")) or not _is_table(blocks, ("name",)):
         raise ParameterError(f"{path} is not the record of a search for blocks; check the path.")
-    return rows, [block["name"] for block in blocks]
+    names = [block["name"] for block in blocks]
+    if not all(isinstance(row.get(name), int | float) for row in rows for name in names):
+        raise ParameterError(f"{path} lacks the occupancy of a block in a volume; check the path.")
+    return rows, names
+
+
+def _is_table(rows: Any, texts: Sequence[str]) -> bool:
+    """Whether a part of a record is a list of rows that have these texts."""
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and all(isinstance(row.get(name), str) for name in texts)
+        for row in rows
+    )
 
 
 def record_path(path: Path) -> Path:

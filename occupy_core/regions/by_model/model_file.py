@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -64,6 +65,12 @@ def read_structure(path: Path) -> tuple[gemmi.Structure, list[str]]:
         raise ParameterError(f"{path} cannot be read as a PDB or mmCIF model: {reason}.") from None
     if len(structure) == 0 or structure[0].count_atom_sites() == 0:
         raise ParameterError(f"The model {path.name} holds no atoms; is it a PDB or mmCIF file?")
+    lost = sum(not math.isfinite(sum(site.atom.pos.tolist())) for site in structure[0].all())
+    if lost:
+        raise ParameterError(
+            f"The model {path.name} has {lost} atoms whose coordinates are not numbers; correct or "
+            "remove them."
+        )
     changed = mend_elements(structure[0], undeclared)
     return structure, [_ELEMENTS.format(changed)] if changed else []
 

@@ -157,6 +157,24 @@ def test_tables_of_thresholds_are_read_in_several_forms(tmp_path, text):
     assert remarks == []
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"table": [3]},
+        {"table": [{"volume": "v"}]},
+        {"blocks": [{}]},
+        {"blocks": [{"name": "B9"}]},
+        {"table": [{"volume": "v", "file": 3, "B1": 1.0}]},
+        {"table": [{"volume": "v", "file": "f", "B1": "x"}], "blocks": [{"name": "B1"}]},
+    ],
+)
+def test_a_record_that_lacks_something_is_told(searched, tmp_path, changed):
+    record = json.loads(searched.files["result"].read_text()) | changed
+    (tmp_path / "blocks.json").write_text(json.dumps(record))
+    with pytest.raises(ParameterError, match=r"check the path"):
+        read_occupancies(tmp_path)
+
+
 def test_a_table_that_was_written_is_read_whatever_the_volumes_are_called(tmp_path):
     names = [text for text in TEXTS if text == map_name(text) and text.isprintable()]
     rows = [{"volume": name, "threshold": float(i)} for i, name in enumerate(names)]

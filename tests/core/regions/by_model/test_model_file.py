@@ -160,3 +160,12 @@ def test_two_molecules_under_one_letter_of_mmcif_are_told(mmcif, labels):
     assert "Chain A holds 3 molecules (residues 1-24, 1-24, 1-24)" in model.doubts[0]
     (region,) = model.regions
     assert sum(site.atom.occ for site in region.model.all()) == 360
+
+
+def test_atoms_without_a_place_are_told(tmp_path):
+    path = three_chains(tmp_path / "m.pdb")
+    lines = path.read_text().splitlines()
+    lines[3] = lines[3][:30] + "     nan" + lines[3][38:]
+    path.write_text("\n".join(lines))
+    with pytest.raises(ParameterError, match=r"m\.pdb has 1 atoms whose coordinates are not numb"):
+        read_model(path)
