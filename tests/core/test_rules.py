@@ -115,3 +115,11 @@ def test_a_name_has_one_unit():
     assert "cutoff_frequency" in frequencies - lengths
     assert "finest_detail" in lengths - frequencies
     assert "limit" not in frequencies | lengths
+
+
+def test_every_kind_of_relation_is_drawn_and_said():
+    from occupy_core.blocks.track.tracking import RELATION_KINDS
+    from occupy_core.commands.blocks.answer import RELATIONS
+    from occupy_core.commands.blocks.figures import _KINDS
+
+    assert set(RELATIONS) == set(_KINDS) == set(RELATION_KINDS) - {"independent"}

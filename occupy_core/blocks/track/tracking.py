@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,18 @@ from occupy_core.maps.grid import DensityMap, Mask
 from occupy_core.progress import Progress, report
 
 Table = NDArray[np.float64]
+
+# How the presences of two blocks depend on each other; records and pictures use these words.
+RelationKind = Literal[
+    "independent",
+    "together",
+    "apart",
+    "exclusive",
+    "same",
+    "first only with second",
+    "second only with first",
+]
+RELATION_KINDS: tuple[RelationKind, ...] = get_args(RelationKind)
 
 _PRESENT = 0.5  # [physics]
 _LEVEL = 0.01  # [words] of all tests of dependence together
@@ -51,7 +64,7 @@ class Relation:
     neither: int
     log_p_together: float
     log_p_apart: float
-    kind: str
+    kind: RelationKind
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -242,7 +255,9 @@ def _relations(names: tuple[str, ...], present: Mask) -> tuple[Relation, ...]:
     return tuple(found)
 
 
-def _kind(both: int, only_first: int, only_second: int, together: bool, apart: bool) -> str:
+def _kind(
+    both: int, only_first: int, only_second: int, together: bool, apart: bool
+) -> RelationKind:
     first, second = both + only_first, both + only_second
     if apart:
         return "exclusive" if both <= _EXCEPTIONS * min(first, second) else "apart"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from occupy_core.blocks.track.tracking import RelationKind
 from occupy_core.commands.shared.answer import Answer, Number, counted, listing
 
-RELATIONS = {
+RELATIONS: dict[RelationKind, str] = {
     "same": "{first} and {second} are there together or not at all",
     "together": "{first} and {second} are there together more often than by chance",
     "first only with second": "{first} is there only with {second}",

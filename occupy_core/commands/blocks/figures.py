@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occupy_core.blocks.track.tracking import tree
+from occupy_core.blocks.track.tracking import RelationKind, tree
 from occupy_core.commands.shared.colors import OCCUPANCY, several_colors
 from occupy_core.commands.shared.figure_style import drawn_in_own_style
 from occupy_core.commands.shared.quoting import figure_text
@@ -30,7 +30,7 @@ _CONTRAST = (0.5, 99.8)  # [layout] percentiles of a slice shown as white and bl
 _OFTEN, _MARGIN = 0.1, 3  # [layout] of the volumes, and voxels around what is on in more than that
 _DEEP = 2  # [layout] voxels; single ones would clutter the outlines
 # How the kinds of relations are drawn: colour, line, arrow.
-_KINDS: dict[str, tuple[str, Any, str]] = {
+_KINDS: dict[RelationKind, tuple[str, Any, str]] = {
     "same": ("#222222", "-", "-"),
     "together": ("#1f5fa8", "-", "-"),
     "first only with second": ("#1f5fa8", "-", "-|>"),
@@ -38,7 +38,7 @@ _KINDS: dict[str, tuple[str, Any, str]] = {
     "apart": ("#c1272d", "--", "-"),
     "exclusive": ("#c1272d", "-", "-"),
 }
-_LEGEND = (
+_LEGEND: tuple[tuple[RelationKind, str], ...] = (
     ("together", "together"),
     ("first only with second", "only with (arrow: needs)"),
     ("same", "same"),
