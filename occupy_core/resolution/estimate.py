@@ -10,6 +10,7 @@ from scipy import ndimage
 from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps import Array, DensityMap, Mask, require_same_grid
 from occupy_core.maps.filters import linear_interpolate
+from occupy_core.maps.register import require_halves_of
 from occupy_core.progress import Progress, part, report
 from occupy_core.resolution.learned.features import resolution_features
 from occupy_core.resolution.learned.mask import refine_mask
@@ -90,6 +91,8 @@ def estimate_resolution(
     for other, what in ((mask, "mask"), *((h, "half map") for h in half_maps or ())):
         if other is not None:
             require_same_grid(density, other, what)
+    if half_maps is not None:
+        require_halves_of(density, half_maps)
 
     report(progress, 0.0, "measuring the bands")
     analysis = analyse_map(density, window=params.window, progress=part(progress, 0.0, 0.4))

@@ -16,6 +16,7 @@ import numpy as np
 from occupy_core.errors import ParameterError
 from occupy_core.maps.fourier import resample
 from occupy_core.maps.grid import DensityMap, Mask, require_same_grid
+from occupy_core.maps.register import require_halves_of
 from occupy_core.progress import Progress, report
 from occupy_core.scale.calibrated.calibration import Calibration
 from occupy_core.scale.full_scale import Tiles
@@ -324,6 +325,8 @@ def _check(
     for i, half in enumerate(half_maps or (), start=1):
         require_same_grid(density, half, f"half map {i}")
     finite_range(density)
+    if half_maps is not None:
+        require_halves_of(density, half_maps)
 
 
 def _parameter_warnings(params: ScaleParams, numbers: ResolvedScale) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 from occupy_core.maps.filters import ball_kernel, maximum_filter
 from occupy_core.maps.fourier import coloured_noise, lowpass, radial_power
 from occupy_core.maps.grid import Array, DensityMap, require_same_grid
+from occupy_core.maps.register import require_halves_of
 from occupy_core.maps.threads import for_slabs
 from occupy_core.progress import Progress, report
 from occupy_core.scale.params import MODIFICATIONS, Kind, ModifyParams, Output
@@ -101,6 +102,8 @@ def iter_modified(
     others += [(half, f"half map {i}") for i, half in enumerate(half_maps or (), start=1)]
     for other, what in others:
         require_same_grid(density, other, what)
+    if half_maps is not None:
+        require_halves_of(density, half_maps)
     sources = [
         _Source(source, confidence, solvent, params, number)
         for number, source in enumerate((density, *(half_maps or ())))

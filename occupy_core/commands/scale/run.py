@@ -22,6 +22,7 @@ from occupy_core.errors import EstimationError, MapFormatError, ParameterError
 from occupy_core.maps.filters import histogram
 from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import read_map, write_map
+from occupy_core.maps.register import require_halves_of
 from occupy_core.maps.threads import Background
 from occupy_core.plain_values import to_dict
 from occupy_core.progress import Progress, part, report
@@ -108,6 +109,10 @@ class _Run(Run[ScaleJob]):
         problems = [*job.scale.problems(density.grid), *job.modify.problems(density.grid)]
         if problems:
             raise ParameterError(*problems)
+        halves = self._half_maps(density)
+        if halves is not None:
+            require_halves_of(density, halves)  # told before the work, not after it
+            del halves
         estimate = self._estimate(density)
         if job.resolution_map is not None:
             from occupy_core.resolution.use.agreement import scale_correlation  # loads much

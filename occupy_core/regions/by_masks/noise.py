@@ -12,6 +12,7 @@ from scipy import fft
 
 from occupy_core.maps.fourier import radial_power
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask, require_same_grid
+from occupy_core.maps.register import require_halves_of
 from occupy_core.solvent.blank import find_blank
 from occupy_core.solvent.noise import (
     SOLVENT_VOXELS,
@@ -86,6 +87,7 @@ def with_noise(
     if halves is not None:
         for number, half in enumerate(halves, start=1):
             require_same_grid(density, half, f"half map {number}")
+        require_halves_of(density, halves)
         second = on_one_scale(*halves)
         difference = density.with_data(0.5 * (halves[0].data - second.data))
         frequency, power = radial_power(difference)

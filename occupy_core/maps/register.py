@@ -1,0 +1,313 @@
+"""Whether two maps show the same at the same place: hand, shift and falloff of one to the other.
+
+Both maps are cropped in Fourier space to a small grid and compared shell by shell, to where they
+agree in any way: as they are, moved, or as a mirror image. Shells are whitened, so that filters and
+sharpening do not matter; shifts are searched by phase correlation [1]_ weighted by 1/|k|.
+
+References
+----------
+.. [1] Kuglin & Hines (1975), Proc. IEEE Int. Conf. Cybernetics and Society, 163.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from occupy_core.errors import EstimationError, OccupyWarning
+from occupy_core.maps.fourier import resample
+from occupy_core.maps.grid import DensityMap
+
+Values = NDArray[np.float64]
+Spectrum = NDArray[np.complex64]
+Shift = tuple[float, float, float]
+
+_EDGE = 72  # [guard] voxels of the small grid: 6 Å in a box of 200 Å, and 20 ms
+_AGREE = 0.3  # [guard] FSC; shells count as far as one way of comparing reaches it
+_LEAST_SHELLS = 4
+_MIRRORS = ((), (2,), (1,), (0,), (0, 1, 2))  # axes that are turned round: none, x, y, z, all
+_MIRROR_NAMES = {(2,): "along x", (1,): "along y", (0,): "along z", (0, 1, 2): "through its centre"}
+_CLEARLY = 0.1  # [guard] by which the mean FSC of a mirror image must be higher
+_FOUND = 0.5  # [guard] mean FSC where two maps show the same; chance gives 0.4 in four shells
+_MOVED = 0.5  # voxels; beyond it, maps are not in register
+_BETTER = 0.005  # [guard] by which the mean FSC must rise where one of the maps is moved
+_OTHER = 0.5  # [guard] of the agreement of the halves with each other; that with the map is higher
+
+
+@dataclass(frozen=True)
+class Match:
+    """How well one map agrees with another when it is turned round and moved.
+
+    Parameters
+    ----------
+    mirror : tuple of int
+        Axes (z, y, x are 0, 1, 2) along which the other map is turned round first.
+    shift : tuple of float
+        Vector (x, y, z) in Å by which the other map is then to be moved.
+    fsc : ndarray of float64, shape (n_shells,)
+        Correlation in shells 1, 2, … of the small grid, after both.
+    """
+
+    mirror: tuple[int, ...]
+    shift: Shift
+    fsc: Values
+
+    @property
+    def distance(self) -> float:
+        """Length of the shift, Å."""
+        return float(np.linalg.norm(self.shift))
+
+    def mean(self, shells: int) -> float:
+        """Mean FSC of the first shells."""
+        return float(self.fsc[:shells].mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One map beside another.
+
+    Parameters
+    ----------
+    here : Match
+        As they are.
+    moved : Match
+        Moved to where they agree best.
+    mirrored : Match
+        The best mirror image, moved.
+    shells : int
+        How many shells agree in one of these ways.
+    decay : float
+        B-factor in Å² by which the other map falls off faster; NaN with too few shells.
+    """
+
+    here: Match
+    moved: Match
+    mirrored: Match
+    shells: int
+    decay: float
+
+    @property
+    def ways(self) -> tuple[Match, Match, Match]:
+        """All three matches."""
+        return self.here, self.moved, self.mirrored
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether the maps are of opposite hand."""
+        best = max(self.moved.mean(self.shells), self.here.mean(self.shells))
+        found = self.mirrored.mean(self.shells)
+        return self.shells > _LEAST_SHELLS and found > max(best + _CLEARLY, _FOUND)
+
+    def is_moved(self, voxel: float) -> bool:
+        """Whether the maps are more than half a voxel (Å) out of register."""
+        found = self.moved.mean(self.shells)
+        better = found > max(self.here.mean(self.shells) + _BETTER, _FOUND)
+        better = better and self.shells > _LEAST_SHELLS  # of fewer, chance makes as much
+        return better and self.moved.distance > _MOVED * voxel
+
+
+@dataclass(frozen=True, eq=False)
+class SmallMap:
+    """A map on a small grid and its transform, for many comparisons."""
+
+    density: DensityMap
+
+    @classmethod
+    def of(cls, density: DensityMap) -> SmallMap:
+        """Crop a map to at most 72 voxels along an edge."""
+        longest = max(density.grid.box)
+        nz, ny, nx = (
+            min(n, max(8, round(_EDGE * edge / longest)))
+            for n, edge in zip(density.grid.shape, reversed(density.grid.box), strict=True)
+        )
+        return cls(resample(density, (nz, ny, nx)))
+
+    @cached_property
+    def _shells(self) -> tuple[NDArray[np.int64], Values]:
+        """Shell of each coefficient (0 for those not used), and how often each counts."""
+        grid = self.density.grid
+        (nz, ny, nx), (z, y, x) = grid.shape, grid.voxel_size_zyx
+        f = (fft.fftfreq(nz, z), fft.fftfreq(ny, y), fft.rfftfreq(nx, x))
+        k = np.sqrt(f[0][:, None, None] ** 2 + f[1][:, None] ** 2 + f[2] ** 2)
+        step = 1 / max(grid.box)
+        shell = np.rint(k / step).astype(np.int64)
+        shell[k > 0.5 / max(grid.voxel_size)] = 0
+        twice = np.full(k.shape, 2.0)
+        twice[..., 0] = 1
+        if nx % 2 == 0:
+            twice[..., -1] = 1
+        return shell, twice
+
+    def _per_shell(self, values: NDArray[Any]) -> Values:
+        """Sum over the shells 1, 2, …."""
+        shell, twice = self._shells
+        return np.asarray(np.bincount(shell.ravel(), (values * twice).ravel())[1:], np.float64)
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """Transform of the map, its mean taken off."""
+        data = self.density.data - np.float32(self.density.data.mean(dtype=np.float64))
+        return np.asarray(fft.rfftn(data), np.complex64)
+
+    @cached_property
+    def power(self) -> Values:
+        """Power of the shells 1, 2, …."""
+        return self._per_shell(np.abs(self.spectrum.astype(np.complex128)) ** 2)
+
+    @cached_property
+    def white(self) -> Spectrum:
+        """Transform with equal power in all shells; shells without power stay empty."""
+        shell, twice = self._shells
+        counts = self._per_shell(np.ones_like(twice))
+        empty = self.power <= 1e-12 * self.power.max(initial=0.0)
+        gain = np.sqrt(counts / np.where(empty, np.inf, self.power))
+        return np.asarray(self.spectrum * np.concatenate([[0.0], gain])[shell], np.complex64)
+
+    def mirrored(self, axes: tuple[int, ...]) -> SmallMap:
+        """Turn the map round along some axes, voxel 0 staying first."""
+        return SmallMap(self.density.with_data(np.flip(self.density.data, axes)))
+
+    def match(self, other: SmallMap, mirror: tuple[int, ...] = (), *, move: bool = True) -> Match:
+        """Compare with another map, mirrored and moved to where it agrees best."""
+        turned = other.mirrored(mirror) if mirror else other
+        product = self.white * turned.white.conj()
+        shift = self._best_shift(product) if move else np.zeros(3)
+        z, y, x = (float(s) for s in shift * np.array(self.density.grid.voxel_size_zyx))
+        return Match(mirror, (x, y, z), self._fsc(product, shift))
+
+    def _best_shift(self, product: Spectrum) -> Values:
+        """Shift (z, y, x) in voxels that brings two maps into register, to a fraction of one."""
+        shell, _ = self._shells
+        weight = np.concatenate([[0.0], 1 / np.arange(1, int(shell.max()) + 1)])
+        correlation = fft.irfftn(product * weight[shell], self.density.grid.shape)
+        peak = np.unravel_index(int(np.argmax(correlation)), correlation.shape)
+        vertex = peak_vertex(correlation, peak)
+        n = np.array(correlation.shape)
+        return np.asarray((vertex + n // 2) % n - n // 2)
+
+    def _fsc(self, product: Spectrum, shift: Values) -> Values:
+        shape = self.density.grid.shape
+        phases = [
+            np.exp(-2j * np.pi * fft.fftfreq(n) * s) for n, s in zip(shape, shift, strict=True)
+        ]
+        phases[2] = np.exp(-2j * np.pi * fft.rfftfreq(shape[2]) * shift[2])
+        turned = product * phases[0][:, None, None].conj() * phases[1][:, None].conj()
+        counts = self._per_shell(np.ones(product.shape))
+        return self._per_shell((turned * phases[2].conj()).real) / np.maximum(counts, 1)
+
+    def compare(self, other: SmallMap, *, mirrors: bool = True) -> Comparison:
+        """Compare with another map on the same grid in every way."""
+        here = self.match(other, move=False)
+        moved = self.match(other)
+        turned = [self.match(other, mirror) for mirror in _MIRRORS[1:]] if mirrors else [here]
+        ways = (here, moved, *turned)
+        shells = max(_LEAST_SHELLS, *(_agreeing(match.fsc) for match in ways))
+        mirrored = max(turned, key=lambda match: match.mean(shells))
+        return Comparison(here, moved, mirrored, shells, self._decay(other, shells))
+
+    def _decay(self, other: SmallMap, shells: int) -> float:
+        """B-factor (Å²) by which the power of the other map falls faster over the shells."""
+        used = slice(1, shells)  # the first shell holds the shape of a mask
+        s = np.arange(1, len(self.power) + 1)[used] / max(self.density.grid.box)
+        a, b = self.power[used], other.power[used]
+        sound = (a > 1e-12 * a.max(initial=0.0)) & (b > 1e-12 * b.max(initial=0.0))
+        if np.count_nonzero(sound) < _LEAST_SHELLS:
+            return float("nan")
+        slope = np.polyfit(s[sound] ** 2, np.log(a[sound] / b[sound]), 1, w=np.sqrt(s[sound]))[0]
+        return 2 * float(slope)  # power falls by exp(-B s²/2)
+
+
+def _agreeing(fsc: Values) -> int:
+    """Number of shells before a curve, smoothed over three, falls below 0.3."""
+    smooth = np.convolve(np.pad(fsc, 1, "edge"), np.full(3, 1 / 3), "valid")
+    below = np.flatnonzero(smooth < _AGREE)
+    return int(below[0]) if len(below) else len(fsc)
+
+
+def peak_vertex(values: NDArray[Any], peak: Sequence[Any]) -> Values:
+    """Index (z, y, x) of a peak to a fraction of a voxel: vertex of a parabola along each axis.
+
+    The axes are periodic.
+    """
+    vertex = np.array(peak, np.float64)
+    for axis, n in enumerate(values.shape):
+        line = np.moveaxis(values, axis, -1)[tuple(p for a, p in enumerate(peak) if a != axis)]
+        before, here, after = (float(line[(peak[axis] + i) % n]) for i in (-1, 0, 1))
+        curvature = before - 2 * here + after
+        if curvature < 0:
+            vertex[axis] += 0.5 * (before - after) / curvature
+    return vertex
+
+
+def require_halves_of(density: DensityMap, halves: tuple[DensityMap, DensityMap]) -> None:
+    """Raise when two half maps are not the halves of a map.
+
+    Parameters
+    ----------
+    density : DensityMap
+        The map, sharpened, masked or filtered; may be the mean of the halves.
+    halves : tuple of DensityMap
+        On its grid.
+
+    Raises
+    ------
+    EstimationError
+        When a half map is a mirror image of the map, or lies a voxel and more elsewhere.
+
+    Warns
+    -----
+    OccupyWarning
+        When a half map lies elsewhere by less, or they agree less with the map than with each
+        other, as those of another particle do.
+    """
+    first, second = (SmallMap.of(half) for half in halves)
+    voxel = min(halves[0].grid.voxel_size)
+    _require_match(first.compare(second), halves[1].name, halves[0].name, voxel)
+    whole = SmallMap.of(density)
+    own = first.match(second, move=False).fsc
+    for half, small in zip(halves, (first, second), strict=True):
+        comparison = whole.compare(small)
+        shells = max(_LEAST_SHELLS, _agreeing(own))
+        expected = float(own[:shells].mean())
+        found = max(way.mean(shells) for way in comparison.ways)
+        if found > _OTHER * expected:
+            _require_match(comparison, half.name, density.name, voxel)
+        elif expected > _AGREE:
+            warnings.warn(
+                f"{half.name} is no half of {density.name}: their correlation is {found:.2f} where "
+                f"that of the two half maps is {expected:.2f}; give the halves from which that was "
+                "made.",
+                OccupyWarning,
+                stacklevel=3,
+            )
+            return
+
+
+def _require_match(found: Comparison, name: str, of: str, voxel: float) -> None:
+    """Raise or warn when one map is a mirror image of another, or moved."""
+    shells = found.shells
+    before = found.here.mean(shells)
+    if found.is_mirrored:
+        raise EstimationError(
+            f"{name} is a mirror image of {of}: flipped {_MIRROR_NAMES[found.mirrored.mirror]} it "
+            f"correlates with {found.mirrored.mean(shells):.2f} instead of {before:.2f}; give half "
+            "maps of the hand of the map."
+        )
+    if not found.is_moved(voxel):
+        return
+    x, y, z = (-s for s in found.moved.shift)
+    message = (
+        f"{name} is moved by ({x:.1f}, {y:.1f}, {z:.1f}) Å, {found.moved.distance / voxel:.1f} "
+        f"voxels, against {of}: moved back it correlates with {found.moved.mean(shells):.2f} "
+        f"instead of {before:.2f}"
+    )
+    if found.moved.distance >= voxel * (1 - 0.1):
+        raise EstimationError(f"{message}; give half maps in the frame of the map.")
+    warnings.warn(f"{message}.", OccupyWarning, stacklevel=4)
