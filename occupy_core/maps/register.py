@@ -32,6 +32,7 @@ Shift = tuple[float, float, float]
 _EDGE = 72  # [guard] voxels of the small grid: 6 Å in a box of 200 Å, and 20 ms
 _AGREE = 0.3  # [guard] FSC; shells count as far as one way of comparing reaches it
 _LEAST_SHELLS = 4
+_DECAY_SHELLS, _DECAY_SIGMAS = 10, 5.0  # [guard] of a falloff that is told
 _MIRRORS = ((), (2,), (1,), (0,), (0, 1, 2))  # axes that are turned round: none, x, y, z, all
 _MIRROR_NAMES = {(2,): "along x", (1,): "along y", (0,): "along z", (0, 1, 2): "through its centre"}
 _CLEARLY = 0.1  # [guard] by which the mean FSC of a mirror image must be higher
@@ -69,7 +70,7 @@ class Match:
         return float(self.fsc[:shells].mean())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Comparison:
     """One map beside another.
 
@@ -84,7 +85,10 @@ class Comparison:
     shells : int
         How many shells agree in one of these ways.
     decay : float
-        B-factor in Å² by which the other map falls off faster; NaN with too few shells.
+        B-factor in Å² by which the other map falls off faster; 0 where that is not sure, NaN with
+        too few shells.
+    length : float
+        Longest edge of the box, Å; shell n is at n over that.
     """
 
     here: Match
@@ -92,6 +96,7 @@ class Comparison:
     mirrored: Match
     shells: int
     decay: float
+    length: float
 
     @property
     def ways(self) -> tuple[Match, Match, Match]:
@@ -110,6 +115,11 @@ class Comparison:
         found = self.moved.mean(self.shells)
         better = found > max(self.here.mean(self.shells) + _BETTER, _FOUND)
         better = better and self.shells > _LEAST_SHELLS  # of fewer, chance makes as much
+        # A map that is moved by d correlates by sinc(2 s d) less; one that lacks parts does not.
+        shells = np.arange(1, self.shells + 1)
+        decline = np.sinc(2 * shells / self.length * self.moved.distance)
+        expected = float((self.moved.fsc[: self.shells] * decline).mean())
+        better = better and self.here.mean(self.shells) < (found + expected) / 2
         return better and self.moved.distance > _MOVED * voxel
 
 
@@ -120,12 +130,12 @@ class SmallMap:
     density: DensityMap
 
     @classmethod
-    def of(cls, density: DensityMap) -> SmallMap:
-        """Crop a map to at most 72 voxels along an edge."""
+    def of(cls, density: DensityMap, edge: int = _EDGE) -> SmallMap:
+        """Crop a map to at most `edge` voxels along its longest edge."""
         longest = max(density.grid.box)
         nz, ny, nx = (
-            min(n, max(8, round(_EDGE * edge / longest)))
-            for n, edge in zip(density.grid.shape, reversed(density.grid.box), strict=True)
+            min(n, max(8, round(edge * length / longest)))
+            for n, length in zip(density.grid.shape, reversed(density.grid.box), strict=True)
         )
         return cls(resample(density, (nz, ny, nx)))
 
@@ -170,6 +180,10 @@ class SmallMap:
         gain = np.sqrt(counts / np.where(empty, np.inf, self.power))
         return np.asarray(self.spectrum * np.concatenate([[0.0], gain])[shell], np.complex64)
 
+    def prepare(self) -> None:
+        """Make what comparisons need, before threads ask for it."""
+        _ = self.white
+
     def mirrored(self, axes: tuple[int, ...]) -> SmallMap:
         """Turn the map round along some axes, voxel 0 staying first."""
         return SmallMap(self.density.with_data(np.flip(self.density.data, axes)))
@@ -210,7 +224,10 @@ class SmallMap:
         ways = (here, moved, *turned)
         shells = max(_LEAST_SHELLS, *(_agreeing(match.fsc) for match in ways))
         mirrored = max(turned, key=lambda match: match.mean(shells))
-        return Comparison(here, moved, mirrored, shells, self._decay(other, shells))
+        decay, length = self._decay(other, shells), max(self.density.grid.box)
+        return Comparison(
+            here=here, moved=moved, mirrored=mirrored, shells=shells, decay=decay, length=length
+        )
 
     def _decay(self, other: SmallMap, shells: int) -> float:
         """B-factor (Å²) by which the power of the other map falls faster over the shells."""
@@ -218,10 +235,13 @@ class SmallMap:
         s = np.arange(1, len(self.power) + 1)[used] / max(self.density.grid.box)
         a, b = self.power[used], other.power[used]
         sound = (a > 1e-12 * a.max(initial=0.0)) & (b > 1e-12 * b.max(initial=0.0))
-        if np.count_nonzero(sound) < _LEAST_SHELLS:
+        if np.count_nonzero(sound) < _DECAY_SHELLS:
             return float("nan")
-        slope = np.polyfit(s[sound] ** 2, np.log(a[sound] / b[sound]), 1, w=np.sqrt(s[sound]))[0]
-        return 2 * float(slope)  # power falls by exp(-B s²/2)
+        x, y = s[sound] ** 2, np.log(a[sound] / b[sound])
+        (slope, _), spread = np.polyfit(x, y, 1, w=np.sqrt(s[sound]), cov=True)
+        # Parts that come and go change the power of shells too, but not steadily.
+        sure = abs(slope) > _DECAY_SIGMAS * np.sqrt(spread[0, 0])
+        return 2 * float(slope) if sure else 0.0  # power falls by exp(-B s²/2)
 
 
 def _agreeing(fsc: Values) -> int:

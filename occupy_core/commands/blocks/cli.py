@@ -93,6 +93,11 @@ def run(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in steps:
         command, work = steps[arguments[0]]
         return command.run(arguments[1:], work)
+    if any(word == "--bin" or word.startswith("--bin=") for word in arguments):
+        raise ParameterError(
+            "--bin is the threshold in autoseg, but voxels were averaged by it here; give "
+            "--threshold to contour the volumes, or --binning to average voxels."
+        )
     return COMMAND.run(arguments, _search)
 
 
@@ -161,10 +166,7 @@ def _with_factors(given: dict[str, Any], recorded: dict[str, Any]) -> dict[str, 
 
 
 def _search(given: dict[str, Any]) -> None:
-    remarks = []
-    if given.get("bin") == 1:
-        remarks = ["--bin 1 averages no voxels; the --bin of autoseg is --threshold here."]
-    _run_job(given, job_values(given), remarks)
+    _run_job(given, job_values(given))
 
 
 def _sketch(given: dict[str, Any]) -> None:
@@ -216,7 +218,7 @@ def _earlier_values(
     return values
 
 
-def _run_job(given: dict[str, Any], values: dict[str, Any], remarks: Sequence[str] = ()) -> None:
+def _run_job(given: dict[str, Any], values: dict[str, Any]) -> None:
     from occupy_core.commands.blocks.job import BlocksJob
     from occupy_core.commands.blocks.run import run_blocks
     from occupy_core.commands.shared.record import changed_inputs
@@ -228,7 +230,7 @@ def _run_job(given: dict[str, Any], values: dict[str, Any], remarks: Sequence[st
     failed = job.where is not None and result.result.get("subset", True) is None
     problem = [text for text in result.warnings if failed and text.startswith("The rule ")]
     others = [text for text in result.warnings if text not in problem]
-    print_warnings([*remarks, *others, *changed])
+    print_warnings([*others, *changed])
     if not given.get("quiet"):
         print(summary(result, verbose=given.get("verbose", False)))
     if failed:

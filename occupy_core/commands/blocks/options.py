@@ -217,7 +217,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         _FOLDER,
         number(
             "bin",
-            "--bin",
+            "--binning",
             "N",
             "Average the volumes over cubes of N voxels along each edge, default 1. Faster on "
             "large boxes; the masks are on the grid of the volumes nevertheless. (The --bin of "

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from occupy_core.errors import EstimationError, ParameterError
+from occupy_core.maps.ensemble_check import MapsCheck
 from occupy_core.maps.grid import Array, DensityMap, require_same_grid
 from occupy_core.params import Params
 from occupy_core.progress import Progress, report
@@ -168,6 +169,7 @@ def region_occupancy(
     solvent = solvent_of(first, free)
     counted = list(regions) if params.whole else peeled(regions, first, solvent.mean)
     measured: list[_Measured] = []
+    check = MapsCheck(first)
     each = zip(
         chain([first], stream),
         repeat(None) if half_maps is None else half_maps,
@@ -176,6 +178,7 @@ def region_occupancy(
     for density, halves in each:
         report(progress, 0.1 + 0.9 * (1 - 1 / (1 + len(measured))), f"measuring {density.name}")
         require_same_grid(first, density, "map")
+        check.see(len(measured), density)
         solvent = solvent if density is first else solvent_of(density, free)
         found = _measure(density, counted, with_noise(solvent, density, halves))
         scale = None if scale_of is None else scale_of(density)
@@ -190,7 +193,7 @@ def region_occupancy(
         maps=tuple(m.name for m in measured),
         regions=names,
         reference=tuple(names[j] for j in occupancies.members),
-        notes=(*notes, *occupancies.notes),
+        notes=(*check.doubts(), *notes, *occupancies.notes),
         grid=first.grid,
     )
     return table.regrouped(occupancies.covariance)

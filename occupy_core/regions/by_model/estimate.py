@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.errors import EstimationError, ParameterError
+from occupy_core.maps.ensemble_check import MapsCheck
 from occupy_core.maps.grid import DensityMap, Grid, require_same_grid
 from occupy_core.params import Params
 from occupy_core.progress import Progress, report
@@ -155,10 +156,12 @@ def chain_occupancy(
     fitter, regions = _in_view(model, first, params)
     total = len(maps) if isinstance(maps, Sized) else 0
     measured: list[Measured] = []
+    check = MapsCheck(first, place=not params.align, falloff=False)  # the fit follows both
     for density in chain([first], stream):
         done = len(measured) / max(total, len(measured) + 1)
         report(progress, 0.1 + 0.9 * done, f"fitting {density.name}")
         require_same_grid(first, density, "map")
+        check.see(len(measured), density)
         blank = find_blank(density)
         fit = fitter.fit(density, follow=params.align, blank=blank)
         mean_scale = regions.mean_scale(None if scale_of is None else scale_of(density))
@@ -172,7 +175,7 @@ def chain_occupancy(
         maps=tuple(m.name for m in measured),
         regions=model.names,
         reference=tuple(model.names[j] for j in occupancies.members),
-        notes=(*notes, *occupancies.notes, *map_notes(measured)),
+        notes=(*check.doubts(), *notes, *occupancies.notes, *map_notes(measured)),
         shift=shift,
         grid=first.grid,
     )

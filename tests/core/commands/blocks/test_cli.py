@@ -149,7 +149,9 @@ def test_the_options_of_autoseg_and_siren_are_known(command, text):
         (["--volumes-dir", "none"], "The folder none does not exist"),
         (["--volumes-dir", "."], "be taken for volumes the next time"),
         (["a.mrc", "--volumes-dir", "v"], "Both volumes and the folder"),
-        (["a.mrc", "--bin", "0.5"], "'0.5' is not a whole number"),
+        (["a.mrc", "--binning", "0.5"], "'0.5' is not a whole number"),
+        (["a.mrc", "--bin", "1"], "--bin is the threshold in autoseg"),
+        (["a.mrc", "--bin=0.5"], "give --threshold to contour the volumes, or --binning"),
         (["a.mrc", "--threshhold", "1"], "The option --threshhold is unknown"),
         (["a.mrc", "--correction", "fdr"], "correction' of the command line is 'fdr'"),
         (["a.mrc", "b.mrc"], "a.mrc does not exist"),
@@ -187,13 +189,6 @@ def test_a_search_tells_what_it_found(capsys, folder, tmp_path):
     assert re.search(r"  B1 +\d+ Å3, in \d+ volumes, mean occupancy 0\.\d\d", out)
     for name in contents(tmp_path / "o"):
         assert f"  {name}" in out.splitlines()
-
-
-def test_the_bin_of_autoseg_is_asked_about(capsys, folder, tmp_path):
-    arguments = ["--voldir", folder, "--outdir", tmp_path / "o", "--bin", "1", "--no-plot"]
-    status, _, err = run_cli(capsys, "blocks", *arguments)
-    assert status == 0
-    assert "the --bin of autoseg is --threshold here" in err
 
 
 def test_in_the_step_of_autoseg_bin_is_the_threshold(capsys, folder, tmp_path):
