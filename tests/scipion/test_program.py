@@ -33,11 +33,8 @@ def test_a_calculation_that_is_killed_is_told_and_leaves_no_earlier_result(runne
     folder = Path(protocol._getExtraPath("volume_001"))
     runner.project.launchProtocol(protocol, wait=False)
 
-    def calculations():
-        return [p for p in runner.processes(protocol) if "--params" in p.cmdline()]
-
-    runner.wait_until(calculations, protocol)
-    for process in calculations():
+    runner.wait_until(lambda: runner.calculations(protocol), protocol)
+    for process in runner.calculations(protocol):
         os.kill(process.pid, signal.SIGKILL)
 
     def is_over():

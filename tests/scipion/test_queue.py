@@ -65,12 +65,6 @@ def end(runner, protocol):
     return protocol
 
 
-def calculations(runner, protocol):
-    """The processes of the program that work for a run."""
-    found = runner.processes(protocol)
-    return [p for p in found if p.name().startswith("python") and "occupy_core" in p.cmdline()]
-
-
 @pytest.fixture(scope="module")
 def large(runner):
     """A map whose scale takes some seconds."""
@@ -88,12 +82,12 @@ def record_of(protocol):
 
 
 def kill(runner, slurm, protocol):
-    runner.wait_until(lambda: calculations(runner, protocol), protocol)
-    os.kill(calculations(runner, protocol)[0].pid, signal.SIGKILL)
+    runner.wait_until(lambda: runner.calculations(protocol), protocol)
+    os.kill(runner.calculations(protocol)[0].pid, signal.SIGKILL)
 
 
 def cancel(runner, slurm, protocol):
-    runner.wait_until(lambda: calculations(runner, protocol), protocol)
+    runner.wait_until(lambda: runner.calculations(protocol), protocol)
     slurm.run("scancel", *slurm.jobs())
 
 

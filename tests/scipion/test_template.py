@@ -174,11 +174,8 @@ def test_a_template_scheduled_by_a_command_waits_for_a_slow_scale(runner, tmp_pa
     runs = {run.getClassName(): run for run in project.getRuns()}
     scale, modify = runs["OccupyProtLocalScale"], runs["OccupyProtModifyMap"]
 
-    def calculations():
-        return [p for p in runner.processes(scale) if "--params" in p.cmdline()]
-
-    runner.wait_until(calculations, scale, seconds=180)
-    stopped = calculations()
+    runner.wait_until(lambda: runner.calculations(scale), scale, seconds=180)
+    stopped = runner.calculations(scale)
     for process in stopped:
         os.kill(process.pid, signal.SIGSTOP)
     end = time.monotonic() + PAUSE

@@ -159,6 +159,15 @@ class Runner:
                     found.append(process)
         return found
 
+    def calculations(self, protocol) -> list[psutil.Process]:
+        """Those of them that calculate: the program, not Scipion nor a shell."""
+        found = []
+        for process in self.processes(protocol):
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                if process.cmdline()[1:3] == ["-m", "occupy_core"]:
+                    found.append(process)
+        return found
+
     def wait_until(self, condition, protocol, seconds: float = 60) -> None:
         """Wait until a condition of a running protocol is met."""
         end = time.monotonic() + seconds
