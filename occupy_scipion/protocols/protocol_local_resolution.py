@@ -207,6 +207,10 @@ class OccupyProtLocalResolution(StepPerVolume, OccupyProtBase):
         several = [f"This was done for each of {len(records)} maps."] * (len(records) > 1)
         return [*records[0].methodSentences(), *several]
 
+    def getResultFolder(self):
+        """The folder of the result of a single volume."""
+        return self._getExtraPath(self._singleFolder)
+
     def _citations(self):
         text = " ".join(s for record in self._records() for s in record.methodSentences())
         keys = (CARDONE_2013, FRANK_1975, VILAS_2018)
