@@ -29,14 +29,14 @@ SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal
 HITS_IN_A_ROW = 4
 COMMANDS = {
     "scale": "scale {map} --amplify 3 --plot",
-    "regions": "regions {map} --model {model} --write-masks",
+    "regions": "regions {map} --masks {mask} {mask2}",
     "resolution": "resolution --half1 {half1} --half2 {half2} --filter",
     "resolution bench": "resolution bench --half1 {half1} --half2 {half2}",
     "blocks": "blocks --volumes-dir {volumes}",
     "blocks sketch": "blocks sketch {blocks}",
     "blocks expand": "blocks expand {blocks}",
     "blocks subset": "blocks subset {blocks} --where B1>=0 --copy",
-    "particles": "particles {blocks} --particles {star} --classes 1,2,3",
+    "particles": "particles {blocks} --particles {star}",
 }
 
 
@@ -106,10 +106,11 @@ def one_row(command, expected, inputs, folder, seed):
         counts[f"{'hit' if alive else 'too late'} {number.name}"] += 1
         if "Traceback" in said and "import" not in said:
             problems.append(f"{command} {seed}: a traceback after {number.name}: {said[-300:]}")
-        if number != signal.SIGKILL and contents(outdir) not in (before, whole):
-            left = {n for n in contents(outdir) or {} if n.startswith(".")}
-            if not before or not any(name.startswith(".") for name in before):
-                problems.append(f"{command} {seed}: {number.name} left {sorted(left)}")
+        found = contents(outdir)
+        tidy = found == before or same(found, whole, place, folder)
+        after_a_kill = any(name.startswith(".") for name in before or {})
+        if number != signal.SIGKILL and not tidy and not after_a_kill:
+            problems.append(f"{command} {seed}: {number.name} left {sorted(found or {})}")
     process = started(command, inputs, outdir, state)
     _, said = process.communicate()
     found = contents(outdir)
