@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
+import pickle
 import pkgutil
 import re
 import shutil
@@ -24,8 +26,9 @@ from small_models import density_of, noisy, three_chains
 
 import occupy_core.commands
 from occupy_core.commands.shared.command import Command
-from occupy_core.maps import DensityMap, read_map, write_map
+from occupy_core.maps import DensityMap, Grid, read_map, write_map
 from occupy_core.regions.by_model.atoms import read_model
+from occupy_core.regions.table import RegionTable, make_row
 
 ROOT, FOLDER = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
 PROGRAM = Path(sys.executable).parent / "occupy-core"
@@ -58,6 +61,42 @@ def inputs(folder: Path, command: str) -> None:
     known.write(folder / "volumes")
     for path in (folder / "volumes").iterdir():
         shutil.copy(path, folder)
+
+
+def particle_inputs(folder: Path) -> None:
+    """Write what the examples of particles name: the records of two searches, and particles."""
+    maps = tuple(f"run_it025_class{i:03d}" for i in (1, 2, 3))
+    values = {"D": (0.02, 1.0, 0.98), "E": (1.0, 0.0, 0.1)}
+    rows = tuple(
+        make_row(name, region, values[region][i], 0.01, n_voxels=10, resolution=8.0)
+        for i, name in enumerate(maps)
+        for region in values
+    )
+    grid = Grid.cubic(8, 1.0)
+    table = RegionTable(rows=rows, maps=maps, regions=tuple(values), reference=("D",), grid=grid)
+    found = [{"volume": f"vol_{i:03d}", "file": "x", "B1": i / 4} for i in range(5)]
+    for name, record in (
+        ("regions/result.json", table.record()),
+        ("blocks/blocks.json", {"table": found, "blocks": [{"name": "B1"}]}),
+    ):
+        (folder / name).parent.mkdir()
+        (folder / name).write_text(json.dumps(record), encoding="utf-8")
+    rng = np.random.default_rng(0)
+    lines = [f"{i + 1:06d}@x.mrcs {i % 3 + 1}" for i in range(60)]
+    head = "data_particles\n\nloop_\n_rlnImageName #1\n_rlnClassNumber #2\n"
+    star = head + "\n".join(lines) + "\n"
+    (folder / "run_it025_data.star").write_text(star, encoding="utf-8")
+    particles = np.zeros(60, [("uid", "<u8"), ("alignments3D/class", "<u4")])
+    particles["uid"], particles["alignments3D/class"] = np.arange(60), np.arange(60) % 3
+    with (folder / "J12_particles.cs").open("wb") as file:
+        np.save(file, particles)
+    centers = rng.normal(size=(5, 4))
+    np.savetxt(folder / "centers.txt", centers)
+    for name, data in (
+        ("labels.pkl", np.arange(60) % 5),
+        ("z.pkl", centers[np.arange(60) % 5].astype(np.float32)),
+    ):
+        (folder / name).write_bytes(pickle.dumps(data))
 
 
 def printed(*arguments: str) -> str:
@@ -141,6 +180,8 @@ def main() -> None:
         folder = FOLDER / command
         if not folder.exists():
             inputs(folder, command)
+            if command == "particles":
+                particle_inputs(folder)
         for further in commands_in(run(example, folder)):
             run(further, folder)
 
