@@ -23,7 +23,7 @@ _STANDS_OUT = 4.0  # [physics] deviations: one of 30,000 cells by chance
 _DENSE = 0.9  # [guard] quantile of content that stands for the inside of the molecule
 _FAINTEST = 0.04  # [physics] of that density: below content of 0.1, whose surface is at half of it
 _NEAR, _FAR = 1 / 3, 0.6  # [physics] granularities; 4 Å, so that weak side chains are within, and 7
-_PLANES = 8
+_PLANES = 8  # [machine]
 
 
 @dataclass(frozen=True, eq=False)

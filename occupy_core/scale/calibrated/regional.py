@@ -33,7 +33,7 @@ _SURFACE = 0.05  # [guard] weight of cells at the surface, where density ends wi
 _SHARED = 82.0  # [physics] Å³; the ball of 2.7 Å of a local maximum, which its neighbours share
 # Slope and place of the step between two levels: a maximum carries the higher one across it.
 _STEP = (3.0, 0.6)  # [fit: python -m benchmarks.modification --set developed] 0.5 to 0.9 tried
-_PLANES = 2
+_PLANES = 2  # [machine]
 
 
 @dataclass(frozen=True, eq=False)
