@@ -140,7 +140,13 @@ def by_ours(case: Case, granularity: float) -> Made:
     def modify(kind: str, gamma: float) -> Array:
         params = ModifyParams(**{kind: gamma})
         (made,) = iter_modified(
-            case.density, result.scale, result.confidence, result.solvent, params
+            case.density,
+            result.scale,
+            result.confidence,
+            result.solvent,
+            params,
+            sigma=None if result.place is None else result.sigma,
+            place=result.place,
         )
         return made.map.data
 

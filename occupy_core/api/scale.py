@@ -229,5 +229,13 @@ def _modified(density: DensityMap, result: ScaleResult, params: ModifyParams) ->
         )
     if problems:
         raise ParameterError(*problems)
-    made = iter_modified(density, result.scale, result.confidence, result.solvent, params)
+    made = iter_modified(
+        density,
+        result.scale,
+        result.confidence,
+        result.solvent,
+        params,
+        sigma=None if result.place is None else result.sigma,
+        place=result.place,
+    )
     return next((modified.map for modified in made), density)

@@ -79,6 +79,8 @@ class ScaleResult:
         Mask made from the scale when `solvent_def_scale` is set.
     sigma : DensityMap or None
         Standard error of the scale from noise; only of the calibrated scale.
+    place : DensityMap or None
+        Confidence that the neighbourhood of a voxel is content; only of the regional scale.
     calibration : Calibration or None
         How the calibrated scale was read off.
     params : ResolvedScale
@@ -96,6 +98,7 @@ class ScaleResult:
     target_occupancy: float | None
     solvent_definition: DensityMap | None
     sigma: DensityMap | None
+    place: DensityMap | None
     calibration: Calibration | None
     params: ResolvedScale
     warnings: tuple[str, ...]
@@ -180,6 +183,7 @@ def estimate_scale(
         target_occupancy=local.target_occupancy,
         solvent_definition=made_definition,
         sigma=None if local.sigma is None else on_grid(local.sigma, density.grid),
+        place=None if local.place is None else on_grid(local.place, density.grid),
         calibration=local.calibration,
         params=numbers,
         warnings=(

@@ -41,6 +41,7 @@ class LocalScale:
     calibration: Calibration | None = None
     warnings: tuple[str, ...] = ()
     left_out: Mask | None = None
+    place: DensityMap | None = None
 
     def as_scale(self, value: float) -> float:
         """Return a grey value relative to full density, above the solvent if that is known."""
@@ -73,6 +74,7 @@ def calibrated_local_scale(
         calibration=made.calibration,
         warnings=made.warnings,
         left_out=made.left_out,
+        place=None if made.place is None else work.with_data(made.place.on_voxels()),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,8 @@ __all__ = [
 _PLANES = 4  # [machine] planes of a slab: its temporary arrays stay in the cache
 _SMALLEST_SCALE = np.float32(1e-30)  # [guard] keeps negative powers of the scale finite
 _SOLVENT_VOXELS = 1000  # [guard] needed to know the spectrum of the solvent
+_WITHIN = 2.0  # [physics] standard errors: 95 % of what is full
+_SURE = 0.15  # [physics] a standard error above it tells 0.7 from 1 no more
 _MARGIN = 7  # [taste: not swept] voxels; edge of a ball that must be free of content
 
 
@@ -67,6 +70,8 @@ def iter_modified(
     solvent: SolventModel,
     params: ModifyParams,
     *,
+    sigma: DensityMap | None = None,
+    place: DensityMap | None = None,
     half_maps: tuple[DensityMap, DensityMap] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[ModifiedMap]:
@@ -81,6 +86,12 @@ def iter_modified(
     solvent : SolventModel
         Its solvent.
     params : ModifyParams
+    sigma : DensityMap, optional
+        Standard error of the scale: what is full within it is left as it is, where it is below
+        0.15.
+    place : DensityMap, optional
+        Confidence that the neighbourhood of a voxel is content. With it factors count from the
+        level of the solvent on, and it takes the place of the confidence of single voxels.
     half_maps : tuple of DensityMap, optional
         Get the same factors. They are neither clipped nor matched, so that they stay linear in
         the input, and their solvent noise is independent.
@@ -99,23 +110,27 @@ def iter_modified(
     """
     params.resolve(density.grid)
     others = [(scale, "scale"), (confidence, "confidence")]
+    others += [(sigma, "standard error")] if sigma is not None else []
+    others += [(place, "regional confidence")] if place is not None else []
     others += [(half, f"half map {i}") for i, half in enumerate(half_maps or (), start=1)]
     for other, what in others:
         require_same_grid(density, other, what)
     if half_maps is not None:
         require_halves_of(density, half_maps)
+    factors = scale.data if sigma is None else full_within_error(scale.data, sigma.data)
+    weighing = _Weighing((place or confidence).data, None if place is None else solvent.mean)
     sources = [
-        _Source(source, confidence, solvent, params, number)
+        _Source(source, weighing, solvent, params, number)
         for number, source in enumerate((density, *(half_maps or ())))
     ]
     outputs = params.kinds()
     for done, output in enumerate(outputs):
         report(progress, done / len(outputs), output.kind.replace("_", " "))
         if output.kind == "subtraction_mask":
-            mask = density.with_data(_subtraction_mask(scale.data, output))
+            mask = density.with_data(_subtraction_mask(factors, output))
             yield ModifiedMap(**output._asdict(), map=mask)
             continue
-        made = [source.modified(scale.data, output) for source in sources]
+        made = [source.modified(factors, output) for source in sources]
         halves = (made[1], made[2]) if half_maps else None
         yield ModifiedMap(**output._asdict(), map=made[0], half_maps=halves)
         del made, halves
@@ -209,19 +224,43 @@ def match_histogram(data: Array, reference: Array) -> Array:
     return result
 
 
+def full_within_error(scale: Array, sigma: Array) -> Array:
+    """Return a scale that is 1 where it is so within two standard errors, if these are below 0.15.
+
+    Parameters
+    ----------
+    scale, sigma : ndarray of float32, shape (z, y, x)
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
+    """
+    return np.where((sigma < _SURE) & (scale + _WITHIN * sigma >= 1), np.float32(1), scale)
+
+
+class _Weighing(NamedTuple):
+    """How far each voxel is modified, 0 to 1, and the level from which factors count.
+
+    Without a level they multiply the map as it is, as OccuPy does.
+    """
+
+    confidence: Array
+    level: float | None
+
+
 class _Source:
     """A map to be modified: the full map (number 0) or one of its halves (1, 2)."""
 
     def __init__(
         self,
         density: DensityMap,
-        confidence: DensityMap,
+        weighing: _Weighing,
         solvent: SolventModel,
         params: ModifyParams,
         number: int,
     ) -> None:
         self._density = density
-        self._confidence = confidence.data
+        self._confidence, self._level = weighing
         self._solvent = solvent
         self._params = params
         self._number = number
@@ -263,6 +302,8 @@ class _Source:
         confidence: Array | np.float32 = np.float32(1)
         if not self._params.omit_confidence:
             confidence = self._confidence[slab]
+        if self._level is not None:
+            return self._about_level(slab, factor, confidence, noise)
         if self._params.exclude_solvent:
             weight = confidence * factor
         else:
@@ -274,6 +315,22 @@ class _Source:
             removed = np.clip(1 - factor, 0, 1)
             added = np.sqrt(removed * (2 - removed)) * noise[slab]
             modified += confidence * (added + removed * np.float32(self._solvent.mean))
+        return modified
+
+    def _about_level(
+        self, slab: slice, factor: Array, confidence: Array | np.float32, noise: Array | None
+    ) -> Array:
+        """Return some planes of which what is above the solvent is multiplied."""
+        density, change = self._density.data[slab], confidence * (factor - 1)
+        modified: Array = density.copy()
+        changed = change != 0  # the rest keeps its bytes
+        above = density - np.float32(self._level or 0.0)
+        np.add(density, change * above, out=modified, where=changed)
+        if noise is not None:
+            left = np.clip(1 + change, 0, 1)
+            np.add(modified, np.sqrt(1 - left * left) * noise[slab], out=modified, where=changed)
+        if self._params.exclude_solvent:
+            modified *= confidence
         return modified
 
     def _noise(self, modification: int) -> Array:

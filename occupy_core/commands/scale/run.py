@@ -49,6 +49,7 @@ class _Estimate:
 
     scale: DensityMap
     sigma: DensityMap | None
+    place: DensityMap | None = None
     confidence: DensityMap
     solvent: SolventModel
     parameters: ResolvedScale
@@ -190,6 +191,7 @@ class _Run(Run[ScaleJob]):
         return _Estimate(
             scale=result.scale,
             sigma=result.sigma,
+            place=result.place,
             confidence=result.confidence,
             solvent=result.solvent,
             parameters=result.params,
@@ -261,7 +263,8 @@ class _Run(Run[ScaleJob]):
             thickness=estimate.parameters.lowpass,
             sigma=estimate.sigma,
         )
-        estimate.sigma = None  # not to be held while maps are modified
+        if not self._job.modify.active:
+            estimate.sigma = None  # not to be held while figures are drawn
         self._write_map("confidence", estimate.confidence, "Confidence not to be solvent")
         if estimate.definition is not None:
             self._write_map("solvent_definition", estimate.definition, "Solvent definition")
@@ -280,6 +283,8 @@ class _Run(Run[ScaleJob]):
             estimate.confidence,
             estimate.solvent,
             job.modify,
+            sigma=None if estimate.place is None else estimate.sigma,
+            place=estimate.place,
             half_maps=self._half_maps(density),
             progress=part(self._progress, _ESTIMATED, _MODIFIED),
         ):
@@ -364,7 +369,8 @@ def _offset_warnings(job: ScaleJob, estimate: _Estimate) -> list[str]:
     """Return a sentence when a map is multiplied though its solvent is not near zero."""
     solvent = estimate.solvent
     limit = _OFFSET * (solvent.hi - solvent.mean)
-    told = job.scale.method == "occupy" and job.scale_map is None  # there the scale errs too
+    # There the scale errs too, or factors count from the level of the solvent on.
+    told = (job.scale.method == "occupy" and job.scale_map is None) or estimate.place is not None
     if told or not job.modify.active or abs(solvent.mean) <= limit:
         return []
     return [

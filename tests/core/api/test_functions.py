@@ -116,7 +116,15 @@ def test_a_modification_is_that_of_the_command(bodies, scaled, method, power, fi
     density, _ = bodies
     answer, expected = scaled
     params = occ.ModifyParams(**{field: power})
-    (made,) = iter_modified(density, expected.scale, expected.confidence, expected.solvent, params)
+    (made,) = iter_modified(
+        density,
+        expected.scale,
+        expected.confidence,
+        expected.solvent,
+        params,
+        sigma=None if expected.place is None else expected.sigma,
+        place=expected.place,
+    )
     found = getattr(answer, method)(power)
     assert np.array_equal(found, made.map.data)
     assert np.array_equal(occ.modify(density.data, answer, **{field: power}), found)

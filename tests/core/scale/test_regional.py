@@ -11,7 +11,8 @@ from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.threads import threads
 from occupy_core.scale.calibrated import _loops
 from occupy_core.scale.estimate import estimate_scale
-from occupy_core.scale.params import ScaleParams
+from occupy_core.scale.modify import full_within_error, iter_modified
+from occupy_core.scale.params import ModifyParams, ScaleParams
 
 REGIONAL = ScaleParams(mode="occ")
 GRANULAR = ScaleParams(mode="occ", granularity=0.0)
@@ -106,3 +107,65 @@ def test_distances_are_those_of_scipy():
     np.testing.assert_allclose(
         _loops.distances(chosen, spacing, 7.0), np.minimum(expected, 7.0), rtol=1e-6
     )
+
+
+# ---- what is modified by it -------------------------------------------------------------------
+
+
+def modified(density, result, scale=None, **power):
+    (made,) = iter_modified(
+        density,
+        result.scale if scale is None else scale,
+        result.confidence,
+        result.solvent,
+        ModifyParams(**power),
+        sigma=result.sigma,
+        place=result.place,
+    )
+    return made.map.data
+
+
+@pytest.mark.parametrize("power", [{"amplify": 30.0}, {"attenuate": 30.0}, {"sigmoid": 5.0}])
+def test_a_full_map_keeps_its_bytes(made, power):
+    density, _, result = made
+    full = result.scale.with_data(np.ones_like(result.scale.data))
+    assert np.array_equal(modified(density, result, full, **power), density.data)
+
+
+def test_what_is_far_from_content_keeps_its_bytes(made):
+    density, _, result = made
+    for power in ({"amplify": 30.0}, {"attenuate": 30.0}):
+        far = result.place.data == 0
+        assert np.array_equal(modified(density, result, **power)[far], density.data[far])
+
+
+def test_factors_count_from_the_level_of_the_solvent(made):
+    density, regions, result = made
+    shift = np.float32(0.4 * density.data.max())
+    other = density.with_data(density.data + shift)
+    again = estimate_scale(other, REGIONAL)
+    first = modified(density, result, amplify=30.0)[regions[1]]
+    second = modified(other, again, amplify=30.0)[regions[1]] - shift
+    assert np.abs(second - first).mean() < 0.02 * first.std()
+
+
+def test_amplified_bodies_are_full_and_attenuated_ones_gone_or_as_they_were(made):
+    density, regions, result = made
+    whole = bodies(1.0, 0.0)[0].data
+
+    def gains(data):
+        return [np.vdot(data[r], whole[r]) / np.vdot(whole[r], whole[r]) for r in regions]
+
+    full, half = gains(modified(density, result, amplify=30.0))
+    assert full == pytest.approx(1.0, abs=0.05)
+    assert half == pytest.approx(1.0, abs=0.1)
+    full, half = gains(modified(density, result, attenuate=30.0))
+    assert full == pytest.approx(1.0, abs=0.05)
+    assert abs(half) < 0.05
+
+
+def test_what_is_full_within_a_small_error_is_full():
+    scale = np.array([0.9, 0.85, 0.5, 0.9, 1.0], np.float32)
+    sigma = np.array([0.12, 0.05, 0.6, 0.2, 0.3], np.float32)
+    expected = np.array([1.0, 0.85, 0.5, 0.9, 1.0], np.float32)
+    assert np.array_equal(full_within_error(scale, sigma), expected)
