@@ -31,13 +31,13 @@ Shift = tuple[float, float, float]
 
 _EDGE = 72  # [guard] voxels of the small grid: 6 Å in a box of 200 Å, and 20 ms
 _AGREE = 0.3  # [guard] FSC; shells count as far as one way of comparing reaches it
-_LEAST_SHELLS = 4
+_LEAST_SHELLS = 4  # [taste: not swept]
 _DECAY_SHELLS, _DECAY_SIGMAS = 10, 5.0  # [guard] of a falloff that is told
 _MIRRORS = ((), (2,), (1,), (0,), (0, 1, 2))  # axes that are turned round: none, x, y, z, all
 _MIRROR_NAMES = {(2,): "along x", (1,): "along y", (0,): "along z", (0, 1, 2): "through its centre"}
 _CLEARLY = 0.1  # [guard] by which the mean FSC of a mirror image must be higher
 _FOUND = 0.5  # [guard] mean FSC where two maps show the same; chance gives 0.4 in four shells
-_MOVED = 0.5  # voxels; beyond it, maps are not in register
+_MOVED = 0.5  # [taste: not swept] voxels; beyond it, maps are not in register
 _BETTER = 0.005  # [guard] by which the mean FSC must rise where one of the maps is moved
 _OTHER = 0.5  # [guard] of the agreement of the halves with each other; that with the map is higher
 
