@@ -12,6 +12,7 @@ from occupy_core.maps import Array, DensityMap, Mask, require_same_grid
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.maps.register import require_halves_of
 from occupy_core.progress import Progress, part, report
+from occupy_core.resolution.large_voxels import in_angstroms, in_unit, params_in_unit, unit_of
 from occupy_core.resolution.learned.features import resolution_features
 from occupy_core.resolution.learned.mask import refine_mask
 from occupy_core.resolution.learned.trees import LEAST_HALF, load_models
@@ -94,6 +95,11 @@ def estimate_resolution(
     if half_maps is not None:
         require_halves_of(density, half_maps)
 
+    grid, unit = density.grid, unit_of(density.grid)
+    if unit != 1.0:
+        density, params = in_unit(density, unit), params_in_unit(params, unit)
+        mask = None if mask is None else in_unit(mask, unit)
+        half_maps = half_maps and (in_unit(half_maps[0], unit), in_unit(half_maps[1], unit))
     report(progress, 0.0, "measuring the bands")
     analysis = analyse_map(density, window=params.window, progress=part(progress, 0.0, 0.4))
     single = None if analysis.noise.featureless else _from_one_map(analysis)
@@ -117,11 +123,37 @@ def estimate_resolution(
         everywhere = answer.fine if analysis.state.measured else _blurred_outside(answer, inside)
         filtered = tuple(filter_locally(m, everywhere) for m in (density, *(half_maps or ())))
     report(progress, 0.9, "writing down")
-    return _result(
-        density, params, analysis, answer,
-        inside=inside, overall=overall, source=source, filtered=filtered, second=second,
+    nyquist = 2 * max(density.grid.voxel_size)
+    if single is not None:
+        single = _up_to(nyquist, single)
+    result = _result(
+        density, params, analysis, _up_to(nyquist, answer),
+        inside=inside, overall=_whole_up_to(nyquist, overall), source=source,
+        filtered=filtered, second=second, unit=unit,
         single=single if half_maps is not None else None,
     )  # fmt: skip
+    return result if unit == 1.0 else in_angstroms(result, unit, grid)
+
+
+def _up_to(nyquist: float, local: LocalResolution) -> LocalResolution:
+    """Values up to the Nyquist limit of the voxels; nothing finer can be in a map."""
+    return LocalResolution(
+        fine=np.maximum(local.fine, np.float32(nyquist)),
+        coarse=None if local.coarse is None else np.maximum(local.coarse, np.float32(nyquist)),
+        sigma=local.sigma,
+        censored=local.censored | (local.fine < nyquist),
+    )
+
+
+def _whole_up_to(nyquist: float, overall: GlobalResolution) -> GlobalResolution:
+    """The global values up to the Nyquist limit of the voxels."""
+    fine, coarse = overall.at_0143, overall.at_05
+    return replace(
+        overall,
+        at_0143=None if fine is None else max(fine, nyquist),
+        at_05=None if coarse is None else max(coarse, nyquist),
+        censored=overall.censored or (fine is not None and fine < nyquist),
+    )
 
 
 def _require_edge(density: DensityMap) -> None:
@@ -260,6 +292,7 @@ def _result(
     filtered: tuple[DensityMap, ...],
     second: Array | None,
     single: LocalResolution | None,
+    unit: float,
 ) -> ResolutionResult:
     """Bring everything to the grid of the map and put it together."""
     background = np.float32(params.background)
@@ -288,6 +321,7 @@ def _result(
         fraction=fraction,
         second=second,
         single=single,
+        unit=unit,
     )
     return ResolutionResult(
         resolution=resolution,
@@ -320,9 +354,10 @@ def _messages(
     fraction: float,
     second: Array | None,
     single: LocalResolution | None,
+    unit: float,
 ) -> tuple[str, ...]:
-    """Say what the user should know about the result, one sentence each."""
-    limit = 1 / analysis.spectrum.cutoff_frequency
+    """Say what the user should know about the result, one sentence each; `unit` is in Å."""
+    limit = unit / analysis.spectrum.cutoff_frequency
     found = []
     if source == "nothing" or not inside.any():
         found.append("Nothing stands out of the noise; no resolution is reported.")
@@ -340,8 +375,19 @@ def _messages(
         )
         if abs(np.log(analysis.energies.window / usual)) > _OTHER_WINDOW:
             found.append(
-                f"The model was learned with windows of {usual:.3g} Å; in a window of "
-                f"{analysis.energies.window:g} Å it may be far off. Leave the window out."
+                f"The model was learned with windows of {usual * unit:.3g} Å; in a window of "
+                f"{analysis.energies.window * unit:g} Å it may be far off. Leave the window out."
+            )
+    if unit != 1.0:
+        found.append(
+            f"The voxels are large ({unit * max(analysis.spectrum.grid.voxel_size):.3g} Å), so the "
+            f"windows are too: {unit * analysis.energies.window:.3g} Å. Resolutions are not "
+            "resolved within them."
+        )
+        if source == "learned":
+            found.append(
+                "The model was learned on maps of smaller voxels; half maps are more to be "
+                "trusted here."
             )
     if fraction > 0.01:
         what = "was low-passed at" if analysis.spectrum.cut else "has its Nyquist limit at"
@@ -354,7 +400,9 @@ def _messages(
             "The FSC of the whole molecule has not fallen to 0.143 by the limit of the map."
         )
     within = onto(inside, local.fine.shape)
-    found += _disagreements(local, overall, source, within=within, second=second, single=single)
+    found += _disagreements(
+        local, overall, source, within=within, second=second, single=single, unit=unit
+    )
     return tuple(found)
 
 
@@ -366,6 +414,7 @@ def _disagreements(
     within: Mask,
     second: Array | None,
     single: LocalResolution | None,
+    unit: float,
 ) -> list[str]:
     """Say where estimates do not agree, or nothing is resolved; `within` is the mask."""
     found = []
@@ -382,8 +431,8 @@ def _disagreements(
         )
     elif unresolved:
         found.append(
-            f"Within the mask nothing is resolved even at {COARSEST:.0f} Å; look whether it lies "
-            "on the molecule."
+            f"Within the mask nothing is resolved even at {COARSEST * unit:.0f} Å; look whether it "
+            "lies on the molecule."
         )
     elif single is not None:
         ratio = float(np.median(np.abs(np.log(single.fine / local.fine)[within])))

@@ -8,6 +8,7 @@ import numpy as np
 
 from occupy_core.maps import Array, DensityMap, Grid, Mask
 from occupy_core.params import Params
+from occupy_core.resolution.large_voxels import unit_of
 from occupy_core.resolution.measure.bands import WINDOW
 from occupy_core.resolution.measure.prior_processing import MapState
 from occupy_core.resolution.read.global_resolution import GlobalResolution
@@ -41,14 +42,17 @@ class ResolutionParams(Params):
     def problems(self, grid: Grid | None = None) -> list[str]:
         """Return one sentence for each parameter outside its limits; see `Params`."""
         found = []
+        unit = 1.0 if grid is None else unit_of(grid)
         if self.window is not None:
             least = _SMALLEST_WINDOW if grid is None else max(grid.voxel_size)
-            if not least <= self.window <= _LARGEST_WINDOW:
+            # Without a grid the largest voxels are not known, so only the form can be checked.
+            most = np.inf if grid is None else _LARGEST_WINDOW * unit
+            if not least <= self.window <= most:
                 found.append(
                     f"The window is {self.window:g} Å but must lie between {least:g} and "
-                    f"{_LARGEST_WINDOW:g} Å; leave it out to have it derived from the map."
+                    f"{_LARGEST_WINDOW * unit:g} Å; leave it out to have it derived from the map."
                 )
-        window = WINDOW if self.window is None else self.window
+        window = WINDOW * unit if self.window is None else self.window
         if not found and grid is not None and min(grid.box) < _WINDOWS * window:
             found.append(
                 f"The box is {min(grid.box):.3g} Å along its shortest edge but a window of "
