@@ -287,7 +287,13 @@ def test_a_rerun_of_the_record_gives_the_same_bytes(everything, tmp_path, number
 
 def test_a_job_survives_json():
     job = ResolutionJob(
-        *(Path("x.mrc"), Path("out"), "name", Path("a.mrc"), Path("b.mrc"), Path("m.mrc"), 1.5),
+        Path("x.mrc"),
+        Path("out"),
+        name="name",
+        half1=Path("a.mrc"),
+        half2=Path("b.mrc"),
+        mask=Path("m.mrc"),
+        voxel_size=1.5,
         resolution=ResolutionParams(window=7.0, second_opinion=False, background=-1.0, filter=True),
         threads=2,
     )
