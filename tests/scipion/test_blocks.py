@@ -219,7 +219,7 @@ def test_volumes_of_a_decoder_keep_their_place_in_its_space(runner, imported, kn
 def test_volumes_can_be_given_one_by_one(runner, imported):
     producer, name = imported
     protocol = new(runner, *((producer, f"{name}.{i}") for i in range(1, 12)))
-    assert len(protocol._volumes()) == 11
+    assert len(protocol.volumes()) == 11
     assert protocol.validate() == []
 
 

@@ -90,6 +90,15 @@ class ScaleJob(JobBase):
     threads: int | None = None
     force: bool = False
 
+    @classmethod
+    def upgraded(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return plain values with the granularity that version 0.1 had: each voxel by itself."""
+        values, group = dict(values), values.get("scale", {})
+        fields = set(ScaleParams.__dataclass_fields__) - {"granularity"}
+        if isinstance(group, Mapping) and "granularity" not in group and fields <= set(group):
+            values["scale"] = {**group, "granularity": 0.0}
+        return values
+
     @property
     def base_name(self) -> str:
         """X in the names of the outputs."""

@@ -24,6 +24,7 @@ _SOURCES = {
     "[FrankAlAli1975]",
     "learned": "from the map alone by a regression trained on simulated maps, as the noise of its "
     "solvent had been removed or filtered",
+    "nothing": "from the map alone; nothing stood out of the noise",
 }
 
 
