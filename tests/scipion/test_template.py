@@ -192,7 +192,9 @@ def test_a_template_scheduled_by_a_command_waits_for_a_slow_scale(runner, tmp_pa
         return modify.isFinished() or modify.isFailed()
 
     runner.wait_until(is_over, modify, seconds=240)
-    # What a window shows that is opened now.
+    # What a window shows that is opened now; the first one must not hold the database meanwhile.
+    project.mapper.commit()
+    project.closeMapper()
     runs = {run.getClassName(): run for run in Manager().loadProject(name).getRuns()}
     scale, modify = runs["OccupyProtLocalScale"], runs["OccupyProtModifyMap"]
     assert modify.isFinished(), modify.getErrorMessage()
