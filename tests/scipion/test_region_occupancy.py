@@ -19,6 +19,7 @@ from pyworkflow.gui import dialog
 from scipion_project import header, read, shown, viewer_of, write_mrc
 from small_models import GRID, density_of, noisy, three_chains
 
+from occupy_core.commands.shared.colors import OCCUPANCY
 from occupy_core.regions.by_model.atoms import read_model
 from occupy_core.regions.by_model.estimate import chain_masks
 from occupy_scipion.objects import SetOfRegionOccupancies, SetOfVolumeMasks
@@ -199,8 +200,8 @@ def test_the_viewer_draws_bars_and_a_heat_map_and_opens_the_table(runner, measur
     np.testing.assert_allclose(heights, expected)
     labels = [label.get_text() for label in bars.get_xticklabels()]
     assert labels == ["A*", "B", "C*"]  # with the reference marked
-    heatmap = shown(viewer, "showHeatmap").figure.axes[0].images[0].get_array()
-    np.testing.assert_allclose(heatmap, [expected])
+    (cells,) = shown(viewer, "showHeatmap").figure.axes[0].collections
+    np.testing.assert_allclose(cells.get_facecolor()[:, :3], OCCUPANCY.rgb(expected), atol=1e-6)
     assert isinstance(shown(viewer, "showTable"), MDView)
 
 
