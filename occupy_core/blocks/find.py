@@ -20,6 +20,7 @@ from occupy_core.blocks.track.rules import apply_rule
 from occupy_core.blocks.track.tracking import Tracking, track
 from occupy_core.errors import ParameterError
 from occupy_core.maps.ensemble import Ensemble
+from occupy_core.maps.ensemble_check import ensemble_doubts
 from occupy_core.maps.grid import DensityMap
 from occupy_core.progress import Progress, part, report
 
@@ -233,7 +234,8 @@ def find_blocks(
         params=params,
         warnings=expanded.warnings,
     )
-    return replace(result, warnings=(*_remarks(result), *expanded.warnings))
+    doubts = ensemble_doubts(ensemble, falloff=False)  # each volume has its own threshold
+    return replace(result, warnings=(*doubts, *_remarks(result), *expanded.warnings))
 
 
 def first_steps(

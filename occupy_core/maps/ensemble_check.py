@@ -15,6 +15,8 @@ from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.register import Comparison, SmallMap
 
 _EDGE = 40  # [guard] voxels of the small grids; many maps must not take long
+# [guard] voxels; a part that slides moves the best place of a volume by two thirds of one
+_LEAST_SHIFT = 0.8
 _LEAST_FACTOR = 2.0  # [guard] of amplitudes at the finest detail that two maps share
 
 
@@ -51,7 +53,7 @@ class MapsCheck:
             self._contents.setdefault(digest, []).append((number, density.name))
             if found is None:
                 return
-            if found.is_moved(self._voxel):
+            if found.is_moved(self._voxel, _LEAST_SHIFT):
                 self._moved.append((number, density.name, found))
             factor = math.exp(found.decay * (found.shells / self._length) ** 2 / 4)
             if self._falloff and max(factor, 1 / factor) > _LEAST_FACTOR:  # never for NaN

@@ -110,8 +110,8 @@ class Comparison:
         found = self.mirrored.mean(self.shells)
         return self.shells > _LEAST_SHELLS and found > max(best + _CLEARLY, _FOUND)
 
-    def is_moved(self, voxel: float) -> bool:
-        """Whether the maps are more than half a voxel (Å) out of register."""
+    def is_moved(self, voxel: float, least: float = _MOVED) -> bool:
+        """Whether the maps are more than `least` voxels (of `voxel` Å) out of register."""
         found = self.moved.mean(self.shells)
         better = found > max(self.here.mean(self.shells) + _BETTER, _FOUND)
         better = better and self.shells > _LEAST_SHELLS  # of fewer, chance makes as much
@@ -120,7 +120,7 @@ class Comparison:
         decline = np.sinc(2 * shells / self.length * self.moved.distance)
         expected = float((self.moved.fsc[: self.shells] * decline).mean())
         better = better and self.here.mean(self.shells) < (found + expected) / 2
-        return better and self.moved.distance > _MOVED * voxel
+        return better and self.moved.distance > least * voxel
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,9 +21,8 @@ from occupy_core.blocks.contour.thresholds import (
 )
 from occupy_core.blocks.params import LEAST_VOLUMES, BlocksParams
 from occupy_core.blocks.sketch.cooccupancy import VoxelBits
-from occupy_core.errors import EstimationError, OccupyWarning, ParameterError
+from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps.ensemble import Ensemble
-from occupy_core.maps.ensemble_check import ensemble_doubts
 from occupy_core.maps.grid import DensityMap, Grid, Mask
 from occupy_core.maps.threads import for_slabs
 from occupy_core.progress import Progress, part, report
@@ -195,8 +193,6 @@ def binarize(
     noise = _noise_correlation(ensemble, thresholds, totals, sigma)
     report(progress, 0.9, "union of the volumes")
     voxels, bits = _union(packed, rows, totals, ensemble.grid, params.union_fraction)
-    for doubt in ensemble_doubts(ensemble, falloff=False):  # each volume has its own threshold
-        warnings.warn(doubt, OccupyWarning, stacklevel=2)
     return OccupiedVoxels(
         grid=ensemble.grid,
         thresholds=thresholds,

@@ -148,8 +148,8 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "scale.granularity",
             "--granularity",
             "Å",
-            "Size of what has one occupancy, default 12. With the calibrated scale and --mode occ "
-            "the scale is flat in a domain, with steps between parts of different occupancy. 0 "
+            "Size of what has one occupancy, default 12.0. With the calibrated scale and --mode "
+            "occ the scale is flat in a domain, with steps between parts of different occupancy. 0 "
             "gives each voxel its own.",
         ),
         number(

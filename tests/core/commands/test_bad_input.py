@@ -365,12 +365,12 @@ def test_too_little_memory_is_said(capsys, inputs, tmp_path, monkeypatch):
         (
             ["classify"],
             "'classify' is not a command; give one of scale, regions, blocks, resolution, "
-            "particles, as in occupy-core scale map.mrc.",
+            "particles, report, as in occupy-core scale map.mrc.",
         ),
         (
             ["x.mrc"],
             "'x.mrc' is not a command; give one of scale, regions, blocks, resolution, "
-            "particles, as in occupy-core scale map.mrc.",
+            "particles, report, as in occupy-core scale map.mrc.",
         ),
         (["scale", "x", "--nope"], "The option --nope is unknown; see occupy-core scale --help."),
     ],

@@ -28,11 +28,12 @@ def regions():
 
 @pytest.fixture(scope="module", params=["res", "occ"])
 def result(request, density):
-    return estimate_scale(density, ScaleParams(mode=request.param))
+    """The scale of voxels; `test_regional.py` has the tests of the regional one."""
+    return estimate_scale(density, ScaleParams(mode=request.param, granularity=0.0))
 
 
 def again(density, result):
-    return estimate_scale(density, ScaleParams(mode=result.params.mode))
+    return estimate_scale(density, ScaleParams(mode=result.params.mode, granularity=0.0))
 
 
 # ---- what it reads ----------------------------------------------------------------------------
@@ -268,7 +269,7 @@ def test_full_density_can_be_taken_from_the_maximum(density, regions):
 
 
 def test_recalibration_raises_the_zero_and_the_error(density, result):
-    params = ScaleParams(mode=result.params.mode, nlrc=True)
+    params = ScaleParams(mode=result.params.mode, granularity=0.0, nlrc=True)
     other = estimate_scale(density, params)
     c = result.confidence_limit
     expected = np.clip((result.scale.data - c) / (1 - c), 0, 1)

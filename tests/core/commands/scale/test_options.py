@@ -85,6 +85,8 @@ SPELLINGS = [
     ("--input-map y.mrc", "map", Path("y.mrc").absolute()),
     ("-r 8", "scale.resolution", 8.0),
     ("--resolution 8.5", "scale.resolution", 8.5),
+    ("--granularity 8", "scale.granularity", 8.0),
+    ("--report", "report", True),
     ("-am 4", "modify.amplify", 4.0),
     ("--amplify 4", "modify.amplify", 4.0),
     ("--amplify=4", "modify.amplify", 4.0),
