@@ -40,7 +40,7 @@ def results(tmp_path_factory):
             ScaleJob(
                 small,
                 folder / "modify",
-                scale=occ,
+                scale=ScaleParams(mode="occ", granularity=0.0),  # of which the preview is exact
                 modify=ModifyParams(sigmoid=3, pivot=0.4, exclude_solvent=True),
                 **quick,
             )

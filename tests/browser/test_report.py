@@ -70,7 +70,8 @@ def test_slices_and_surface_are_drawn_and_follow_cursor_and_level(report):
     report.run("page.view.set({ level: page.view.level * 1.3 + 0.01 });")
     report.wait_for("!page.viewer.surface.making")
     assert report.picture(SURFACE) != surface
-    assert all(a != b for a, b in zip(moved, report.picture(SLICES), strict=True))
+    # A plane through flat density may have no contour at either level.
+    assert any(a != b for a, b in zip(moved, report.picture(SLICES), strict=True))
 
 
 def test_the_keyboard_moves_cursor_slice_and_surface(report):

@@ -67,7 +67,7 @@ def test_the_package_is_imported_at_once():
     """Nothing is loaded for the front door before it is used."""
     script = "import sys, occupy_core; print(len([m for m in sys.modules if 'occupy_core' in m]))"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert int(done.stdout) == 2  # itself and the errors
 

@@ -30,7 +30,7 @@ def page(result: Result) -> Page:
         kind=KIND,
         title=f"{scale_page.name_of(record)}, modified by its local scale",
         sections=(
-            ("Power and pivot", paragraph(_TRIED)),
+            ("Power and pivot", paragraph(_tried(record))),
             ("Weak parts", scale_page.weak_parts(record)),
             ("Solvent model", scale_page.solvent(record)),
         ),
@@ -58,6 +58,19 @@ _TRIED = (
     "it), computed here from the scale. The run also adds solvent noise to what it attenuates, "
     "which is left out here."
 )
+_BY_PLACE = (
+    " With the regional scale the run weighs each place by its neighbourhood, counts from the "
+    "level of the solvent, and leaves alone what is full within its error. The slices here weigh each "
+    "voxel by itself, so they show the run to within some percent only; its maps decide."
+)
+
+
+def _tried(record: Mapping[str, Any]) -> str:
+    """What the slices show, and where the run differs from them."""
+    scale = record["job"]["scale"]
+    regional = scale["method"] == "calibrated" and scale.get("granularity", 0) > 0
+    # The mode follows from what is asked for: maps are modified by occupancy.
+    return _TRIED + (_BY_PLACE if regional and record["parameters"]["mode"] == "occ" else "")
 
 
 def _methods(record: Mapping[str, Any]) -> str:

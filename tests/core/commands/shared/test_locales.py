@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_jobs import ROOT, contents, write_small_map
+from small_jobs import contents, write_small_map
 
 LOCALES = {
     "C": None,
@@ -28,7 +28,7 @@ def run(outdir, small, places, name):
     }
     command = [sys.executable, "-m", "occupy_core", "scale", str(small), "--plot", "--verbose"]
     done = subprocess.run(
-        [*command, "--outdir", str(outdir)], cwd=ROOT, env=env, capture_output=True, check=False
+        [*command, "--outdir", str(outdir)], env=env, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
     return contents(outdir)

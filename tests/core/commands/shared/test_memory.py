@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from small_jobs import ROOT, run_cli, write_small_map
+from small_jobs import run_cli, write_small_map
 from small_maps import raw_map, values
 
 from occupy_core import ParameterError, machine
@@ -23,9 +23,7 @@ def limited(arguments, megabytes):
         resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
     command = [sys.executable, "-m", "occupy_core", *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=ROOT, preexec_fn=limit, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
