@@ -60,8 +60,8 @@ _TRIED = (
 )
 _BY_PLACE = (
     " With the regional scale the run weighs each place by its neighbourhood, counts from the "
-    "level of the solvent, and leaves alone what is full within its error. The slices here weigh each "
-    "voxel by itself, so they show the run to within some percent only; its maps decide."
+    "level of the solvent, and leaves alone what is full within its error. The slices here weigh "
+    "each voxel by itself, so they show the run to within some percent only; its maps decide."
 )
 
 
