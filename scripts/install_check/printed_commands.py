@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import os
 import pickle
 import pkgutil
 import re
@@ -99,6 +100,12 @@ def particle_inputs(folder: Path) -> None:
         (folder / name).write_bytes(pickle.dumps(data))
 
 
+def report_inputs(folder: Path) -> None:
+    """Write the results that the examples of the report name."""
+    for name in ("scale", "class1", "class2", "class3"):
+        run(f"occupy-core scale map.mrc --outdir {name} --quiet", folder)
+
+
 def printed(*arguments: str) -> str:
     """Run the program and return what it prints."""
     done = subprocess.run(
@@ -150,8 +157,15 @@ def run(line: str, folder: Path) -> str:
     """Run a command line in a shell, as a user would; return what it prints."""
     outdir = re.search(r"--outdir (\S+)", line)
     path = f"PATH='{PROGRAM.parent}':\"$PATH\" "
+    # Nobody is here to close a browser.
+    environment = {**os.environ, "BROWSER": "true"}
     done = subprocess.run(
-        ["bash", "-c", path + line], cwd=folder, capture_output=True, text=True, check=False
+        ["bash", "-c", path + line],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     said = done.stdout + done.stderr
     if done.returncode == 2 and "exists already" in said and not line.endswith(" --force"):
@@ -162,6 +176,9 @@ def run(line: str, folder: Path) -> str:
     if outdir and not any((folder / outdir.group(1)).iterdir()):
         sys.exit(f"This command wrote nothing:\n  {line}\n{said}")
     return done.stdout
+
+
+MORE_INPUTS = {"particles": particle_inputs, "report": report_inputs}
 
 
 def main() -> None:
@@ -180,8 +197,8 @@ def main() -> None:
         folder = FOLDER / command
         if not folder.exists():
             inputs(folder, command)
-            if command == "particles":
-                particle_inputs(folder)
+            if command in MORE_INPUTS:
+                MORE_INPUTS[command](folder)
         for further in commands_in(run(example, folder)):
             run(further, folder)
 
