@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,10 @@ from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
 from occupy_core.errors import ParameterError
 from occupy_core.particles.files import Groups, ParticleFile, read_latent, read_particles
-from occupy_core.particles.selection import Purity, nearest_volume, per_particle, purities
+from occupy_core.particles.selection import nearest_volume, per_particle, purities
 from occupy_core.progress import Progress, report
 from occupy_core.regions.share import share_of_particles
+from occupy_core.regions.table import plain_row
 
 _DIGITS = 4  # [layout]
 _NOT_A_FILE_NAME = str.maketrans(dict.fromkeys('/\\:*?"<>| ', "_"))
@@ -89,7 +89,7 @@ class _Run(Run[ParticlesJob]):
                 "chosen": int(chosen.sum()),
             },
             "groups": rows,
-            "purity": [_plain(p) for p in found],
+            "purity": [plain_row(p) for p in found],
             "in_rule": [] if job.where is None else list(rule_names(job.where)),
             "files": self._names,
             "warnings": self._recorded,
@@ -181,10 +181,3 @@ def _group_rows(
             row[region] = round(float(value), _DIGITS) if np.isfinite(value) else None
         rows.append(row)
     return rows
-
-
-def _plain(purity: Purity) -> dict[str, Any]:
-    return {
-        key: None if isinstance(value, float) and not np.isfinite(value) else value
-        for key, value in asdict(purity).items()
-    }
