@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("sklearn", reason="training needs scikit-learn")
 pytest.importorskip("gemmi", reason="the simulators read models with gemmi")
 
+from occupy_core.resolution.learned.feature_names import RESOLUTION
 from training import train
 from training.molecules import TRAIN
 
@@ -20,9 +21,9 @@ def maps_of(models, seed, common):
     """Points of one map of each complex; what the features tell it by is no help on another."""
     rng = np.random.default_rng(seed)
     points = 200
-    x = rng.normal(size=(len(models) * points, 4)).astype(np.float32)
+    x = rng.normal(size=(len(models) * points, len(RESOLUTION))).astype(np.float32)
     x[:, 1] = np.repeat(rng.normal(size=len(models)), points)
-    x[:, -1] = np.repeat(np.arange(len(models)) % 2, points)
+    x[:, RESOLUTION.index("altered")] = np.repeat(np.arange(len(models)) % 2, points)
     level = np.repeat(common * rng.normal(size=len(models)), points)
     y = 0.3 * x[:, 0] + level + 0.02 * rng.normal(size=len(x))
     fold = np.repeat([train.fold_of(m) for m in models], points)

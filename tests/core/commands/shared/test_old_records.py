@@ -28,7 +28,7 @@ HALVES = {"half1": DATA / "res" / "h1.mrc", "half2": DATA / "res" / "h2.mrc"}
 JOBS = {
     "scale": ScaleJob(
         DATA / "map0.mrc",
-        scale=ScaleParams(mode="res", lowpass=9.0),
+        scale=ScaleParams(mode="res", lowpass=9.0, granularity=0.0),
         modify=ModifyParams(attenuate=3.0, sigmoid=4.0, pivot=0.3, exclude_solvent=True),
         min_vis_scale=0.2,
     ),
