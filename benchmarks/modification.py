@@ -1,24 +1,30 @@
 """Measure, voxel by voxel, the occupancy map of simulated complexes and the maps modified by it.
 
-    python -m benchmarks.modification --models DIR [--set developed held-back]
-        [--noise 0.03 0.1] [--gamma 4 30] [--peer PYTHON] [--complexes N] [--seed 0]
+    python -m benchmarks.modification --models DIR [--set held-back developed] [--complexes 8]
+        [--noise 0.03 0.1] [--gamma 4 30] [--seed 0] [--peer-python PYTHON] [--rows FILE]
 
 A third of the chains of each complex has occupancies of 0.3 to 0.7. All figures are over the voxels
 within 2.5 Å of atoms, and the truth of a voxel is the occupancy of the nearest atom. Gain is the
 least-squares factor against the noiseless map in which all chains are full; with an amplification
 it should be 1 for every chain, with a strong attenuation 1 for the full chains and 0 for the
-others. The estimator was developed on the complexes of the first set; those of the second were held
-back. OccuPy 0.1.13 runs beside it when its interpreter is named.
+others. OccuPy 0.1.13 runs beside it when its interpreter is named.
+
+Complexes are the models of the folder with 3 to 12 chains in at most 150 voxels. The checksum of
+its file name puts each into one of two sets: on the developed ones the scale was made, on those
+held back it is reported. With `--rows` each finished row is kept in a file, and a run that was
+ended goes on from there; rows of other sources or settings are not used.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,24 +39,19 @@ from occupy_core.scale import ModifyParams, ScaleParams, estimate_scale, iter_mo
 from occupy_core.scale.params import GRANULARITY
 
 VOXEL, RESOLUTION = 1.3, 3.5  # Å
-DEVELOPED = (
-    *("1e6v.pdb.gz", "1gyt.pdb.gz", "1ncb.cif.gz", "3sn6.cif.gz", "3zyb.cif.gz"),
-    *("4opj.cif.gz", "5me2.pdb.gz", "8wg7.cif.gz"),
-)
-HELD_BACK = (
-    *("1lnl.pdb.gz", "2nwl.pdb.gz", "3o21.cif.gz", "3p3w.pdb.gz", "5fuu.pdb.gz"),
-    *("5ni1_updated.cif.gz", "7l2i.cif.gz", "7pbl.pdb.gz"),
-)
+SETS = ("held-back", "developed")
+_CHAINS, _BOX = range(3, 13), 150
+_SEEN = ("4opj.cif.gz", "8wg7.cif.gz")  # developed on, whatever their checksums say
 _PEER = """
 import os
 os.environ["MPLBACKEND"] = "Agg"
 from occupy_lib import estimate  # before args: they import each other
 from occupy_lib import args
-estimate.occupy_run(args.occupy_options(
-    input_map={path!r}, chimerax=False, scale_mode="occ", lp_scale=True, pivot=None, quiet=True,
-    **{options}))
+for gamma in {gammas}:
+    estimate.occupy_run(args.occupy_options(
+        input_map={path!r}, chimerax=False, scale_mode="occ", lp_scale=True, pivot=None,
+        quiet=True, amplify=gamma, attenuate=gamma))
 """
-SETS = {"developed": DEVELOPED, "held-back": HELD_BACK}
 LEVELS = (0.3, 0.5, 0.7)
 _NEAR = 2.5  # Å from an atom; what is nearer counts
 _SOLVENT = 12.0  # Å from an atom; what is farther is solvent
@@ -69,6 +70,18 @@ class Case:
     full: Array
     truth: Array
     solvent: Mask
+
+
+def complexes(folder: Path, which: str) -> list[str]:
+    """Return the names of the models of one set, in the order of their checksums."""
+    found = []
+    for path in sorted(folder.iterdir(), key=lambda p: zlib.crc32(p.name.encode())):
+        developed = zlib.crc32(path.name.encode()) % 2 == 0 or path.name in _SEEN
+        if developed == (which == "developed"):
+            placed = place(path, VOXEL)
+            if len(placed.chains) in _CHAINS and placed.grid.shape[0] <= _BOX:
+                found.append(path.name)
+    return found
 
 
 def occupancies(name: str, chains: list[str], seed: int) -> dict[str, float]:
@@ -97,11 +110,9 @@ def nearest_occupancy(placed: Complex, truth: dict[str, float]) -> tuple[Array, 
     return found.astype(np.float32).reshape(shape), np.isinf(distance).reshape(shape)
 
 
-def cases(
-    folder: Path, complexes: tuple[str, ...], noises: list[float], seed: int
-) -> Iterator[Case]:
+def cases(folder: Path, files: list[str], noises: list[float], seed: int) -> Iterator[Case]:
     """Yield every complex at each noise level."""
-    for file in complexes:
+    for file in files:
         placed = place(folder / file, VOXEL)
         maps = chain_maps(placed, RESOLUTION, blur=BLUR)
         truth = occupancies(placed.name, placed.chains, seed)
@@ -124,9 +135,9 @@ class Reading:
     rmse: float
     correlation: float
     deviation: float
-    means: dict[float, float]
+    means: dict[str, float]
     step: float
-    modified: dict[tuple[str, float, str], tuple[float, float]]
+    modified: dict[str, tuple[float, float]]
     solvent: float
 
 
@@ -153,18 +164,19 @@ def by_ours(case: Case, granularity: float) -> Made:
     return result.scale.data, modify
 
 
-def by_peer(case: Case, python: str) -> Made:
+def by_peer(case: Case, python: str, gammas: list[float]) -> Made:
     """Return the same of OccuPy 0.1.13."""
-
-    def run(**options: object) -> dict[str, Array]:
-        with tempfile.TemporaryDirectory() as folder:
-            path = write_map(Path(folder) / "case.mrc", case.density)
-            text = _PEER.format(path=str(path), options=options)
-            subprocess.run([python, "-c", text], cwd=folder, check=True, capture_output=True)
-            return {p.name[:4]: read_map(p).data for p in Path(folder).glob("*_*.mrc")}
-
-    scale = run(amplify=4.0)["scal"]
-    return scale, lambda kind, gamma: run(**{kind: gamma})["ampl" if kind == "amplify" else "attn"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_map(Path(folder) / "case.mrc", case.density)
+        text = _PEER.format(path=str(path), gammas=gammas)
+        subprocess.run([python, "-c", text], cwd=folder, check=True, capture_output=True)
+        scale = read_map(Path(folder) / "scale_occ_case.mrc").data
+        made = {
+            (kind, gamma): read_map(Path(folder) / f"{kind[:1]}{short}_{gamma:.1f}_case.mrc").data
+            for kind, short in (("amplify", "mpl"), ("attenuate", "ttn"))
+            for gamma in gammas
+        }
+    return scale, lambda kind, gamma: made[kind, gamma]
 
 
 def gain(data: Array, reference: Array) -> float:
@@ -217,7 +229,7 @@ def read(case: Case, method: str, made: Made, gammas: list[float]) -> Reading:
                 full = case.full[where]
                 before = np.corrcoef(case.density.data[where], full)[0, 1]
                 change = float(np.corrcoef(data[where], full)[0, 1] - before)
-                modified[kind, gamma, name] = gain(data[where], full), change
+                modified[_output(kind, gamma, name)] = gain(data[where], full), change
     return Reading(
         case.name,
         case.noise,
@@ -225,7 +237,7 @@ def read(case: Case, method: str, made: Made, gammas: list[float]) -> Reading:
         float(np.sqrt(np.mean((found - truth) ** 2))),
         float(np.corrcoef(found, truth)[0, 1]),
         float(found[truth == 1].std()),
-        {float(q): float(found[truth == q].mean()) for q in np.unique(truth)},
+        {f"{q:g}": float(found[truth == q].mean()) for q in np.unique(truth)},
         width_of_step(scale, case.truth),
         modified,
         solvent,
@@ -247,7 +259,10 @@ def table(found: list[Reading], gammas: list[float]) -> str:
     for method in dict.fromkeys(r.method for r in found):
         for noise in sorted({r.noise for r in found}):
             mine = [r for r in found if (r.method, r.noise) == (method, noise)]
-            levels = [_mean([r.means[q] for r in mine if q in r.means]) for q in _read_at()]
+            levels = [
+                _mean([r.means[q] for r in mine if q in r.means])
+                for q in ("0.3", "0.5", "0.7", "1")
+            ]
             lines.append(
                 f"| {method} | {noise} | {_mean([r.rmse for r in mine])} "
                 f"({max(r.rmse for r in mine):.3f}) | {_mean([r.correlation for r in mine])} | "
@@ -261,45 +276,82 @@ def table(found: list[Reading], gammas: list[float]) -> str:
 
 
 def _modified_row(mine: list[Reading], method: str, noise: float, output: tuple[str, float]) -> str:
-    names = [*(f"{q:g}" for q in LEVELS), "full"]
+    kind, gamma = output
     both = {
-        n: [r.modified[(*output, n)] for r in mine if (*output, n) in r.modified] for n in names
+        n: [r.modified[o] for r in mine if (o := _output(kind, gamma, n)) in r.modified]
+        for n in (*(f"{q:g}" for q in LEVELS), "full")
     }
-    gains = ", ".join(_mean([g for g, _ in both[n]]) for n in names)
-    changes = ", ".join(_mean([c for _, c in both[n]]) for n in names)
+    gains = ", ".join(_mean([g for g, _ in found]) for found in both.values())
+    changes = ", ".join(_mean([c for _, c in found]) for found in both.values())
     full = [g for g, _ in both["full"]]
     return (
-        f"| {method} | {noise} | {output[0]} {output[1]:g} | {gains} ({min(full):.3f}, "
+        f"| {method} | {noise} | {kind} {gamma:g} | {gains} ({min(full):.3f}, "
         f"{max(full):.3f}) | {changes} |"
     )
 
 
-def _read_at() -> list[float]:
-    return [float(np.float32(q)) for q in (*LEVELS, 1.0)]
+def _output(kind: str, gamma: float, chains: str) -> str:
+    return f"{kind} {gamma:g}: {chains}"
 
 
 def _mean(values: list[float]) -> str:
     return f"{np.mean(values):.3f}" if values else "-"
 
 
+class Rows:
+    """The finished rows of a run, kept in a file of one JSON object a line when it is named."""
+
+    def __init__(self, path: Path | None, settings: list[object]) -> None:
+        self._path = path
+        self._state = f"{zlib.crc32(_sources() + repr(settings).encode()):08x}"
+        lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
+        kept = [json.loads(line) for line in lines]
+        self._found = [Reading(**row["row"]) for row in kept if row["state"] == self._state]
+
+    def of(self, case: Case, method: str, make: Callable[[], Made], gammas: list[float]) -> Reading:
+        """Return the row of a method and a case, made now unless it is there."""
+        wanted = (case.name, case.noise, method)
+        for row in self._found:
+            if (row.case, row.noise, row.method) == wanted:
+                return row
+        row = read(case, method, make(), gammas)
+        if self._path:
+            line = json.dumps({"state": self._state, "row": asdict(row)})
+            with self._path.open("a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
+        return row
+
+
+def _sources() -> bytes:
+    """Return all that the rows come from."""
+    here = Path(__file__)
+    files = sorted((here.parents[1] / "occupy_core").rglob("*.py"))
+    return b"".join(p.read_bytes() for p in (*files, here, here.with_name("simulate_occupancy.py")))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path, required=True, help="folder of atomic models")
-    parser.add_argument("--set", nargs="+", choices=SETS, default=list(SETS), dest="sets")
+    parser.add_argument("--set", nargs="+", choices=SETS, default=["held-back"], dest="sets")
     parser.add_argument("--complexes", type=int, default=8, help="how many of each set")
     parser.add_argument("--noise", type=float, nargs="+", default=[0.03, 0.1])
     parser.add_argument("--gamma", type=float, nargs="+", default=[4.0, 30.0])
     parser.add_argument("--seed", type=int, default=0, help="of chains and noise")
-    parser.add_argument("--peer", metavar="PYTHON", help="interpreter that has OccuPy 0.1.13")
+    parser.add_argument("--peer-python", metavar="PYTHON", help="that has OccuPy 0.1.13")
+    parser.add_argument("--rows", type=Path, metavar="FILE", help="keeps finished rows")
     chosen = parser.parse_args()
+    rows = Rows(chosen.rows, [chosen.gamma, chosen.seed])
     for name in chosen.sets:
         found = []
-        complexes = SETS[name][: chosen.complexes]
-        for case in cases(chosen.models, complexes, chosen.noise, chosen.seed):
-            methods = {"regional": by_ours(case, GRANULARITY), "granular": by_ours(case, 0.0)}
-            if chosen.peer:
-                methods["OccuPy 0.1.13"] = by_peer(case, chosen.peer)
-            found += [read(case, m, made, chosen.gamma) for m, made in methods.items()]
+        files = complexes(chosen.models, name)[: chosen.complexes]
+        for case in cases(chosen.models, files, chosen.noise, chosen.seed):
+            methods = {
+                "regional": partial(by_ours, case, GRANULARITY),
+                "granular": partial(by_ours, case, 0.0),
+            }
+            if chosen.peer_python:
+                methods["OccuPy 0.1.13"] = partial(by_peer, case, chosen.peer_python, chosen.gamma)
+            found += [rows.of(case, m, make, chosen.gamma) for m, make in methods.items()]
         print(f"{name}: {', '.join(dict.fromkeys(r.case for r in found))}")
         print(table(found, chosen.gamma), flush=True)
 
