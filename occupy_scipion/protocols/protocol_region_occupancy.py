@@ -91,9 +91,9 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
             default=REGIONS.whole,
             condition=OF_MASKS,
             expertLevel=params.LEVEL_ADVANCED,
-            label="Count all of a mask?",
-            help="By default a mask is peeled to the surface of the molecule, and voxels that "
-            "masks share count less, so that tight and generous masks read alike.",
+            label="Use the whole of each mask?",
+            help="By default a mask is cut to the surface of the molecule, and voxels that several "
+            "masks share have a lower weight. Tight and generous masks then give the same occupancy.",
         )
         form.addParallelSection(threads=4, mpi=0)
 

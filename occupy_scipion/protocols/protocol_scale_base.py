@@ -76,9 +76,9 @@ class OccupyProtScaleBase(OccupyProtBase):
             default=SCALE.s0,
             expertLevel=params.LEVEL_ADVANCED,
             label="Full density from the maximum?",
-            help="Take tau times the maximum of the map as full density, instead of the level that "
-            "much of the map shares (with the method _occupy_: that of the fullest tile). Simple, "
-            "but led by single heavy atoms and outliers.",
+            help="Full density is tau times the maximum of the map, instead of the level that much of "
+            "the map shares (with the method _occupy_: the level of the fullest tile). This is simple, "
+            "but single heavy atoms and outliers decide it.",
         )
         form.addParam(
             "granularity",
@@ -86,9 +86,9 @@ class OccupyProtScaleBase(OccupyProtBase):
             default=SCALE.granularity,
             expertLevel=params.LEVEL_ADVANCED,
             label="Granularity (Å)",
-            help="Size of what has one occupancy, with the method _calibrated_ and the mode _occ_. "
-            "The scale is flat in a domain and has steps between parts of different occupancy. "
-            "0: each voxel has its own.",
+            help="Size of the parts that have one occupancy, with the method _calibrated_ and the mode "
+            "_occ_. The scale is constant in such a part, and has steps between parts of different "
+            "occupancy. 0: each voxel has a scale of its own.",
         )
         form.addParam(
             "maxBox",
@@ -104,9 +104,9 @@ class OccupyProtScaleBase(OccupyProtBase):
             params.BooleanParam,
             default=SCALE.nlrc,
             expertLevel=params.LEVEL_ADVANCED,
-            label="Scale 0 at the edge of the noise?",
-            help="Noise-level recalibration: the scale of the value that has a confidence of one "
-            "half becomes 0.",
+            label="Noise-level recalibration?",
+            help="Recalibrate the scale by the noise: the value that has a confidence of one "
+            "half then reads 0.",
         )
         form.addParam(
             "method",

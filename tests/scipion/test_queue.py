@@ -117,7 +117,7 @@ def test_a_job_that_leaves_no_result_fails_the_step_and_continue_makes_it(
     start(runner, queued(done))
     end(runner, done)
     assert done.isFinished(), done.getErrorMessage()
-    assert f"low-pass {lowpass + 1:.2f} Å" in done.summary()[0]
+    assert f"low-pass {lowpass + 1:.2f} Å" in "\n".join(done.summary())
     assert done.scaleVolume.getDim() == (180, 180, 180)
 
 
