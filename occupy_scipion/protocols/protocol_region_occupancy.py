@@ -93,7 +93,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
             expertLevel=params.LEVEL_ADVANCED,
             label="Use the whole of each mask?",
             help="By default a mask is cut to the surface of the molecule, and voxels that several "
-            "masks share have a lower weight. Tight and generous masks then give the same occupancy.",
+            "masks share have a lower weight, so that tight and generous masks give one occupancy.",
         )
         form.addParallelSection(threads=4, mpi=0)
 

@@ -76,9 +76,9 @@ class OccupyProtScaleBase(OccupyProtBase):
             default=SCALE.s0,
             expertLevel=params.LEVEL_ADVANCED,
             label="Full density from the maximum?",
-            help="Full density is tau times the maximum of the map, instead of the level that much of "
-            "the map shares (with the method _occupy_: the level of the fullest tile). This is simple, "
-            "but single heavy atoms and outliers decide it.",
+            help="Full density is tau times the maximum of the map, instead of the level that much "
+            "of the map shares (with the method _occupy_: the level of the fullest tile). This is "
+            "simple, but single heavy atoms and outliers decide it.",
         )
         form.addParam(
             "granularity",
@@ -86,9 +86,9 @@ class OccupyProtScaleBase(OccupyProtBase):
             default=SCALE.granularity,
             expertLevel=params.LEVEL_ADVANCED,
             label="Granularity (Å)",
-            help="Size of the parts that have one occupancy, with the method _calibrated_ and the mode "
-            "_occ_. The scale is constant in such a part, and has steps between parts of different "
-            "occupancy. 0: each voxel has a scale of its own.",
+            help="Size of the parts that have one occupancy, with the method _calibrated_ and the "
+            "mode _occ_. The scale is constant in such a part, and has steps between parts of "
+            "different occupancy. 0: each voxel has a scale of its own.",
         )
         form.addParam(
             "maxBox",
