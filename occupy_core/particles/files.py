@@ -191,11 +191,11 @@ class CryosparcParticles(ParticleFile):
 
 
 class PickledParticles(ParticleFile):
-    """A .pkl file of cryoDRGN: latent coordinates (z.pkl), labels of clusters, or indices."""
+    """A .pkl file: latent coordinates (z.pkl) or labels of cryoDRGN, or clusters of RECOVAR."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._values = read_pickled_array(path)
+        self._values = read_pickled_array(path, key="labels")
 
     def __len__(self) -> int:
         return len(self._values)
@@ -278,7 +278,7 @@ def read_latent(path: Path) -> Floats:
     """
     try:
         if path.suffix.lower() == ".pkl":
-            values = read_pickled_array(path)
+            values = read_pickled_array(path, key="centers")
         elif path.suffix.lower() == ".npy":
             values = np.load(path, allow_pickle=False)
         else:
@@ -297,11 +297,17 @@ def read_latent(path: Path) -> Floats:
     return values.astype(np.float64)
 
 
-def read_pickled_array(path: Path) -> NDArray[Any]:
+def read_pickled_array(path: Path, *, key: str | None = None) -> NDArray[Any]:
     """Read the first numpy array of a pickle, and nothing else than numpy arrays.
 
     A pickle can run any program when it is loaded. This reader knows the few names that numpy
     arrays need and refuses every other one.
+
+    Parameters
+    ----------
+    path : Path
+    key : str, optional
+        What is wanted of a pickled dictionary, such as the labels of RECOVAR's kmeans_result.pkl.
 
     Raises
     ------
@@ -317,6 +323,8 @@ def read_pickled_array(path: Path) -> NDArray[Any]:
         raise MapFormatError(
             f"{path} cannot be read as a pickled array ({type(error).__name__}: {error})."
         ) from error
+    if isinstance(values, dict):
+        values = values.get(key)
     if isinstance(values, list):
         values = np.asarray(values)
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or not values.ndim:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from occupy_core.commands.particles.options import SECTIONS
@@ -45,6 +46,7 @@ def _run_job(given: dict[str, Any]) -> None:
     from occupy_core.commands.particles.job import ParticlesJob
     from occupy_core.commands.particles.run import run_particles
     from occupy_core.commands.shared.record import changed_inputs
+    from occupy_core.particles.job_maps import particles_file
 
     values = COMMAND.job_values(given, ParticlesJob.recorded(given.get("params")))
     for field, what in (("occupancies", "RESULT"), ("particles", "--particles FILE")):
@@ -52,6 +54,7 @@ def _run_job(given: dict[str, Any]) -> None:
             raise ParameterError(
                 f"{what} is missing; write it as in occupy-core {COMMAND.examples[0]}."
             )
+    values["particles"] = particles_file(Path(values["particles"]))
     with shown_progress(given) as progress:
         job = ParticlesJob.from_dict(values, "the command line")
         result = run_particles(job, progress)

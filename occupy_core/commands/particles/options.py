@@ -18,8 +18,9 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         file(
             "particles",
             "-p --particles",
-            "Particles: the data STAR file of RELION, a .cs file of cryoSPARC, z.pkl or labels.pkl "
-            "of cryoDRGN, or a CSV table with a column named class.",
+            "Particles: the data STAR file of RELION, a .cs file of cryoSPARC, a .pkl file, a CSV "
+            "table with a column named class, or the folder of a job. Of cryoDRGN z.pkl or "
+            "labels.pkl, of RECOVAR kmeans_result.pkl.",
         ),
         file(
             "labels",

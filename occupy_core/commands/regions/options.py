@@ -22,7 +22,9 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "maps",
             "-i --input-maps",
             "The maps, also accepted without the option. Several maps of one grid, such as the "
-            "classes of a classification, are measured against the same reference and compared.",
+            "classes of a classification, are measured against the same reference and compared. A "
+            "job stands for its maps, sizes and half maps: run_it025_model.star, or the folder of "
+            "a job of RELION or cryoSPARC or of the volumes of cryoDRGN or RECOVAR.",
         ),
         files(
             "masks",

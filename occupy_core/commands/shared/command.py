@@ -18,6 +18,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from occupy_core.commands.shared.given_jobs import with_maps_of_jobs
 from occupy_core.commands.shared.memory import estimate_text, require_memory
 from occupy_core.commands.shared.terminal import say
 from occupy_core.errors import ParameterError
@@ -199,7 +200,9 @@ class Command:
         OccupyError
             When the user has to mend something.
         """
-        given = self.parse(arguments)
+        fields = {option.field for option in self.options()}
+        given, notes = with_maps_of_jobs(self.parse(arguments), self.positional, fields)
+        print_warnings(notes)
         if given.get("help"):
             print(self.help_text(long=False), end="")
         elif given.get("help_all"):

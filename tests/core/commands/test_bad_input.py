@@ -153,7 +153,8 @@ def no_map(inputs):
 BAD = "The map {bad}"
 TABLE = {
     missing: BAD + " does not exist; check the path.",
-    folder: "{bad} is a folder, not a map; give the file in it.",
+    folder: "{bad} is a folder, not a map, and holds no finished job of RELION (…_model.star) or "
+    "cryoSPARC (J…_volume.mrc); give the file in it.",
     empty: BAD + " is empty; copy it again.",
     only_half_a_header: (
         "{bad} has 500 bytes, but the header of a map alone has 1024; "
