@@ -272,7 +272,7 @@ def _require_end(stream: IO[bytes], data: NDArray[Any], file: Path) -> None:
     more = "more than " if len(rest) > _MOST_PADDING else ""
     count = min(len(rest), _MOST_PADDING)
     raise MapFormatError(
-        f"The map {file} is {more}{count} bytes longer than its header says, so that nobody knows "
+        f"The map {file} is {more}{count} bytes longer than its header says, so it is unknown "
         "where its values are; correct the size, the mode or NSYMBT in the header."
     )
 

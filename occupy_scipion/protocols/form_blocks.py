@@ -13,7 +13,7 @@ JOB = {field.name: field.default for field in fields(BlocksJob)}
 
 
 def defineThresholdParams(form):
-    """Parameters of the thresholds: what is on in a volume."""
+    """Parameters of the thresholds: which voxels are occupied in a volume."""
     group = form.addGroup("What is on")
     group.addParam(
         "threshold",

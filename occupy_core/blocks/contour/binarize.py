@@ -1,4 +1,4 @@
-"""From densities to bits: which voxel is on in which volume."""
+"""From densities to bits: which voxel is occupied in which volume."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Thresholds:
     values, solvent : ndarray of float64, shape (N_all,)
         Threshold and level of the solvent, grey units of each volume.
     on_fraction : ndarray of float64, shape (N_all,)
-        Part of the box that is on.
+        Part of the box that is occupied.
     used : ndarray of bool, shape (N_all,)
         Whether the volume is searched for blocks.
     rule : str
@@ -296,12 +296,12 @@ def _union(
     voxels = np.flatnonzero(totals > fraction * n)
     if voxels.size == 0:
         raise EstimationError(
-            f"No voxel is on in more than {100 * fraction:g} % of the {n} volumes; give lower "
-            "thresholds, or check that the volumes are aligned."
+            f"No voxel is occupied in more than {100 * fraction:g} % of the {n} volumes; give "
+            "lower thresholds, or check that the volumes are aligned."
         )
     if not np.any(totals[voxels] < n):
         raise EstimationError(
-            f"Every voxel that is on is on in all {n} volumes, so nothing comes or goes; give "
+            f"Every occupied voxel is occupied in all {n} volumes, so no part comes or goes; give "
             "volumes that differ."
         )
     words = np.zeros((-(-n // 64), len(voxels)), np.uint64)
@@ -319,7 +319,7 @@ def _noise_correlation(
 ) -> NDArray[np.float64]:
     """Return the correlation of the noise at 0 to 6 voxels along the axes.
 
-    What differs between two volumes in the half of the box that is on least is noise.
+    What differs between two volumes in the least occupied half of the box is noise.
     """
     mask = (totals <= np.median(totals)).reshape(ensemble.grid.shape)
     indices = np.flatnonzero(thresholds.used)

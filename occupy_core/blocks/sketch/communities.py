@@ -208,8 +208,8 @@ def _pair_test(occupied: OccupiedVoxels, params: BlocksParams) -> PairTest:
 def _screen(occupied: OccupiedVoxels, test: PairTest) -> NDArray[np.int64]:
     """Return the voxels that have a co-occupied partner nearby.
 
-    Of the union voxels many are noise that is on now and then. A voxel of a block has partners
-    just beyond the reach of the noise; one in a hundred voxels of noise has one by chance.
+    Many union voxels are noise, occupied now and then. A voxel of a block has partners just beyond
+    the reach of the noise; one in a hundred voxels of noise has one by chance.
     """
     bits = occupied.bits
     varying = np.flatnonzero(bits.totals < bits.n_volumes)

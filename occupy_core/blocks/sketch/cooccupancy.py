@@ -1,7 +1,7 @@
 """Which voxels come and go together: exact tests on all pairs of bit-packed voxels.
 
-Of N volumes voxel i is on in t_i and voxel j in t_j. If the two have nothing to do with each other,
-the number of volumes with both on is hypergeometric (Fisher 1935, doi 10.2307/2342435):
+Of N volumes voxel i is occupied in t_i and voxel j in t_j. If the two are independent, the number
+of volumes in which both are occupied is hypergeometric (Fisher 1935, doi 10.2307/2342435):
 
     P(X = x) = C(t_i, x) C(N - t_i, t_j - x) / C(N, t_j)                                      (1)
 

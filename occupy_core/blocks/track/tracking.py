@@ -217,7 +217,7 @@ def track(
 
 
 def _on_fractions(occupied: OccupiedVoxels, expanded: ExpandedBlocks) -> Table:
-    """Return which part of the voxels of each block is on in each volume, shape (N, K)."""
+    """Return which part of the voxels of each block is occupied in each volume, shape (N, K)."""
     fractions = np.zeros((occupied.n_volumes, len(expanded.blocks)))
     for k, block in enumerate(expanded.blocks):
         union = np.flatnonzero(np.isin(occupied.voxels, block.voxels, assume_unique=True))

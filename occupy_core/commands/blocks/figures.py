@@ -27,7 +27,10 @@ Row = Mapping[str, Any]
 _MOST_NAMES = 40  # [layout] along an axis; more cannot be read
 _VIEWS = (("xy", 0, "z", "x", "y"), ("xz", 1, "y", "x", "z"), ("yz", 2, "x", "y", "z"))
 _CONTRAST = (0.5, 99.8)  # [layout] percentiles of a slice shown as white and black
-_OFTEN, _MARGIN = 0.1, 3  # [layout] of the volumes, and voxels around what is on in more than that
+_OFTEN, _MARGIN = (
+    0.1,
+    3,
+)  # [layout] of the volumes, and voxels around what is occupied in more than that
 _DEEP = 2  # [layout] voxels; single ones would clutter the outlines
 # How the kinds of relations are drawn: colour, line, arrow.
 _KINDS: dict[RelationKind, tuple[str, Any, str]] = {
@@ -221,7 +224,7 @@ def draw_thresholds(
     left.axhspan(mean - 2 * deviation, mean + 2 * deviation, color="#e6e6e6")
     left.set_title("grey: mean ± 2 standard deviations", fontsize=9)
     right.set_title("part of the box above the threshold", fontsize=9)
-    for axes, y, label in ((left, values, "threshold"), (right, fractions, "voxels on (%)")):
+    for axes, y, label in ((left, values, "threshold"), (right, fractions, "occupied voxels (%)")):
         axes.plot(x[~outlying], y[~outlying], ".", color="#1f5fa8", markersize=4)
         axes.plot(x[outlying], y[outlying], "x", color="#c1272d", markersize=5)
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -312,7 +315,7 @@ def _kind_legend(figure: Figure, kinds: set[str]) -> None:
 
 
 def _seen(background: DensityMap) -> dict[str, tuple[float, float]]:
-    """Return from where to where (Å) something is on in a good part of the volumes, along x, y, z.
+    """Return the range (Å) of voxels occupied in a good part of the volumes, along x, y, z.
 
     All of the box where that is little of it.
     """

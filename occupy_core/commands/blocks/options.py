@@ -43,8 +43,8 @@ _OUTPUT = (
         "--where",
         "RULE",
         "Choose volumes by their blocks, into subset.csv. For example "
-        "'B3 > 0.7 and B1 < 0.2'; numbers are occupancies, B3_on is the part of its voxels that "
-        "is on, and there are or, not and brackets.",
+        "'B3 > 0.7 and B1 < 0.2'. Numbers are occupancies; B3_on is the part of the voxels of B3 "
+        "that is occupied. The words or, not and brackets work.",
     ),
     FORCE,
 )
@@ -300,8 +300,8 @@ SUBSET_SECTIONS: dict[str, tuple[Option, ...]] = {
             "where",
             "--where",
             "RULE",
-            "Which volumes. For example 'B3 > 0.7 and B1 < 0.2'; numbers are occupancies, B3_on is "
-            "the part of the voxels of B3 that is on, and there are or, not and brackets.",
+            "Which volumes. For example 'B3 > 0.7 and B1 < 0.2'. Numbers are occupancies; B3_on is "
+            "the part of the voxels of B3 that is occupied. The words or, not and brackets work.",
         ),
     ),
     "Output": (

@@ -258,7 +258,7 @@ def test_a_table_that_lacks_volumes_is_refused(ensemble):
 
 
 def test_thresholds_that_hardly_any_voxel_reaches_are_told(ensemble):
-    with pytest.raises(EstimationError, match="No voxel is on in more than 50 %"):
+    with pytest.raises(EstimationError, match="No voxel is occupied in more than 50 %"):
         binarize(ensemble, BlocksParams(threshold=1.45, union_fraction=0.5))
 
 

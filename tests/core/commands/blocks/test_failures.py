@@ -106,7 +106,7 @@ def test_a_volume_that_vanishes_half_way_leaves_nothing(ensemble_files, tmp_path
     ("count", "make", "error", "sentence"),
     [
         (1, lambda i: KNOWN.volume(0), ParameterError, "1 volume can be used and 10 is the least"),
-        (12, lambda i: KNOWN.volume(0), EstimationError, "is on in all 12 volumes"),
+        (12, lambda i: KNOWN.volume(0), EstimationError, "is occupied in all 12 volumes"),
         (12, lambda i: -KNOWN.volume(i), EstimationError, "multiply the volumes by -1"),
     ],
 )
