@@ -237,7 +237,7 @@ def constant_but_one(value):
             lambda e: Ensemble([e.read(0).with_data(e.read(0).data, f"v{i}") for i in range(12)]),
             {},
             EstimationError,
-            "nothing comes or goes",
+            "no part comes or goes",
         ),
         (lambda e: e, {"threshold": 1e9}, EstimationError, "No voxel of any volume"),
         (lambda e: e, {"threshold": -1e9}, ParameterError, "threshold above the solvent"),
