@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from occupy_core.errors import EstimationError
 from occupy_core.maps.grid import Array, DensityMap, Grid
@@ -22,14 +21,14 @@ from occupy_core.regions.by_model.shell_fit import (
     ShellFit,
     combine,
     cross,
-    disagree,
     fit_shells,
     gram,
     influence,
+    scale_if_inconsistent,
 )
+from occupy_core.regions.by_model.surroundings import Surroundings, surroundings
 from occupy_core.regions.by_model.templates import templates
 from occupy_core.solvent.blank import Blank, find_blank
-from occupy_core.solvent.robust import mad_sigma
 
 Values = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -38,19 +37,8 @@ _MEMORY = 6e8  # [machine] bytes for the coefficients of all regions
 # [taste: not swept] Å; errors of the model are taken to be independent between cubes of this edge
 _CUBE = 10.0
 _AT_ATOMS = 2.0  # [taste: not swept] Å from the nearest atom: where noise enters the amplitudes
-# [taste: not swept] Å; density without atoms is looked for at this resolution ...
+# [taste: not swept] Å; density without atoms is looked for at this resolution
 _BLOB_RESOLUTION = 8.0
-# [taste: not swept] ... above this fraction of the typical density of the model ...
-_BLOB_LEVEL = 0.35
-_BLOB_SIGMAS = 4.0  # [taste: not swept] ... and this many standard deviations of the residual, ...
-_BLOB_VOLUME = 300.0  # [taste: not swept] Å³, ... in pieces of at least this volume ...
-# [taste: not swept] Å, ... this far from all atoms; what it hides from the fit reaches ...
-_OFF_ATOMS = 2.5
-_ON_ATOMS = 0.5  # [taste: not swept] Å, ... this near to them
-# [taste: not swept] Å around such a piece that count with it, and of soft edge
-_BLOB_REACH, _BLOB_EDGE = 4.0, 4.0
-# [taste: not swept] Å; a region this near to such a piece is told, and noise is measured this far
-_NEAR = 8.0
 # [taste: not swept] of the power of a shell explained with negative sign: the contrast is inverted
 _DARK = 0.3
 _NEIGHBOURS = 5  # [taste: not swept]
@@ -103,6 +91,24 @@ class MapFit:
 
 
 @dataclass(frozen=True, eq=False)
+class _CommonDetail:
+    """The fit of the detail that all regions have in common.
+
+    Parameters
+    ----------
+    fit : ShellFit
+    finest : float
+        Detail used, Å; 0 when it is all.
+    unsure : ndarray, shape (n_regions,)
+        How much the amplitudes still changed when there was no coarser detail to compare with.
+    """
+
+    fit: ShellFit
+    finest: float
+    unsure: Values
+
+
+@dataclass(frozen=True, eq=False)
 class ModelInMaps:
     """Templates of the regions of a model on a grid.
 
@@ -144,32 +150,27 @@ class ModelInMaps:
         EstimationError
             When the map holds nothing where the model is, or has the opposite contrast.
         """
+        # Where the model lies in this map.
         observed = self.band.observe(density)
-        fit = self._fit(observed, density.name)
+        first = self._fit(observed, density.name)
         shift = np.zeros(3)
         if follow:
-            shift = refine_shift(self.templates, observed, fit, self.band)
+            shift = refine_shift(self.templates, observed, first, self.band)
         if shift.any():
             observed = self.band.moved(observed, -shift)
-            fit = self._fit(observed, density.name)
-        first = fit
-        blobs = self._blobs(observed, fit)
-        if blobs.any():
-            for _ in range(_ROUNDS):
-                left = self._left_in(self._soft(blobs), observed, fit)
-                fit = self._fit(observed - left, density.name)
-                blobs |= self._blobs(observed, fit)
-            observed = observed - left
-        n = self.n
-        scale = first.amplitude[:n].max() and fit.amplitude[:n].max() / first.amplitude[:n].max()
-        corrected = (fit.amplitude - scale * first.amplitude)[:n]
-        beside, unexplained = self._beside(blobs)
-        fit, finest, unsure = self._consistent(observed, fit, ~beside, density.name)
+            first = self._fit(observed, density.name)
+        # Without the density that has no atoms.
+        observed, fit, blobs = self._without_blobs(observed, first, density.name)
+        corrected = _change(first.amplitude[: self.n], fit.amplitude[: self.n])
+        beside = self._surroundings.regions_near(blobs)
+        # Only with the detail that all regions have in common.
+        common = self._consistent(observed, fit, ~beside, density.name)
+        fit = common.fit
         covariance, blur_covariance = self._errors(observed, fit)
         # What the correction for density without atoms changed is known to about half.
-        covariance += np.diag((0.5 * corrected) ** 2 + unsure**2)
+        covariance += np.diag((0.5 * corrected) ** 2 + common.unsure**2)
         return MapFit(
-            amplitude=fit.amplitude[:n],
+            amplitude=fit.amplitude[: self.n],
             covariance=covariance,
             blur=fit.blur,
             blur_covariance=blur_covariance,
@@ -177,38 +178,42 @@ class ModelInMaps:
             s2=self.band.s2,
             shift=shift,
             beside=beside,
-            unexplained=unexplained,
+            unexplained=self._surroundings.share_of_model(blobs),
             masked=self.band.masked(density, blank or find_blank(density)),
-            finest=finest,
+            finest=common.finest,
         )
+
+    def _without_blobs(
+        self, observed: Coefficients, fit: ShellFit, name: str
+    ) -> tuple[Coefficients, ShellFit, NDArray[np.bool_]]:
+        """Take the density without atoms off a map; return the rest, its fit and where that was."""
+        blobs = self._blobs(observed, fit)
+        left = np.zeros_like(observed)
+        for _ in range(_ROUNDS if blobs.any() else 0):
+            left = self._left_in(self._surroundings.soft_mask(blobs), observed, fit)
+            fit = self._fit(observed - left, name)
+            blobs |= self._blobs(observed, fit)
+        return observed - left, fit, blobs
 
     def _consistent(
         self, observed: Coefficients, fit: ShellFit, told: NDArray[np.bool_], name: str
-    ) -> tuple[ShellFit, float, Values]:
+    ) -> _CommonDetail:
         """Leave out fine detail that disagrees with coarse detail.
 
         A local filter, or one that a network has learned, takes fine detail from some regions and
         not from others. No B-factor tells that, and only coarse detail is common to all.
-
-        Returns
-        -------
-        fit : ShellFit
-        finest : float
-            Detail used, Å; 0 when it is all.
-        unsure : ndarray, shape (n_regions,)
-            How much the amplitudes still changed when there was no coarser detail to compare with.
         """
         finest, changed = 0.0, np.zeros(self.n)
         for limit in _COARSER:
             if (self.band.s2 * limit**2 <= 1).sum() < _LEAST_SHELLS:
                 break
             coarse = self._fit(observed, name, limit)
-            scale = disagree(fit, coarse, told)
+            scale = scale_if_inconsistent(fit, coarse, told)
             if scale is None:
-                return fit, finest, np.zeros(self.n)
+                return _CommonDetail(fit, finest, np.zeros(self.n))
             changed = (coarse.amplitude - scale * fit.amplitude)[: self.n]
             fit, finest = coarse, limit
-        return fit, finest, changed
+        return _CommonDetail(fit, finest, changed)
 
     def _fit(self, observed: Coefficients, name: str, finest: float = 0.0) -> ShellFit:
         power = self.band.sums(np.abs(observed) ** 2)
@@ -232,21 +237,10 @@ class ModelInMaps:
         return observed - combine(fit.factors(self.band.s2), self.templates, self.band)
 
     @cached_property
-    def _distance(self) -> tuple[Array, Labels, Values]:
-        """Distance in Å from the atoms, index of the nearest region and voxel edges (z, y, x).
-
-        On the grid of `Band.density`.
-        """
+    def _surroundings(self) -> Surroundings:
         shape, voxel = self._sampling
-        owner = np.full(shape, -1, np.int64)
-        for i, region in enumerate(self.model.regions):
-            index = np.rint((region.positions - self.band.start)[:, ::-1] / voxel).astype(np.int64)
-            inside = np.all((index >= 0) & (index < shape), axis=1)
-            owner[tuple(index[inside].T)] = i
-        distance, nearest = ndimage.distance_transform_edt(
-            owner < 0, sampling=voxel, return_indices=True
-        )
-        return distance.astype(np.float32), owner[tuple(nearest)], voxel
+        positions = [region.positions - self.band.start for region in self.model.regions]
+        return surroundings(positions, shape, voxel)
 
     @cached_property
     def _sampling(self) -> tuple[tuple[int, ...], Values]:
@@ -255,31 +249,12 @@ class ModelInMaps:
 
     def _blobs(self, observed: Coefficients, fit: ShellFit) -> NDArray[np.bool_]:
         """Where the map has density that the model has no atoms for."""
-        distance, _, voxel = self._distance
         resolution = max(_BLOB_RESOLUTION, self.band.resolution)
-        k2 = (self.band.frequencies**2).sum(axis=0)
-        smooth = np.exp(-k2 * resolution**2)
+        smooth = np.exp(-(self.band.frequencies**2).sum(axis=0) * resolution**2)
         residual = self._residual(observed, fit)
         left, _ = self.band.density(residual * smooth)
         modelled, _ = self.band.density((observed - residual) * smooth)
-        typical = float(np.median(modelled[distance < 1.0]))
-        near = (distance > _OFF_ATOMS) & (distance < _NEAR)
-        noise = mad_sigma(left[near])
-        high = left > max(_BLOB_LEVEL * typical, _BLOB_SIGMAS * noise)
-        pieces, count = ndimage.label(high & (distance > _OFF_ATOMS))
-        if typical <= 0 or count == 0:
-            return np.zeros(distance.shape, bool)
-        volume = np.bincount(pieces.ravel()) * voxel.prod()
-        volume[0] = 0
-        return np.asarray((volume >= _BLOB_VOLUME)[pieces])
-
-    def _soft(self, blobs: NDArray[np.bool_]) -> Array:
-        """Soft mask of the pieces, off the atoms."""
-        distance, _, voxel = self._distance
-        away = ndimage.distance_transform_edt(~blobs, sampling=voxel)
-        edge = 0.5 * (1 + np.cos(np.pi * np.clip((away - _BLOB_REACH) / _BLOB_EDGE, 0, 1)))
-        off = np.clip((distance - _ON_ATOMS) / _ON_ATOMS / 2, 0, 1)
-        return np.asarray(edge * off, np.float32)
+        return self._surroundings.unmodelled(left, modelled)
 
     def _left_in(self, mask: Array, observed: Coefficients, fit: ShellFit) -> Coefficients:
         """Coefficients of the residual inside a mask."""
@@ -300,14 +275,6 @@ class ModelInMaps:
             there.transform(data) / np.sqrt(there.multiplicity) * np.sqrt(self.band.multiplicity)
         )
 
-    def _beside(self, blobs: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:
-        """Regions next to the pieces, and the volume of the pieces relative to the model."""
-        distance, owner, _ = self._distance
-        beside = np.zeros(self.n, bool)
-        near = owner[blobs & (distance < _NEAR)]
-        beside[np.unique(near)] = True
-        return beside, float(blobs.sum() / max((distance < 2.0).sum(), 1))
-
     def _errors(self, observed: Coefficients, fit: ShellFit) -> tuple[Values, Values]:
         """Covariances of amplitudes and of blurs, widened where space tells of more than noise.
 
@@ -323,7 +290,7 @@ class ModelInMaps:
         white = self._residual(observed, fit) * self.band.per_coefficient(inverse)
         residual, voxel = self.band.density(white.astype(np.complex64))
         power = residual.astype(np.float64) ** 2
-        at_atoms = float(power[self._distance[0] < _AT_ATOMS].mean())
+        at_atoms = float(power[self._surroundings.distance < _AT_ATOMS].mean())
         spread = fit.covariance * max(1.0, at_atoms * self.band.share / float(power.mean()))
         noise = spread[: self.n, : self.n]
         pulls = self._pulls(residual, voxel, fit, sigma)
@@ -356,6 +323,12 @@ class ModelInMaps:
         )
         ny, nx = int(y[-1]) + 1, int(x[-1]) + 1
         return np.asarray(((z[:, None, None] * ny + y[:, None]) * nx + x).ravel())
+
+
+def _change(before: Values, after: Values) -> Values:
+    """How much amplitudes changed relative to each other: the largest is taken for the same."""
+    scale = after.max() / before.max() if before.max() > 0 else 0.0
+    return np.asarray(after - scale * before)
 
 
 def put_into_maps(model: AtomicModel, grid: Grid, resolution: float) -> ModelInMaps:

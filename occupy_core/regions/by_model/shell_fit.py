@@ -151,8 +151,10 @@ def fit_shells(
     )
 
 
-def disagree(fine: ShellFit, coarse: ShellFit, told: NDArray[np.bool_]) -> float | None:
-    """Whether amplitudes of all shells are not those of the coarse ones among them.
+def scale_if_inconsistent(
+    fine: ShellFit, coarse: ShellFit, told: NDArray[np.bool_]
+) -> float | None:
+    """Return a scale when amplitudes of all shells are not those of the coarse ones among them.
 
     Then the regions differ in more than a B-factor, as after a local filter, and the amplitudes are
     those of the coarse shells. The test is Hausman's (1978, doi 10.2307/1913827): of two estimates,
