@@ -33,9 +33,10 @@ from numpy.typing import NDArray
 
 from benchmarks.ensembles import KnownEnsemble, chains, ellipsoids, matched_jaccards, null
 from benchmarks.measure import run_process
+from occupy_core.blocks.bits import VoxelBits, pack
 from occupy_core.blocks.find import BlocksResult, find_blocks
 from occupy_core.blocks.params import THRESHOLD_RULES, BlocksParams
-from occupy_core.blocks.sketch.cooccupancy import PairTest, VoxelBits, pack
+from occupy_core.blocks.sketch.cooccupancy import PairTest
 from occupy_core.errors import OccupyError
 from occupy_core.maps import DensityMap, Grid, read_map
 from occupy_core.maps.ensemble import Ensemble, open_ensemble

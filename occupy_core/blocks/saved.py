@@ -10,20 +10,24 @@ from typing import Any
 
 import numpy as np
 
+from occupy_core.blocks.bits import VoxelBits
 from occupy_core.blocks.contour.binarize import OccupiedVoxels, Thresholds
 from occupy_core.blocks.sketch.communities import Communities
-from occupy_core.blocks.sketch.cooccupancy import VoxelBits
 from occupy_core.errors import MapFormatError, OutputError
 from occupy_core.files import open_plain
 from occupy_core.maps.grid import Grid
 
 _OCCUPIED, _COMMUNITIES = "occupied voxels 3", "communities 2"
+# What is kept of `Communities`; another list is another format, with another number above. Files of
+# version 0.1.0 hold `degrees` too, which nothing reads.
+_ARRAYS = ("seeds", "labels", "patterns", "profiles", "silhouettes", "gradations", "touching")
+_NUMBERS = ("n_screened", "n_sampled", "n_edges", "correction", "log_limit", "min_distance")
 
 
 def save_occupied(path: Path, occupied: OccupiedVoxels, made_from: str = "") -> Path:
     """Save what `sketch_communities` starts from.
 
-    `made_from` says of what it was made, for `made_from` to tell.
+    `made_from` says of what it was made; `read_made_from` returns it.
 
     Raises
     ------
@@ -100,16 +104,15 @@ def _occupied(head: dict[str, Any], arrays: dict[str, Any]) -> OccupiedVoxels:
 def save_communities(path: Path, communities: Communities, made_from: str = "") -> Path:
     """Save what `expand_communities` starts from, beside the occupied voxels.
 
-    `made_from` says of what they were made, for `made_from` to tell.
+    `made_from` says of what they were made; `read_made_from` returns it.
 
     Raises
     ------
     OutputError
         When the file cannot be written.
     """
-    fields = vars(communities)
-    arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
-    head = {name: value for name, value in fields.items() if name not in arrays}
+    head = {name: getattr(communities, name) for name in _NUMBERS}
+    arrays = {name: getattr(communities, name) for name in _ARRAYS}
     return _save(path, {"content": _COMMUNITIES, "made_from": made_from, **head}, arrays)
 
 
@@ -123,8 +126,8 @@ def load_communities(path: Path) -> Communities:
     """
     head, arrays = _load(path, _COMMUNITIES)
     with _complete(path):
-        del head["content"], head["made_from"]
-        return Communities(**head, **arrays)
+        numbers = {name: head[name] for name in _NUMBERS}
+        return Communities(**numbers, **{name: arrays[name] for name in _ARRAYS})
 
 
 @contextmanager
@@ -136,7 +139,7 @@ def _complete(path: Path) -> Iterator[None]:
         raise MapFormatError(f"{path} is no saved state; run the step before again.") from error
 
 
-def made_from(path: Path) -> str:
+def read_made_from(path: Path) -> str:
     """Return what was said when a state was saved; nothing when there is no such file."""
     try:
         with open_plain(path) as stream, np.load(stream, allow_pickle=False) as archive:

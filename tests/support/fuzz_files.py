@@ -15,7 +15,7 @@ from mrc_oracle import readings
 from small_models import chain_lines, three_chains, write_pdb
 
 from occupy_core.blocks.params import BlocksParams
-from occupy_core.blocks.saved import load_communities, load_occupied, made_from
+from occupy_core.blocks.saved import load_communities, load_occupied, read_made_from
 from occupy_core.commands.blocks.job import BlocksJob
 from occupy_core.commands.blocks.run import run_blocks
 from occupy_core.commands.blocks.tables import read_occupancies, read_thresholds
@@ -190,7 +190,7 @@ def _read_csv(path, content):
 
 
 def _read_npz(path, content):
-    made_from(path)
+    read_made_from(path)
     for load in (load_occupied, load_communities):
         with suppress(OccupyError):
             load(path)

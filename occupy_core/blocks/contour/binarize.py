@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.blocks import _loops as kernels
+from occupy_core.blocks.bits import VoxelBits
 from occupy_core.blocks.contour.faint import contour, count_on
 from occupy_core.blocks.contour.thresholds import (
     Threshold,
@@ -20,7 +21,6 @@ from occupy_core.blocks.contour.thresholds import (
     solvent_level,
 )
 from occupy_core.blocks.params import LEAST_VOLUMES, BlocksParams
-from occupy_core.blocks.sketch.cooccupancy import VoxelBits
 from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import DensityMap, Grid, Mask
@@ -170,7 +170,8 @@ def binarize(
     found, packed, on_fraction = contour(
         ensemble, lambda d, i: _threshold(d, i, given, params), sigma, part(progress, 0.0, 0.9)
     )
-    values, solvent = (np.array([t[k] for t in found], np.float64) for k in (0, 1))
+    values = np.array([t.value for t in found], np.float64)
+    solvent = np.array([t.solvent for t in found], np.float64)
     _require_content(ensemble, values, on_fraction)
     empty = np.array([t.empty for t in found], np.bool_)
     used = np.ones(len(ensemble), np.bool_)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from occupy_core.blocks.bits import pack
 from occupy_core.blocks.contour.binarize import OccupiedVoxels
 from occupy_core.blocks.expand.merge_by_density import find_candidates
 from occupy_core.blocks.expand.shapes import (
@@ -25,7 +26,7 @@ from occupy_core.blocks.expand.shapes import (
 )
 from occupy_core.blocks.params import FEWEST_VOXELS, BlocksParams
 from occupy_core.blocks.sketch.communities import Communities
-from occupy_core.blocks.sketch.cooccupancy import common_volumes, cutoff_table, pack
+from occupy_core.blocks.sketch.cooccupancy import common_volumes, cutoff_table
 from occupy_core.errors import ParameterError
 from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask

@@ -97,12 +97,25 @@ def find_candidates(
         )
     seeds = _Seeds(ensemble, occupied, communities)
     groups = _wholes(seeds, communities, graded)
-    groups += [(np.array([k]), False) for k in np.flatnonzero(~graded)]
+    groups += [Group(np.array([k]), graded=False) for k in np.flatnonzero(~graded)]
     groups = _joined(seeds, communities, groups)
     return _candidates(seeds, communities, groups)
 
 
-Group = tuple[Integers, bool]  # communities, and whether most of their seeds were graded
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Communities that are one.
+
+    Parameters
+    ----------
+    members : ndarray of int64
+        Their numbers, ascending.
+    graded : bool
+        Whether most of their seeds were parts of what moves or swells gradually.
+    """
+
+    members: Integers
+    graded: bool
 
 
 class _Seeds:
@@ -184,12 +197,12 @@ def _wholes(seeds: _Seeds, communities: Communities, graded: Mask) -> list[Group
     n, group_of = connected_components(linked[np.ix_(among, among)], directed=False)
     found: list[Group] = []
     for g in range(n):
-        group = among[group_of == g]
-        largest = group[:1]  # communities are in the order of their sizes
-        for part in (group, largest):
+        members = among[group_of == g]
+        largest = members[:1]  # communities are in the order of their sizes
+        for part in (members, largest):
             if seeds.components(part)[0] < _SECOND:
                 if _stands_alone(seeds, communities, graded, part):
-                    found.append((part, True))
+                    found.append(Group(part, graded=True))
                 break
     return found
 
@@ -208,16 +221,16 @@ def _joined(seeds: _Seeds, communities: Communities, groups: list[Group]) -> lis
 
     Each goes to the one that it differs from least, so none is a bridge between two larger ones.
     """
-    largest_first = sorted(groups, key=lambda group: (-seeds.size(group[0]), int(group[0][0])))
+    largest_first = sorted(groups, key=lambda g: (-seeds.size(g.members), int(g.members[0])))
     leaders: list[list[Group]] = []
     courses: list[Courses] = []
     for group in largest_first:
-        course = seeds.course(group[0])
+        course = seeds.course(group.members)
         differences = [
             _difference(course, other)
-            if communities.touching[np.ix_(group[0], leader[0][0])].any()
+            if communities.touching[np.ix_(group.members, joined[0].members)].any()
             else np.inf
-            for other, leader in zip(courses, leaders, strict=True)
+            for other, joined in zip(courses, leaders, strict=True)
         ]
         nearest = int(np.argmin(differences)) if leaders else -1
         if leaders and differences[nearest] < 1:
@@ -226,11 +239,11 @@ def _joined(seeds: _Seeds, communities: Communities, groups: list[Group]) -> lis
             leaders.append([group])
             courses.append(course)
     found: list[Group] = []
-    for members in leaders:
-        together = np.sort(np.concatenate([own for own, _ in members]))
-        sure = sum(seeds.size(own) for own, graded in members if not graded)
-        found.append((together, sure < _BULK * seeds.size(together)))
-    return sorted(found, key=lambda group: int(group[0][0]))
+    for joined in leaders:
+        together = np.sort(np.concatenate([group.members for group in joined]))
+        sure = sum(seeds.size(group.members) for group in joined if not group.graded)
+        found.append(Group(together, graded=sure < _BULK * seeds.size(together)))
+    return sorted(found, key=lambda group: int(group.members[0]))
 
 
 def _difference(course_a: Courses, course_b: Courses) -> float:
@@ -255,17 +268,17 @@ def _candidates(seeds: _Seeds, communities: Communities, groups: list[Group]) ->
     """Number the communities anew, those of a group as one, and weight them."""
     n = len(communities)
     first = np.arange(n)
-    for group, _ in groups:
-        first[group] = group[0]
+    for group in groups:
+        first[group.members] = group.members[0]
     kept = np.unique(first)
     labels = np.searchsorted(kept, first)[communities.labels]
     profiles = communities.profiles[kept]
-    discrete = np.searchsorted(kept, [group[0] for group, _ in groups]).astype(np.int64)
+    discrete = np.searchsorted(kept, [group.members[0] for group in groups]).astype(np.int64)
     weights = np.zeros((len(groups), profiles.shape[1]))
-    for place, (group, _) in enumerate(groups):
-        if len(group) > 1:
-            profiles[discrete[place]] = two_classes(seeds.course(group))
-        weights[place] = _weights(seeds, group, profiles[discrete[place]])
+    for place, group in enumerate(groups):
+        if len(group.members) > 1:
+            profiles[discrete[place]] = two_classes(seeds.course(group.members))
+        weights[place] = _weights(seeds, group.members, profiles[discrete[place]])
     members = [np.flatnonzero(first == k) for k in kept]
     touching = np.array(
         [[communities.touching[np.ix_(a, b)].any() for b in members] for a in members], np.bool_
@@ -280,7 +293,7 @@ def _candidates(seeds: _Seeds, communities: Communities, groups: list[Group]) ->
         gradations=communities.gradations[kept],
         touching=touching.reshape(len(kept), len(kept)),
     )
-    doubtful = np.array([graded for _, graded in groups], np.bool_)
+    doubtful = np.array([group.graded for group in groups], np.bool_)
     return Candidates(merged, discrete, weights, doubtful)
 
 

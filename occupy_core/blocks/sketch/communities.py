@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.blocks import _loops as kernels
+from occupy_core.blocks.bits import unpack
 from occupy_core.blocks.contour.binarize import OccupiedVoxels, correlation_limit, noise_distance
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.sketch.cooccupancy import (
@@ -16,7 +17,6 @@ from occupy_core.blocks.sketch.cooccupancy import (
     corrected_limits,
     cutoff_table,
     log_tail,
-    unpack,
 )
 from occupy_core.blocks.sketch.patterns import (
     ALONE,
@@ -64,8 +64,6 @@ class Communities:
         How gradually each comes and goes, and the error of that, see `patterns.gradation`.
     touching : ndarray of bool, shape (K, K)
         Which lie beside each other.
-    degrees : ndarray of int32, shape (S,)
-        Co-occupied partners of each seed.
     n_screened, n_sampled : int
         Voxels with a partner nearby, and how many of them were compared with all others.
     n_edges : int
@@ -85,7 +83,6 @@ class Communities:
     silhouettes: NDArray[np.float64]
     gradations: NDArray[np.float64]
     touching: Mask
-    degrees: NDArray[np.int32]
     n_screened: int
     n_sampled: int
     n_edges: int
@@ -172,7 +169,6 @@ def sketch_communities(
             [gradation(on[labels == k], cells[labels == k], p) for k, p in enumerate(profiles)]
         ).reshape(len(profiles), 2),
         touching=touching(cells, labels, len(profiles)),
-        degrees=degree[kept[inside]],
         n_screened=len(screened),
         n_sampled=len(sample),
         n_edges=int(degree.sum(dtype=np.int64)) // 2,

@@ -16,7 +16,8 @@ import numpy as np
 
 from occupy_core.blocks import _loops as kernels
 from occupy_core.blocks._loops import Bits, Floats, Integers, SmallIntegers
-from occupy_core.blocks.sketch.cooccupancy import PairTest, VoxelBits, common_volumes
+from occupy_core.blocks.bits import VoxelBits
+from occupy_core.blocks.sketch.cooccupancy import PairTest, common_volumes
 from occupy_core.maps.grid import Mask
 from occupy_core.maps.threads import for_slabs
 

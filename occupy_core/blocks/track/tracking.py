@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster import hierarchy
 
+from occupy_core.blocks.bits import unpack
 from occupy_core.blocks.contour.binarize import OccupiedVoxels
 from occupy_core.blocks.expand.masks import ExpandedBlocks, require_same_ensemble
-from occupy_core.blocks.sketch.cooccupancy import log_tail, unpack
-from occupy_core.errors import ParameterError
+from occupy_core.blocks.sketch.cooccupancy import log_tail
 from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import DensityMap, Mask
 from occupy_core.progress import Progress, report
@@ -85,9 +85,6 @@ class Tracking:
         Of all pairs of blocks.
     parents : dict of str to tuple of str
         For each block those that it is never seen without, only the nearest.
-    volume_links, block_links : ndarray of float64, shape (N - 1, 4) and (K - 1, 4)
-        Average-linkage trees by the mean difference of occupancies, as of scipy.cluster.hierarchy;
-        empty when there is one leaf or none.
     """
 
     volumes: tuple[str, ...]
@@ -96,8 +93,6 @@ class Tracking:
     on_fraction: Table
     relations: tuple[Relation, ...]
     parents: dict[str, tuple[str, ...]]
-    volume_links: Table
-    block_links: Table
 
     @property
     def present(self) -> Mask:
@@ -113,16 +108,6 @@ class Tracking:
         inside = np.abs(self.occupancy - _PRESENT) < _PRESENT / 2
         return np.asarray(np.count_nonzero(inside, axis=0) / len(self.volumes))
 
-    @property
-    def volume_order(self) -> list[int]:
-        """The volumes in the order of the leaves of their tree."""
-        return _leaves(self.volume_links, len(self.volumes))
-
-    @property
-    def block_order(self) -> list[int]:
-        """The blocks in the order of the leaves of their tree."""
-        return _leaves(self.block_links, len(self.blocks))
-
     def states(self) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
         """Return the combinations of blocks that occur and their volumes, the most frequent first.
 
@@ -136,28 +121,6 @@ class Tracking:
             groups.setdefault(key, []).append(name)
         found = [(blocks, tuple(names)) for blocks, names in groups.items()]
         return sorted(found, key=lambda group: (-len(group[1]), group[0]))
-
-    def clusters(self, n: int) -> list[tuple[str, ...]]:
-        """Return the volumes in `n` clusters, by cutting their tree.
-
-        Raises
-        ------
-        ParameterError
-            When `n` is not between 1 and the number of volumes.
-        """
-        if not 1 <= n <= len(self.volumes):
-            raise ParameterError(
-                f"The number of clusters is {n} but must be from 1 to {len(self.volumes)}, the "
-                "number of volumes."
-            )
-        if n == 1 or len(self.volume_links) == 0:
-            return [self.volumes]
-        labels = hierarchy.fcluster(self.volume_links, n, criterion="maxclust")
-        found = [
-            tuple(v for v, own in zip(self.volumes, labels, strict=True) if own == label)
-            for label in np.unique(labels)
-        ]
-        return sorted(found, key=lambda names: (-len(names), self.volumes.index(names[0])))
 
 
 def track(
@@ -203,7 +166,6 @@ def track(
     names = tuple(block.name for block in expanded.blocks)
     present = occupancy > _PRESENT
     relations = _relations(names, present)
-    clipped = np.clip(occupancy, 0.0, 1.0)
     return Tracking(
         volumes=occupied.names,
         blocks=names,
@@ -211,8 +173,6 @@ def track(
         on_fraction=_on_fractions(occupied, expanded),
         relations=relations,
         parents=_parents(names, relations),
-        volume_links=_links(clipped),
-        block_links=_links(clipped.T),
     )
 
 
@@ -290,17 +250,21 @@ def _parents(names: tuple[str, ...], relations: tuple[Relation, ...]) -> dict[st
     }
 
 
-def _links(rows: Table) -> Table:
-    if len(rows) < 2 or rows.shape[1] == 0:
-        return np.zeros((0, 4))
-    return np.asarray(hierarchy.linkage(rows, method="average", metric="cityblock"))
-
-
 def tree(rows: Table) -> tuple[Table, list[int]]:
-    """Return the average-linkage tree of some rows, as `Tracking` has, and its leaves in order."""
-    links = _links(rows)
-    return links, _leaves(links, len(rows))
+    """Return the tree of some rows, by average linkage of their mean differences.
 
+    Parameters
+    ----------
+    rows : ndarray of float64, shape (n, m)
 
-def _leaves(links: Table, n: int) -> list[int]:
-    return [int(i) for i in hierarchy.leaves_list(links)] if len(links) else list(range(n))
+    Returns
+    -------
+    links : ndarray of float64, shape (n - 1, 4)
+        As of `scipy.cluster.hierarchy`; empty when there is one row or nothing in it.
+    order : list of int
+        The rows in the order of the leaves.
+    """
+    if len(rows) < 2 or rows.shape[1] == 0:
+        return np.zeros((0, 4)), list(range(len(rows)))
+    links = np.asarray(hierarchy.linkage(rows, method="average", metric="cityblock"))
+    return links, [int(i) for i in hierarchy.leaves_list(links)]

@@ -16,7 +16,7 @@ from occupy_core.blocks.params import CONTOUR_FIELDS, SKETCH_FIELDS
 from occupy_core.blocks.saved import (
     load_communities,
     load_occupied,
-    made_from,
+    read_made_from,
     save_communities,
     save_occupied,
 )
@@ -83,7 +83,7 @@ class SavedSteps:
         if self._job.resume is None:
             return None
         path = self._job.resume / self._job.output_names()[key]
-        if made_from(path) != self._digests()[step]:
+        if read_made_from(path) != self._digests()[step]:
             return None
         with suppress(MapFormatError):  # the head can be read, but not the rest
             return load(path)
@@ -96,7 +96,7 @@ class SavedSteps:
         """
         job, params = self._job, asdict(self._job.blocks)
         if job.occupied is not None:
-            contour = made_from(job.occupied)
+            contour = read_made_from(job.occupied)
         else:
             checksums = self._inputs()
             run = {"voxel_size": job.voxel_size, "bin": job.bin, "versions": versions()}
@@ -104,7 +104,7 @@ class SavedSteps:
             values = [params[name] for name in CONTOUR_FIELDS]
             contour = _digest([run, list(self._names), files, values])
         if job.communities is not None:
-            return contour, made_from(job.communities)
+            return contour, read_made_from(job.communities)
         return contour, _digest([contour, [params[name] for name in SKETCH_FIELDS]])
 
 

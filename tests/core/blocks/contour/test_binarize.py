@@ -3,10 +3,10 @@ import pytest
 from ensembles import ellipsoids
 from scipy import ndimage
 
+from occupy_core.blocks.bits import unpack
 from occupy_core.blocks.contour.binarize import binarize, correlation_limit, noise_distance
 from occupy_core.blocks.contour.thresholds import find_threshold, smoothed, solvent_level
 from occupy_core.blocks.params import THRESHOLD_RULES, BlocksParams
-from occupy_core.blocks.sketch.cooccupancy import unpack
 from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps import DensityMap, Grid, threads
 from occupy_core.maps.ensemble import Ensemble

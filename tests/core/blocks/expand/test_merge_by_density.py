@@ -8,7 +8,7 @@ from ensembles import KnownEnsemble, ellipsoid, ellipsoids, matched_jaccards
 from scipy import ndimage
 
 from occupy_core.blocks.contour.binarize import binarize
-from occupy_core.blocks.expand.merge_by_density import _joined, find_candidates
+from occupy_core.blocks.expand.merge_by_density import Group, _joined, find_candidates
 from occupy_core.blocks.find import find_blocks
 from occupy_core.blocks.sketch.communities import sketch_communities
 from occupy_core.maps import DensityMap, Grid
@@ -172,7 +172,7 @@ def test_what_lies_between_two_blocks_does_not_join_them():
     class Communities:
         touching = np.ones((3, 3), bool)
 
-    groups = [(np.array([k]), False) for k in range(3)]
+    groups = [Group(np.array([k]), graded=False) for k in range(3)]
     joined = _joined(Seeds(), Communities(), groups)
     assert len(joined) == 2
-    assert all(not {0, 1} <= set(group.tolist()) for group, _ in joined)
+    assert all(not {0, 1} <= set(group.members.tolist()) for group in joined)

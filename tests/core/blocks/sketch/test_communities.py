@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from ensembles import ellipsoids, null
 
+from occupy_core.blocks.bits import pack, unpack
 from occupy_core.blocks.contour.binarize import binarize
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.sketch.communities import sketch_communities
-from occupy_core.blocks.sketch.cooccupancy import pack, unpack
 from occupy_core.blocks.sketch.patterns import (
     cluster_patterns,
     find_profiles,

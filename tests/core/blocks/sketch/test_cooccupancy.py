@@ -8,16 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from occupy_core.blocks import _loops as kernels
+from occupy_core.blocks.bits import VoxelBits, pack, unpack
 from occupy_core.blocks.sketch.cooccupancy import (
     PairTest,
-    VoxelBits,
     bonferroni_attainable,
     common_volumes,
     corrected_limits,
     cutoff_table,
     log_tail,
-    pack,
-    unpack,
 )
 from occupy_core.maps import threads
 

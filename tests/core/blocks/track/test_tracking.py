@@ -8,7 +8,7 @@ from ensembles import ellipsoids, matched_jaccards
 from occupy_core.blocks.find import find_blocks
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.track.rules import apply_rule, rule_names
-from occupy_core.blocks.track.tracking import _kind, _parents, _relations
+from occupy_core.blocks.track.tracking import _kind, _parents, _relations, tree
 from occupy_core.errors import ParameterError
 from occupy_core.maps import DensityMap, Grid
 from occupy_core.maps.ensemble import Ensemble
@@ -191,16 +191,13 @@ def test_volumes_with_the_same_blocks_are_one_state(known, result, order):
     assert [len(v) for _, v in states] == sorted((len(v) for _, v in states), reverse=True)
 
 
-def test_volumes_are_clustered_by_their_blocks(known, result):
-    tracking = result.tracking
-    n_states = len(tracking.states())
-    clusters = tracking.clusters(n_states)
-    assert sorted(map(sorted, clusters)) == sorted(sorted(v) for _, v in tracking.states())
-    assert tracking.clusters(1) == [tracking.volumes]
-    assert sorted(tracking.volume_order) == list(range(len(known)))
-    assert sorted(tracking.block_order) == list(range(6))
-    with pytest.raises(ParameterError, match="from 1 to 160"):
-        tracking.clusters(0)
+def test_volumes_with_the_same_blocks_are_beside_each_other_in_the_tree(result):
+    present = result.tracking.present
+    links, order = tree(np.clip(result.tracking.occupancy, 0, 1))
+    assert sorted(order) == list(range(len(present)))
+    assert links.shape == (len(present) - 1, 4)
+    changes = (present[order][1:] != present[order][:-1]).any(axis=1)
+    assert changes.sum() == len(np.unique(present, axis=0)) - 1
 
 
 def test_the_record_is_plain_and_complete(known, result):
@@ -218,7 +215,7 @@ def test_without_blocks_there_are_empty_tables():
     maps = [DensityMap(known.volume(i), grid, f"v{i}") for i in range(30)]
     result = find_blocks(Ensemble(maps))
     assert result.tracking.occupancy.shape == (30, 0)
-    assert result.tracking.volume_order == list(range(30))
+    assert tree(result.tracking.occupancy)[1] == list(range(30))
     assert result.tracking.states() == [((), result.tracking.volumes)]
     assert json.loads(json.dumps(result.record()))["blocks"] == []
     with pytest.raises(ParameterError, match="the blocks are none"):
