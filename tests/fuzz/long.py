@@ -1,8 +1,9 @@
 """`make fuzz`: as many mutated files and runs as are asked for, in several processes.
 
-    python tests/fuzz/long.py --files 20000 --runs 2000 [--start SEED] [--minutes M]
+    python tests/fuzz/long.py --files 20000 --runs 2000 [--start SEED] [--minutes M] [--log FILE]
 
-Prints each problem, with the seed from which it follows, and the counts at the end.
+Prints each problem, with the seed from which it follows, and the counts at the end. With --log,
+what was tried is kept, so that a run that was stopped goes on where it was.
 """
 
 import argparse
@@ -58,8 +59,10 @@ def main():
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=600.0)
+    parser.add_argument("--log", type=Path)
     asked = parser.parse_args()
     end = time.monotonic() + 60 * asked.minutes
+    before = Log(asked.log)
     slices = [
         (what, range(first, min(first + size, asked.start + count)))
         for what, count, size in (
@@ -68,14 +71,17 @@ def main():
         )
         for first in range(asked.start, asked.start + count, size)
     ]
-    counts, problems = collections.Counter(), []
+    counts, problems = before.counts, before.problems
+    print("\n".join(problems), end="\n" if problems else "")
     with ProcessPoolExecutor(asked.workers) as pool:
-        waiting = {pool.submit(slice_of, *each): each for each in slices}
+        waiting = {pool.submit(slice_of, *each): each for each in slices if each not in before}
         for done in as_completed(waiting):
             try:
                 found, wrong = done.result()
             except BrokenProcessPool:
                 found, wrong = {}, [f"a process died in {waiting[done]}"]
+            else:
+                before.keep(waiting[done], found, wrong)
             counts.update(found)
             problems += wrong
             print("\n".join(wrong), end="\n" if wrong else "", flush=True)
@@ -84,6 +90,32 @@ def main():
                 break
     print(json.dumps(dict(sorted(counts.items()))), f"{len(problems)} problems")
     return 1 if problems else 0
+
+
+class Log:
+    """The slices that were tried before, a line each."""
+
+    def __init__(self, path):
+        self.path, self.done = path, set()
+        self.counts, self.problems = collections.Counter(), []
+        if path is None or not path.exists():
+            return
+        for line in path.read_text(encoding="utf-8").splitlines():
+            what, first, stop, counts, problems = json.loads(line)
+            self.done.add((what, first, stop))
+            self.counts.update(counts)
+            self.problems += problems
+
+    def __contains__(self, each):
+        what, seeds = each
+        return (what, seeds.start, seeds.stop) in self.done
+
+    def keep(self, each, counts, problems):
+        """Write a slice down."""
+        if self.path is not None:
+            what, seeds = each
+            with self.path.open("a", encoding="utf-8") as stream:
+                print(json.dumps([what, seeds.start, seeds.stop, counts, problems]), file=stream)
 
 
 if __name__ == "__main__":
