@@ -23,7 +23,7 @@ from scipy import fft
 
 from occupy_core.errors import EstimationError, OccupyWarning
 from occupy_core.maps.fourier import resample
-from occupy_core.maps.grid import DensityMap
+from occupy_core.maps.grid import DensityMap, require_same_grid
 
 Values = NDArray[np.float64]
 Spectrum = NDArray[np.complex64]
@@ -280,6 +280,8 @@ def require_halves_of(density: DensityMap, halves: tuple[DensityMap, DensityMap]
     ------
     EstimationError
         When a half map is a mirror image of the map, or lies a voxel and more elsewhere.
+    GridMismatchError
+        When a half map lies on another grid.
 
     Warns
     -----
@@ -287,6 +289,8 @@ def require_halves_of(density: DensityMap, halves: tuple[DensityMap, DensityMap]
         When a half map lies elsewhere by less, or they agree less with the map than with each
         other, as those of another particle do.
     """
+    for i, half in enumerate(halves, start=1):
+        require_same_grid(density, half, f"half map {i}")
     first, second = (SmallMap.of(half) for half in halves)
     voxel = min(halves[0].grid.voxel_size)
     _require_match(first.compare(second), halves[1].name, halves[0].name, voxel)

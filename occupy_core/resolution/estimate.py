@@ -89,9 +89,8 @@ def estimate_resolution(
         )
     if problems:
         raise ParameterError(*problems)
-    for other, what in ((mask, "mask"), *((h, "half map") for h in half_maps or ())):
-        if other is not None:
-            require_same_grid(density, other, what)
+    if mask is not None:
+        require_same_grid(density, mask, "mask")
     if half_maps is not None:
         require_halves_of(density, half_maps)
 

@@ -326,8 +326,6 @@ def _check(
     for mask, what in ((solvent_definition, "solvent definition"), (target_mask, "target mask")):
         if mask is not None:
             require_same_grid(density, mask, what)
-    for i, half in enumerate(half_maps or (), start=1):
-        require_same_grid(density, half, f"half map {i}")
     finite_range(density)
     if half_maps is not None:
         require_halves_of(density, half_maps)

@@ -112,7 +112,6 @@ def iter_modified(
     others = [(scale, "scale"), (confidence, "confidence")]
     others += [(sigma, "standard error")] if sigma is not None else []
     others += [(place, "regional confidence")] if place is not None else []
-    others += [(half, f"half map {i}") for i, half in enumerate(half_maps or (), start=1)]
     for other, what in others:
         require_same_grid(density, other, what)
     if half_maps is not None:

@@ -57,6 +57,8 @@ def locatedMap(file, source, folder, index=0, name=None):
         `file`, a link to it of that name, or the copy.
     """
     plain = ImageHandler.removeFileType(file)
+    if name is None and "," in plain:  # lists of half maps that Scipion stores split at commas
+        name = mapName(file, index).replace(",", "_")
     copy = Path(folder, (name or mapName(file, index)).replace(os.sep, "_") + ".mrc")
     if index <= 1 and _headerAgrees(file, source):
         if name in (None, map_name(plain)):
@@ -147,3 +149,8 @@ def _isMrc(file):
     """Whether the name of a file says that it is MRC: then the core's sentence is the best."""
     name = ImageHandler.removeFileType(os.path.basename(file))
     return map_name(name) != name
+
+
+def by(shape):
+    """The numbers of voxels along x, y and z, in words."""
+    return " x ".join(str(n) for n in reversed(shape))

@@ -12,7 +12,8 @@ from pwem.emlib.image import ImageHandler
 from pwem.objects import Volume
 
 from occupy_core.maps.grid import GRID_TOLERANCE, DensityMap, Grid
-from occupy_scipion.convert.files import fileState, mapName, readAnything
+from occupy_scipion.convert.files import by, fileState, mapName, readAnything
+from occupy_scipion.convert.half_maps import usableHalfMaps
 
 SETS_OF_VOLUMES = ("SetOfVolumes", "SetOfVolumesFlex", "SetOfClasses3D", "SetOfClassesFlex")
 _CLASSES = ("Class3D", "ClassFlex", "ClassVol")
@@ -158,9 +159,7 @@ class VolumeSource:
     @classmethod
     def of(cls, volume, withHalfMaps=False):
         """Return the source of a volume as `iterVolumes` yields it."""
-        halves = tuple(volume.getHalfMaps(asList=True)) if withHalfMaps else ()
-        if len(halves) != 2 or missingHalfMaps(volume):
-            halves = ()  # the form has warned of missing ones
+        halves = usableHalfMaps(volume) if withHalfMaps else ()
         file = volume.getFileName()
         return cls(
             file=file,
@@ -175,12 +174,6 @@ class VolumeSource:
 def volumeName(volume):
     """What a volume is called: its label, or the name of its file, which need not be there."""
     return volume.getObjLabel() or mapName(volume.getFileName() or "", volume.getIndex() or 0)
-
-
-def missingHalfMaps(volume):
-    """Names of half maps that a volume claims to have, but whose files are gone."""
-    halves = volume.getHalfMaps(asList=True)
-    return [half for half in halves if not os.path.exists(ImageHandler.removeFileType(half))]
 
 
 def gridOf(volume):
@@ -198,7 +191,7 @@ def gridProblem(volume, other, what, first="the volume"):
     a, b = gridOf(volume), gridOf(other)
     if a.shape != b.shape:
         return [
-            f"The {what} has {_by(b.shape)} voxels, but {first} has {_by(a.shape)}; resample it "
+            f"The {what} has {by(b.shape)} voxels, but {first} has {by(a.shape)}; resample it "
             f"onto {first}."
         ]
     drift = max(a.shape) * abs(a.voxel_size[0] / b.voxel_size[0] - 1)
@@ -229,10 +222,6 @@ def distinctNames(volumes):
         name = volumeName(volume)
         names.append(name if name not in names else f"{name} ({len(names) + 1})")
     return names
-
-
-def _by(shape):
-    return " x ".join(str(n) for n in reversed(shape))
 
 
 def readVolume(volume):

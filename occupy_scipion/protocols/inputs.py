@@ -5,11 +5,12 @@ import pyworkflow.protocol.params as params
 from pyworkflow.object import PointerList
 
 from occupy_core.maps.grid import GRID_TOLERANCE
+from occupy_scipion.convert.half_maps import halfMapProblem, halfMapWarning
 from occupy_scipion.convert.volumes import (
     VOLUMES,
+    gridOf,
     holdsVolumes,
     isSetOfVolumes,
-    missingHalfMaps,
     volumeName,
     volumeProblem,
     volumesOf,
@@ -23,9 +24,12 @@ class VolumeInputs:
     ----------
     _inputName : str
         Name of the parameter: a pointer, or a list of them.
+    _withoutHalfMaps : str
+        What a run does without the half maps of a volume, in words; nothing when it takes none.
     """
 
     _inputName = "inputVolumes"
+    _withoutHalfMaps = ""
 
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineInputVolumes(self, form, text):
@@ -77,15 +81,28 @@ class VolumeInputs:
                 ]
             if not volumesOf([pointer]):
                 return ["The input set is empty; give one with volumes."]
-        return [problem for volume in self.volumes() for problem in volumeProblem(volume)]
-
-    def _missingHalfMaps(self, consequence):
-        """Sentences when maps have half maps whose files are gone."""
+        volumes = self.volumes()
+        found = [problem for volume in volumes for problem in volumeProblem(volume)]
+        if found or not self._takesHalfMaps():
+            return found
         return [
-            f"The half maps of {volumeName(volume)} are not there any more "
-            f"({', '.join(missing)}); {consequence}."
+            problem
+            for volume in volumes
+            for problem in halfMapProblem(volume, volumeName(volume), gridOf(volume).shape)
+        ]
+
+    def _takesHalfMaps(self):
+        """Whether half maps decide anything, as the form is filled in."""
+        return bool(self._withoutHalfMaps)
+
+    def _halfMapWarnings(self):
+        """Sentences about half maps that are not used, though the volumes claim to have them."""
+        if not self._takesHalfMaps():
+            return []
+        return [
+            sentence
             for volume in self.volumes()
-            if (missing := missingHalfMaps(volume))
+            for sentence in halfMapWarning(volume, volumeName(volume), self._withoutHalfMaps)
         ]
 
     def _originWarning(self):

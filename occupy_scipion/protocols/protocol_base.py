@@ -34,6 +34,8 @@ class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertOutputStep(self, prerequisites=None):
         """Insert the last step, which waits for the one before it, or for those given."""
+        for sentence in self._halfMapWarnings():
+            self.warning(sentence)
         self._insertFunctionStep(
             self.createOutputStep,
             self._outputArguments(),
@@ -109,11 +111,13 @@ class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
         return missingInputs(self) or super().validate()
 
     def _warnings(self):
-        return self._inputWarnings() if self._inputsAreReady() else []
+        if not self._inputsAreReady():
+            return []
+        return [*self._halfMapWarnings(), *self._inputWarnings()]
 
     def _inputWarnings(self):
         """Sentences about inputs that can be used, but perhaps should not."""
-        raise NotImplementedError
+        return []
 
     def _inputsAreReady(self):
         """Whether all inputs are there."""
@@ -136,10 +140,10 @@ class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
         other = next(iterVolumes(other))
         return volumeProblem(other) or gridProblem(volume, other, label.lower())
 
-    @staticmethod
-    def _warningLines(records):
-        """The warnings of the runs, each once, and not hundreds of them."""
-        lines = list(dict.fromkeys(f"*Warning*: {text}" for r in records for text in r.warnings))
+    def _warningLines(self, records):
+        """The warnings of the form and the runs, each once, and not hundreds of them."""
+        texts = [*self._halfMapWarnings(), *(text for r in records for text in r.warnings)]
+        lines = [f"*Warning*: {text}" for text in dict.fromkeys(texts)]
         if len(lines) > _MOST_WARNINGS:
             more = len(lines) - _MOST_WARNINGS
             lines[_MOST_WARNINGS:] = [f"... and {more} more warnings: see *Analyze results*."]

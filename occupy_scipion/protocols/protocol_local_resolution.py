@@ -43,6 +43,7 @@ class OccupyProtLocalResolution(StepPerVolume, OccupyProtBase):
     _label = "local resolution"
     _inputName = "inputVolume"
     _singleFolder = "resolution"
+    _withoutHalfMaps = "the resolution is estimated from the map alone"
     _recordClass = ResolutionRecord
     _possibleOutputs = {
         "resolution_Volume": Volume,
@@ -189,9 +190,6 @@ class OccupyProtLocalResolution(StepPerVolume, OccupyProtBase):
             if errors:
                 return errors
         return []
-
-    def _inputWarnings(self):
-        return self._missingHalfMaps("the resolution will be estimated from the map alone")
 
     def _summary(self):
         records = self._records()

@@ -41,6 +41,7 @@ class OccupyProtLocalScale(StepPerVolume, OccupyProtScaleBase):
 
     _label = "local scale"
     _singleFolder = "volume_001"
+    _withoutHalfMaps = "the noise is taken from the solvent"
     _recordClass = ScaleRecord
     # A dict, for members of an Enum that have equal values would be one and the same.
     _possibleOutputs = {
@@ -90,9 +91,11 @@ class OccupyProtLocalScale(StepPerVolume, OccupyProtScaleBase):
 
     def _scaleArguments(self):
         scale = paramsFromForm(self, ScaleParams)
-        withHalfMaps = scale.method == "calibrated"
         items = [
-            [self._folder(volume), asdict(VolumeSource.of(volume, withHalfMaps=withHalfMaps))]
+            [
+                self._folder(volume),
+                asdict(VolumeSource.of(volume, withHalfMaps=self._takesHalfMaps())),
+            ]
             for volume in self.volumes()
         ]
         return items, self._givenMaps("solventDefinition", "targetMask"), asdict(scale)
@@ -144,6 +147,9 @@ class OccupyProtLocalScale(StepPerVolume, OccupyProtScaleBase):
         return volume, outputs, columns
 
     # --------------------------- INFO functions --------------------------------------------------
+    def _takesHalfMaps(self):
+        return paramsFromForm(self, ScaleParams).method == "calibrated"
+
     def _validate(self):
         errors = self._volumeProblems()
         if errors:

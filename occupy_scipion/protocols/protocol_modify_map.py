@@ -60,6 +60,7 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
     """
 
     _label = "modify map"
+    _withoutHalfMaps = "the modified maps have none"
     _inputName = "inputVolume"
     _recordClass = ScaleRecord
     _possibleOutputs = {
@@ -317,7 +318,6 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
     def _inputWarnings(self):
         return [
             *self._sharpeningWarnings(),
-            *self._missingHalfMaps("the modified maps will have none"),
             *self._modeWarning(),
         ]
 

@@ -55,6 +55,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
 
     _label = "region occupancy"
     _resultFolder = "regions"
+    _withoutHalfMaps = "the noise is taken from the solvent"
     _recordClass = RegionsRecord
     _result = "The occupancies are"
     _possibleOutputs = {
@@ -264,6 +265,9 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
         return {"occupancyModels": several}
 
     # --------------------------- INFO functions --------------------------------------------------
+    def _takesHalfMaps(self):
+        return not self._isFromModel()
+
     def _validate(self):
         errors = self._volumeProblems()
         if errors or not self.inputPointers():

@@ -29,6 +29,7 @@ from scipion_project import VOXEL, write_mrc
 from occupy_core import MapFormatError
 from occupy_core.maps.mrc import read_map
 from occupy_scipion.convert.files import locatedMap
+from occupy_scipion.convert.half_maps import halfMapProblem, halfMapsOf, halfMapWarning
 from occupy_scipion.convert.volumes import (
     VolumeSource,
     distinctNames,
@@ -36,7 +37,6 @@ from occupy_scipion.convert.volumes import (
     gridProblem,
     gridProblems,
     iterVolumes,
-    missingHalfMaps,
 )
 
 ORIGIN = (-20.5, 3.25, 7.0)
@@ -186,8 +186,64 @@ def test_half_maps_that_are_gone_are_left_out(tmp_path, data):
     assert VolumeSource.of(made, withHalfMaps=True).halfMaps == tuple(halves)
     assert VolumeSource.of(made).halfMaps == ()
     Path(halves[1]).unlink()
-    assert missingHalfMaps(made) == halves[1:]
+    (sentence,) = halfMapWarning(made, "map", "they are not used")
+    assert halves[1] in sentence
+    assert halves[0] not in sentence
     assert VolumeSource.of(made, withHalfMaps=True).halfMaps == ()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a, 3 A_half1.mrc", "a, 3 A_half2.mrc"),
+        ("one,half1.mrc", "half2.mrc"),
+        ("half1.mrc", ",half,2,.mrc"),
+        ("h1.mrc", "h2.mrc"),
+    ],
+)
+def test_commas_in_the_names_of_half_maps_survive_the_list_of_scipion(tmp_path, data, names):
+    made = volume(write_mrc(tmp_path / "map.mrc", data))
+    halves = [str(write_mrc(tmp_path / "a,b" / name, data)) for name in names]
+    made.setHalfMaps(halves)
+    stored = SetOfVolumes(filename=str(tmp_path / "set.sqlite"))
+    stored.setSamplingRate(VOXEL)
+    stored.append(made)
+    stored.write()
+    again = next(iter(SetOfVolumes(filename=stored.getFileName()))).clone()
+    assert len(again.getHalfMaps(asList=True)) > 2
+    assert halfMapsOf(again) == halves
+    assert VolumeSource.of(again, withHalfMaps=True).halfMaps == tuple(halves)
+    assert halfMapWarning(again, "map", "they are not used") == []
+    stored.close()
+
+
+def test_a_single_half_map_is_told(tmp_path, data):
+    made = volume(write_mrc(tmp_path / "map.mrc", data))
+    made.setHalfMaps(str(write_mrc(tmp_path / "half,1.mrc", data)))
+    assert VolumeSource.of(made, withHalfMaps=True).halfMaps == ()
+    (sentence,) = halfMapWarning(made, "map", "they are not used")
+    assert "map has 1 half map (" in sentence
+    assert sentence.endswith("two are needed; they are not used.")
+
+
+def test_half_maps_of_another_box_are_told(tmp_path, data):
+    made = volume(write_mrc(tmp_path / "map.mrc", data))
+    halves = [str(write_mrc(tmp_path / f"half{i}.mrc", data)) for i in (1, 2)]
+    made.setHalfMaps(halves)
+    assert halfMapProblem(made, "map", SHAPE) == []
+    (sentence,) = halfMapProblem(made, "map", (6, 10, 12))
+    assert "half map 1 has 12 x 10 x 8 voxels, but map has 12 x 10 x 6" in sentence
+    Path(halves[1]).write_text("no map")
+    (sentence,) = halfMapProblem(made, "map", SHAPE)
+    assert "half2.mrc of half map 2 cannot be read" in sentence
+
+
+def test_the_copy_that_is_worked_on_has_no_comma_in_its_name(tmp_path, data):
+    made = volume(write_mrc(tmp_path / "a,b.mrc", data, VOXEL, ORIGIN))
+    source = VolumeSource.of(made)
+    found = locatedMap(source.file, source, str(tmp_path / "input"))
+    assert Path(found).name == "a_b.mrc"
+    assert np.array_equal(read_map(found).data, data)
 
 
 # ---- volumes of an input

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
@@ -156,3 +157,82 @@ def test_a_sentence_of_the_command_line_is_put_for_a_form():
     text = "No region is full; name one with --reference-region, or take --mode occ -- soon."
     said = "No region is full; name one with reference region, or take mode occ -- soon."
     assert formWords(text) == said
+
+
+# ---- half maps
+def halved(runner, name, halves, n=24):
+    """An imported volume that claims to have half maps."""
+    volume = made(runner, name, n=n)
+    volume.setHalfMaps([str(half) for half in halves])
+    protocol = runner.new("ProtImportVolumes", name, filesPath="none", samplingRate=VOXEL)
+    runner.project.saveProtocol(protocol)
+    protocol.makePathsAndClean()
+    protocol._defineOutputs(outputVolume=volume)
+    return protocol, "outputVolume"
+
+
+def half_files(runner, folder, n=24):
+    folder = runner.inputs / folder
+    return [write_mrc(folder / f"h{i}, half.mrc", two_bodies(seed=i, n=n)) for i in (1, 2)]
+
+
+def masks_of(runner, name, n=24):
+    if name != "OccupyProtRegionOccupancy":
+        return {}
+    mask = runner.new("ProtImportMask", "mask", maskPath="none", samplingRate=VOXEL)
+    runner.project.saveProtocol(mask)
+    mask.makePathsAndClean()
+    mask._defineOutputs(outputMask=made(runner, f"mask{n}.mrc", cls=VolumeMask, n=n))
+    pointer = Pointer(mask, extended="outputMask")
+    return {"regionsFrom": 1, "inputMasks": [pointer]}
+
+
+@pytest.mark.parametrize("name", POINTERS)
+def test_a_cropped_volume_with_uncropped_half_maps_is_told(runner, name):
+    pointer = halved(runner, f"cropped{name}.mrc", half_files(runner, f"whole{name}"), n=20)
+    values = masks_of(runner, name, 20)
+    (sentence,) = new(runner, name, pointer, **values).validate()
+    assert "half map 1 has 24 x 24 x 24 voxels, but " in sentence
+    assert "has 20 x 20 x 20, as when one of them is cropped" in sentence
+
+
+def test_the_run_tells_what_the_form_of_a_scheduled_run_did_not(runner):
+    pointer = halved(runner, "scheduled.mrc", half_files(runner, "uncropped"), n=20)
+    protocol = new(runner, "OccupyProtModifyMap", pointer)
+    with mock.patch.object(type(protocol), "_validate", return_value=[]):
+        runner.launch(protocol, check=False)
+    assert protocol.isFailed()
+    assert "h1, half has 24 x 24 x 24 voxels" in protocol.getErrorMessage()
+    assert "Traceback" not in runner.stderr(protocol)
+
+
+@pytest.mark.parametrize("name", POINTERS)
+def test_half_maps_that_cannot_be_used_are_told_by_the_form(runner, name):
+    files = half_files(runner, f"one{name}")
+    pointer = halved(runner, f"one{name}.mrc", files[:1])
+    (sentence,) = new(runner, name, pointer, **masks_of(runner, name)).warnings()
+    assert "has 1 half map (" in sentence
+    pointer = halved(runner, f"two{name}.mrc", files)
+    assert new(runner, name, pointer, **masks_of(runner, name)).warnings() == []
+    files[1].unlink()
+    (sentence,) = new(runner, name, pointer, **masks_of(runner, name)).warnings()
+    assert f"are not there any more ({files[1]})" in sentence
+
+
+def test_half_maps_with_commas_in_their_names_are_modified_and_kept(runner):
+    pointer = halved(runner, "with, comma.mrc", half_files(runner, "commas"))
+    protocol = runner.launch(new(runner, "OccupyProtModifyMap", pointer))
+    stored = runner.project.getProtocol(protocol.getObjId()).amplifiedVolume
+    halves = list(stored.getHalfMaps(asList=True))
+    assert len(halves) == 2
+    assert all(Path(half).exists() for half in halves)
+
+
+def test_the_run_and_its_summary_tell_of_half_maps_that_are_gone(runner):
+    files = half_files(runner, "vanished")
+    pointer = halved(runner, "vanished.mrc", files)
+    files[0].unlink()
+    protocol = runner.launch(new(runner, "OccupyProtModifyMap", pointer))
+    sentence = "are not there any more"
+    assert sentence in runner.stdout(protocol) + runner.stderr(protocol)
+    assert any(sentence in line for line in protocol.summary())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from occupy_core.maps.fourier import radial_power
-from occupy_core.maps.grid import Array, DensityMap, Grid, Mask, require_same_grid
+from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 from occupy_core.maps.register import require_halves_of
 from occupy_core.solvent.blank import find_blank
 from occupy_core.solvent.noise import (
@@ -85,8 +85,6 @@ def with_noise(
         When the second half map has one value everywhere.
     """
     if halves is not None:
-        for number, half in enumerate(halves, start=1):
-            require_same_grid(density, half, f"half map {number}")
         require_halves_of(density, halves)
         second = on_one_scale(*halves)
         difference = density.with_data(0.5 * (halves[0].data - second.data))
