@@ -34,7 +34,7 @@ _AGREE = 0.3  # [guard] FSC; shells count as far as one way of comparing reaches
 _LEAST_SHELLS = 4  # [taste: not swept]
 _DECAY_SHELLS, _DECAY_SIGMAS = 10, 5.0  # [guard] of a falloff that is told
 _MIRRORS = ((), (2,), (1,), (0,), (0, 1, 2))  # axes that are turned round: none, x, y, z, all
-_MIRROR_NAMES = {(2,): "along x", (1,): "along y", (0,): "along z", (0, 1, 2): "through its centre"}
+MIRROR_NAMES = {(2,): "along x", (1,): "along y", (0,): "along z", (0, 1, 2): "through its centre"}
 _CLEARLY = 0.1  # [guard] by which the mean FSC of a mirror image must be higher
 _FOUND = 0.5  # [guard] mean FSC where two maps show the same; chance gives 0.4 in four shells
 _MOVED = 0.5  # [taste: not swept] voxels; beyond it, maps are not in register
@@ -167,6 +167,11 @@ class SmallMap:
         return np.asarray(fft.rfftn(data), np.complex64)
 
     @cached_property
+    def counts(self) -> Values:
+        """Coefficients of the whole transform in the shells 1, 2, …."""
+        return self._per_shell(np.ones(self._shells[0].shape))
+
+    @cached_property
     def power(self) -> Values:
         """Power of the shells 1, 2, …."""
         return self._per_shell(np.abs(self.spectrum.astype(np.complex128)) ** 2)
@@ -174,10 +179,9 @@ class SmallMap:
     @cached_property
     def white(self) -> Spectrum:
         """Transform with equal power in all shells; shells without power stay empty."""
-        shell, twice = self._shells
-        counts = self._per_shell(np.ones_like(twice))
+        shell, _ = self._shells
         empty = self.power <= 1e-12 * self.power.max(initial=0.0)
-        gain = np.sqrt(counts / np.where(empty, np.inf, self.power))
+        gain = np.sqrt(self.counts / np.where(empty, np.inf, self.power))
         return np.asarray(self.spectrum * np.concatenate([[0.0], gain])[shell], np.complex64)
 
     def prepare(self) -> None:
@@ -213,8 +217,7 @@ class SmallMap:
         ]
         phases[2] = np.exp(-2j * np.pi * fft.rfftfreq(shape[2]) * shift[2])
         turned = product * phases[0][:, None, None].conj() * phases[1][:, None].conj()
-        counts = self._per_shell(np.ones(product.shape))
-        return self._per_shell((turned * phases[2].conj()).real) / np.maximum(counts, 1)
+        return self._per_shell((turned * phases[2].conj()).real) / np.maximum(self.counts, 1)
 
     def compare(self, other: SmallMap, *, mirrors: bool = True) -> Comparison:
         """Compare with another map on the same grid in every way."""
@@ -222,7 +225,7 @@ class SmallMap:
         moved = self.match(other)
         turned = [self.match(other, mirror) for mirror in _MIRRORS[1:]] if mirrors else [here]
         ways = (here, moved, *turned)
-        shells = max(_LEAST_SHELLS, *(_agreeing(match.fsc) for match in ways))
+        shells = max(_LEAST_SHELLS, *(agreeing_shells(match.fsc) for match in ways))
         mirrored = max(turned, key=lambda match: match.mean(shells))
         decay, length = self._decay(other, shells), max(self.density.grid.box)
         return Comparison(
@@ -244,8 +247,8 @@ class SmallMap:
         return 2 * float(slope) if sure else 0.0  # power falls by exp(-B s²/2)
 
 
-def _agreeing(fsc: Values) -> int:
-    """Number of shells before a curve, smoothed over three, falls below 0.3."""
+def agreeing_shells(fsc: Values) -> int:
+    """Return the number of shells before a curve, smoothed over three, falls below 0.3."""
     smooth = np.convolve(np.pad(fsc, 1, "edge"), np.full(3, 1 / 3), "valid")
     below = np.flatnonzero(smooth < _AGREE)
     return int(below[0]) if len(below) else len(fsc)
@@ -298,7 +301,7 @@ def require_halves_of(density: DensityMap, halves: tuple[DensityMap, DensityMap]
     own = first.match(second, move=False).fsc
     for half, small in zip(halves, (first, second), strict=True):
         comparison = whole.compare(small)
-        shells = max(_LEAST_SHELLS, _agreeing(own))
+        shells = max(_LEAST_SHELLS, agreeing_shells(own))
         expected = float(own[:shells].mean())
         found = max(way.mean(shells) for way in comparison.ways)
         if found > _OTHER * expected:
@@ -320,7 +323,7 @@ def _require_match(found: Comparison, name: str, of: str, voxel: float) -> None:
     before = found.here.mean(shells)
     if found.is_mirrored:
         raise EstimationError(
-            f"{name} is a mirror image of {of}: flipped {_MIRROR_NAMES[found.mirrored.mirror]} it "
+            f"{name} is a mirror image of {of}: flipped {MIRROR_NAMES[found.mirrored.mirror]} it "
             f"correlates with {found.mirrored.mean(shells):.2f} instead of {before:.2f}; give half "
             "maps of the hand of the map."
         )

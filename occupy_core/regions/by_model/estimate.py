@@ -25,6 +25,7 @@ from occupy_core.regions.by_model.fit import ModelInMaps, put_into_maps
 from occupy_core.regions.by_model.model_density import atom_weights
 from occupy_core.regions.by_model.placement import find_placement
 from occupy_core.regions.by_model.rows import Measured, ModelRegions, map_notes
+from occupy_core.regions.by_model.size_and_hand import size_and_hand_doubts
 from occupy_core.regions.significance import region_indices
 from occupy_core.regions.table import RegionTable
 from occupy_core.solvent.blank import find_blank
@@ -152,6 +153,7 @@ def chain_occupancy(
     report(progress, 0.0, "placing the model")
     model, shift, notes = _place(first, model, params.align)
     reference = region_indices(model.names, params.reference)
+    notes = (*notes, *size_and_hand_doubts(first, model))
     report(progress, 0.05, "computing the density of the model")
     fitter, regions = _in_view(model, first, params)
     total = len(maps) if isinstance(maps, Sized) else 0
