@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from occupy_core.blocks.track.rules import apply_rule, rule_names
 from occupy_core.errors import ParameterError
 
 Floats = NDArray[np.float64]
@@ -35,6 +36,37 @@ class Purity:
     sigma: float
     n_expected: float
     of_all: float
+
+
+def maps_that_fit(
+    rule: str | None, columns: Mapping[str, Floats], kind: str = "regions"
+) -> NDArray[np.bool_]:
+    """Tell in which maps a rule holds; where an occupancy is not known it does not hold.
+
+    Parameters
+    ----------
+    rule : str or None
+        See `occupy_core.blocks.track.rules`; all maps fit when there is none.
+    columns : mapping of str to ndarray of float64, shape (n_maps,)
+        Occupancies by the names that a rule may have; NaN where one is not known.
+    kind : str
+        What these names are, for messages.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_maps,)
+
+    Raises
+    ------
+    ParameterError
+        When the rule cannot be read, or names something else.
+    """
+    if not rule:
+        return np.ones(len(next(iter(columns.values()), ())), bool)
+    holds = apply_rule(rule, columns, kind)
+    for name in rule_names(rule):
+        holds = holds & np.isfinite(columns[name])
+    return holds
 
 
 def nearest_volume(latent: Floats, centers: Floats) -> Groups:

@@ -7,10 +7,10 @@ import pyworkflow.protocol.params as params
 from pwem.objects import SetOfParticles
 from pyworkflow.object import Float, String
 
-from occupy_core.blocks.track.rules import apply_rule, rule_names
+from occupy_core.blocks.track.rules import rule_names
 from occupy_core.errors import ParameterError
 from occupy_core.particles.files import column_labels
-from occupy_core.particles.selection import purities
+from occupy_core.particles.selection import maps_that_fit, purities
 from occupy_core.regions.share import share_of_particles
 from occupy_core.regions.table import listed
 from occupy_scipion.convert.forms import formValue
@@ -83,7 +83,7 @@ class OccupyProtSelectParticles(OccupyProtBase):
     def createOutputStep(self, arguments):
         rule, names, regions, values, sigma, sizes = json.loads(arguments)
         values, sigma = (np.array(table, np.float64) for table in (values, sigma))
-        wanted = _fitting(rule, regions, values)
+        wanted = maps_that_fit(rule, dict(zip(regions, values.T, strict=True)))
         selected = self._newParticles(dict(zip(names, wanted, strict=True)), regions, values)
         self._writeResult(rule, regions, wanted, values, sigma, sizes)
         self._replaceOutputs({"selectedParticles": selected})
@@ -147,7 +147,8 @@ class OccupyProtSelectParticles(OccupyProtBase):
                 f"{listed(names, 3)}; measure the occupancies of these classes."
             ]
         try:
-            wanted = _fitting(formValue(self, "where"), regions, np.array(values, np.float64))
+            columns = dict(zip(regions, np.array(values, np.float64).T, strict=True))
+            wanted = maps_that_fit(formValue(self, "where"), columns)
         except ParameterError as error:
             return list(error.problems)
         if not any(size for size, yes in zip(self._sizes(), wanted, strict=True) if yes):
@@ -212,23 +213,6 @@ class OccupyProtSelectParticles(OccupyProtBase):
             return None
         with open(file, encoding="utf-8") as stream:
             return json.load(stream)
-
-
-def _fitting(rule, regions, values):
-    """Which classes a rule wants; where an occupancy is not known it does not hold.
-
-    Raises
-    ------
-    ParameterError
-        When the rule cannot be read, or names something else than a region.
-    """
-    if not rule:
-        return np.ones(len(values), bool)
-    columns = dict(zip(regions, values.T, strict=True))
-    wanted = apply_rule(rule, columns, "regions")
-    for name in rule_names(rule):
-        wanted = wanted & np.isfinite(columns[name])
-    return wanted
 
 
 def _ofRule(result):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occupy_core.blocks.track.rules import apply_rule, rule_names
+from occupy_core.blocks.track.rules import rule_names
 from occupy_core.commands.particles.job import ParticlesJob
 from occupy_core.commands.particles.occupancies import (
     MapOccupancies,
@@ -24,7 +24,7 @@ from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
 from occupy_core.errors import ParameterError
 from occupy_core.particles.files import Groups, ParticleFile, read_latent, read_particles
-from occupy_core.particles.selection import nearest_volume, per_particle, purities
+from occupy_core.particles.selection import maps_that_fit, nearest_volume, per_particle, purities
 from occupy_core.progress import Progress, report
 from occupy_core.regions.share import share_of_particles
 from occupy_core.regions.table import plain_row
@@ -59,7 +59,7 @@ class _Run(Run[ParticlesJob]):
         particles = read_particles(job.particles)
         known, groups = self._groups(particles, occupancies)
         report(self._progress, 0.5, "choosing")
-        of_map = _chosen_maps(job.where, occupancies)
+        of_map = maps_that_fit(job.where, occupancies.columns(), occupancies.kind)
         chosen = known & of_map[groups]
         if not chosen.any():
             raise ParameterError(
@@ -158,17 +158,6 @@ def _require_one_each(particles: ParticleFile, n: int, path: Path) -> None:
             f"{path.name} has {n} particles but {particles.path.name} has {len(particles)}; give "
             "files of one set of particles."
         )
-
-
-def _chosen_maps(where: str | None, occupancies: MapOccupancies) -> NDArray[np.bool_]:
-    """Maps in which the rule holds; where an occupancy is not known it does not hold."""
-    if where is None:
-        return np.ones(len(occupancies.maps), bool)
-    columns = occupancies.columns()
-    holds = apply_rule(where, columns, occupancies.kind)
-    for name in rule_names(where):
-        holds = holds & np.isfinite(columns[name])
-    return holds
 
 
 def _group_rows(

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from occupy_core import ParameterError
-from occupy_core.particles.selection import nearest_volume, per_particle, purities
+from occupy_core.particles.selection import (
+    maps_that_fit,
+    nearest_volume,
+    per_particle,
+    purities,
+)
 
 OCCUPANCY = np.array([[1.0, 0.02], [0.5, np.nan], [0.0, 0.9]])
 SIGMA = np.array([[0.02, 0.02], [0.05, np.nan], [0.02, 0.05]])
@@ -56,3 +61,23 @@ def test_nothing_chosen_has_no_purity():
 def test_particles_take_the_values_of_their_map():
     found = per_particle(np.array([2, 0, 2]), {"D": OCCUPANCY[:, 0]})
     assert found["D"].tolist() == [0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "fits"),
+    [
+        (None, [True, True, True]),
+        ("", [True, True, True]),
+        ("D > 0.4", [True, True, False]),
+        ("D > 0.4 and E < 0.5", [True, False, False]),
+        ("not E > 0.5", [True, False, False]),  # E of the last map is not known
+    ],
+)
+def test_a_rule_does_not_hold_where_an_occupancy_is_not_known(rule, fits):
+    columns = {"D": np.array([1.0, 0.5, 0.0]), "E": np.array([0.2, 0.8, np.nan])}
+    assert maps_that_fit(rule, columns).tolist() == fits
+
+
+def test_a_rule_of_an_unknown_region_is_refused():
+    with pytest.raises(ParameterError, match="F"):
+        maps_that_fit("F > 0.5", {"D": np.ones(2)})
