@@ -13,11 +13,11 @@ demo:            ## the main job on the bundled sample map, in a headless Scipio
 	.venv/bin/python examples/main_job.py
 
 test:            ## the tests, on the versions that Scipion pins
-	scripts/make_venv.sh .venv-test constraints/scipion.txt scipion,test scipion-em-relion
+	scripts/make_venv.sh .venv-test constraints/scipion.txt scipion,test,cluster scipion-em-relion
 	$(call PYTEST,.venv-test) ../../tests $(PYTEST_ARGS)
 
 test-latest:     ## the tests of the core, on the newest releases
-	scripts/make_venv.sh .venv-latest $(LATEST) test
+	scripts/make_venv.sh .venv-latest $(LATEST) test,cluster
 	$(call PYTEST,.venv-latest) ../../tests/core ../../tests/peers ../../tests/test_package.py $(PYTEST_ARGS)
 
 lint:            ## style and types
@@ -46,7 +46,7 @@ benchmark:       ## speed and memory beside OccuPy 0.1.13
 	.venv-latest/bin/python -m benchmarks.scale
 
 figures:         ## the figures of the documentation; needs Xvfb, openbox, xdotool and imagemagick
-	scripts/make_venv.sh .venv-test constraints/scipion.txt scipion,test scipion-em-relion
+	scripts/make_venv.sh .venv-test constraints/scipion.txt scipion,test,cluster scipion-em-relion
 	mkdir -p build/screens
 	OCCUPY_SCREENSHOTS=$(CURDIR)/build/screens .venv-test/bin/python -m pytest tests/gui
 	.venv-test/bin/python docs/make_figures.py build/screens

@@ -35,6 +35,7 @@ _COMMANDS = {
     "resolution": "occupy_core.commands.resolution.cli",
     "particles": "occupy_core.commands.particles.cli",
     "report": "occupy_core.commands.report.cli",
+    "batch": "occupy_core.commands.batch.cli",
 }
 _USER_ERROR = 2  # [format]
 

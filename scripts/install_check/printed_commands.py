@@ -106,7 +106,17 @@ def run(line: str, folder: Path) -> str:
     return done.stdout
 
 
-MORE_INPUTS = {"particles": particle_inputs, "report": report_inputs}
+def batch_inputs(folder: Path) -> None:
+    """Write what the examples of batch name: a table, a list, and a folder of maps."""
+    (folder / "jobs.csv").write_text("command,input-map\nscale,map.mrc\nresolution,map.mrc\n")
+    jobs = [{"command": "regions", "input-maps": ["map.mrc"], "model": "model.cif"}]
+    (folder / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+    (folder / "maps").mkdir()
+    for name in ("class1.mrc", "class2.mrc"):
+        shutil.copy(folder / name, folder / "maps")
+
+
+MORE_INPUTS = {"particles": particle_inputs, "report": report_inputs, "batch": batch_inputs}
 
 
 def main() -> None:

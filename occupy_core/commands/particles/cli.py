@@ -42,10 +42,9 @@ def run(arguments: Sequence[str]) -> int:
     return COMMAND.run(arguments, _run_job)
 
 
-def _run_job(given: dict[str, Any]) -> None:
+def job_values(given: dict[str, Any]) -> dict[str, Any]:
+    """Nest the values of the options as a job has them, over those of a --params file."""
     from occupy_core.commands.particles.job import ParticlesJob
-    from occupy_core.commands.particles.run import run_particles
-    from occupy_core.commands.shared.record import changed_inputs
     from occupy_core.particles.job_maps import particles_file
 
     values = COMMAND.job_values(given, ParticlesJob.recorded(given.get("params")))
@@ -55,8 +54,16 @@ def _run_job(given: dict[str, Any]) -> None:
                 f"{what} is missing; write it as in occupy-core {COMMAND.examples[0]}."
             )
     values["particles"] = particles_file(Path(values["particles"]))
+    return values
+
+
+def _run_job(given: dict[str, Any]) -> None:
+    from occupy_core.commands.particles.job import ParticlesJob
+    from occupy_core.commands.particles.run import run_particles
+    from occupy_core.commands.shared.record import changed_inputs
+
     with shown_progress(given) as progress:
-        job = ParticlesJob.from_dict(values, "the command line")
+        job = ParticlesJob.from_dict(job_values(given), "the command line")
         result = run_particles(job, progress)
     print_warnings([*result.warnings, *changed_inputs(given.get("params"), result.result)])
     if not given.get("quiet"):

@@ -192,8 +192,15 @@ class Command:
                 options.append(Option(option.field, flags, bool, option.text, constant=False))
         return options
 
-    def run(self, arguments: Sequence[str], work: Callable[[dict[str, Any]], None]) -> int:
+    def run(
+        self,
+        arguments: Sequence[str],
+        work: Callable[[dict[str, Any]], None],
+        estimate: Callable[[dict[str, Any]], str] | None = None,
+    ) -> int:
         """Answer for help, or do the work on the values given; return the exit status.
+
+        `estimate` says what the work takes, where that is not the need of one job.
 
         Raises
         ------
@@ -212,7 +219,7 @@ class Command:
 
             print(f"occupy_core {occupy_core.__version__}")
         elif given.get("dry_run"):
-            print(estimate_text(self.name, given))
+            print(estimate(given) if estimate else estimate_text(self.name, given))
         else:
             require_memory(self.name, given)
             work(given)

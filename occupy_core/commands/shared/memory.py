@@ -95,21 +95,44 @@ def require_memory(command: str, given: Mapping[str, Any]) -> None:
 
 def estimate_text(command: str, given: Mapping[str, Any]) -> str:
     """Say how long a command will take and how much memory, for ``--dry-run``."""
-    need, shape = NEEDS.get(command), box_of(given)
-    if need is None:
+    found, shape = need_of(command, given), box_of(given)
+    if command not in NEEDS:
         return f"The command {command} takes some seconds and less than 500 MB of memory."
-    if shape is None:
+    if shape is None or found is None:
         return "No map is given, or its header cannot be read, so its need is not known."
+    memory, seconds = found
     threads = min(given.get("threads") or available_cores(), available_cores())
     maps = max(1, len(_several(given)))
-    work = need.per_voxel_time * 1e-6 * _worked(command, shape, given) * maps
     least = min((limit, what) for limit, _, what in memory_limits())
     return (
         f"The command {command} on {maps} maps of {' x '.join(map(str, shape))} voxels needs about "
-        f"{_bytes(command, shape, given) / _MB:.0f} MB of memory ({least[1]} is "
-        f"{least[0] / _MB:.0f} MB) and about {need.seconds + work / threads:.0f} s on {threads} "
-        "threads. Nothing was computed or written."
+        f"{memory / _MB:.0f} MB of memory ({least[1]} is {least[0] / _MB:.0f} MB) and about "
+        f"{seconds:.0f} s on {threads} threads. Nothing was computed or written."
     )
+
+
+def need_of(command: str, given: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the memory (bytes) and the time (s) that a command takes.
+
+    Parameters
+    ----------
+    command : str
+        Its name.
+    given : mapping
+        The values of its options by field.
+
+    Returns
+    -------
+    tuple of float or None
+        None when the command is not known, or the box of its first map.
+    """
+    need, shape = NEEDS.get(command), box_of(given)
+    if need is None or shape is None:
+        return None
+    threads = min(given.get("threads") or available_cores(), available_cores())
+    maps = max(1, len(_several(given)))
+    work = need.per_voxel_time * 1e-6 * _worked(command, shape, given) * maps
+    return _bytes(command, shape, given), need.seconds + work / threads
 
 
 def box_of(given: Mapping[str, Any]) -> Shape | None:

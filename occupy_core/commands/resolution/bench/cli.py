@@ -39,13 +39,19 @@ _COLUMNS = (
 )
 
 
+def job_values(given: dict[str, Any]) -> dict[str, Any]:
+    """Nest the values of the options as a job has them, over those of a --params file."""
+    from occupy_core.commands.resolution.bench.run import ResolutionBenchJob
+
+    recorded = ResolutionBenchJob.recorded(given.get("params"))
+    return COMMAND.job_values(given, recorded) | base_name(given)
+
+
 def run_job(given: dict[str, Any]) -> None:
     """Compare, and print the table."""
     from occupy_core.commands.resolution.bench.run import ResolutionBenchJob, run_resolution_bench
 
-    recorded = ResolutionBenchJob.recorded(given.get("params"))
-    values = COMMAND.job_values(given, recorded) | base_name(given)
-    job = ResolutionBenchJob.from_dict(values, "the command line")
+    job = ResolutionBenchJob.from_dict(job_values(given), "the command line")
     with shown_progress(given) as progress:
         result = run_resolution_bench(job, progress)
     print_warnings(result.warnings)

@@ -1,0 +1,1 @@
+"""Many jobs by one command: on the cores of this machine, or on a cluster."""
