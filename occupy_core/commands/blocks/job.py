@@ -46,6 +46,10 @@ class BlocksJob(JobBase):
         Write the ChimeraX script.
     report : bool
         Write a report: one HTML file with slices, surface and tables.
+    pickle : bool
+        Write the blocks as a dictionary of voxels too, as autoseg does.
+    notebook : bool
+        Write a Jupyter notebook that shows the occupancies and picks volumes.
     resume : Path, optional
         Folder with the state that an earlier job saved: a step that it did on the same volumes with
         the same parameters is not done again. The results are the same.
@@ -75,6 +79,8 @@ class BlocksJob(JobBase):
     plot: bool = True
     chimerax: bool = True
     report: bool = False
+    pickle: bool = False
+    notebook: bool = True
     resume: Path | None = None
     sketch_only: bool = False
     threads: int | None = None
@@ -142,6 +148,10 @@ class BlocksJob(JobBase):
             }
         if self.chimerax:
             names["chimerax"] = f"blocks{x}.cxc"
+        if self.pickle:
+            names["pickle"] = f"blocks{x}.pkl"
+        if self.notebook:
+            names["notebook"] = f"analysis{x}.ipynb"
         if self.report:
             names["report"] = f"blocks{x}.html"
         # The record comes last: when it is there, everything is.

@@ -77,6 +77,18 @@ _PICTURES = (
         "--chimerax",
         "Write a ChimeraX script with one colour a block, this is the default.",
     ),
+    switch(
+        "notebook",
+        "--notebook",
+        "Write an executed Jupyter notebook that plots the occupancies and picks volumes, this is "
+        "the default. As analysis.ipynb.",
+    ),
+    switch(
+        "pickle",
+        "--pickle",
+        "Write the blocks as a pickled dictionary, as autoseg does: the number of each block and "
+        "the list of its voxels (flat indices, the last axis x runs fastest). As blocks.pkl.",
+    ),
 )
 _TESTS = (
     number(

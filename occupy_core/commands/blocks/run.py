@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,12 +15,14 @@ from occupy_core.blocks.find import BlocksResult, find_blocks, first_steps, sket
 from occupy_core.blocks.sketch.communities import Communities
 from occupy_core.commands.blocks import figures as block_plots
 from occupy_core.commands.blocks import tables
+from occupy_core.commands.blocks.analysis import analysis_cells
 from occupy_core.commands.blocks.answer import answer
 from occupy_core.commands.blocks.chimerax import BlockScene, write_block_scene
 from occupy_core.commands.blocks.job import BlocksJob, block_names
 from occupy_core.commands.blocks.steps import SavedSteps
 from occupy_core.commands.blocks.tables import read_thresholds
 from occupy_core.commands.shared import plots
+from occupy_core.commands.shared.notebook import notebook_text
 from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.run import JobResult, Run, run_job
@@ -95,6 +98,10 @@ class _Run(Run[BlocksJob]):
         record["inputs"] = self._recorded_inputs()
         record["answer"] = answer(record).record()
         self._write_record(record)
+        if "notebook" in self._names:
+            names = [block["name"] for block in record["blocks"]]
+            cells = analysis_cells(self._names["result"], names)
+            self._write_text("notebook", notebook_text(cells, self._folder))
         return record
 
     def _thresholds(self, ensemble: Ensemble) -> dict[str, float] | None:
@@ -126,6 +133,8 @@ class _Run(Run[BlocksJob]):
             self._draw(ensemble, result, record)
         if job.chimerax:
             self._write_scene(record)
+        if job.pickle:
+            self._write_voxels(ensemble, result)
         return record
 
     def _sha256(self) -> dict[str, str]:
@@ -153,6 +162,15 @@ class _Run(Run[BlocksJob]):
         data = unbin(result.mask(index).data, ensemble.bin, grid.shape)
         label = f"Block {block.name}: binary mask, {len(block.voxels)} voxels"
         write_map(self._folder / self._names[key], DensityMap(data, grid), labels=(label,))
+
+    def _write_voxels(self, ensemble: Ensemble, result: BlocksResult) -> None:
+        voxels = {}
+        for i in range(len(result.blocks)):
+            data = unbin(result.mask(i).data, ensemble.bin, ensemble.full_grid.shape)
+            voxels[i + 1] = np.flatnonzero(data).tolist()
+        with output_errors(self._job.outdir):
+            path = self._folder / self._names["pickle"]
+            path.write_bytes(pickle.dumps(voxels, protocol=4))
 
     def _described(self, params: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
         """Return the head of a record, with the parameters as they were resolved."""
