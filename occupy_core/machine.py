@@ -7,6 +7,7 @@ import resource
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 # [guard] threads beside those that compute: checksums, writing, compiled loops
 _SPARE = 3
@@ -63,24 +64,26 @@ def start_thread(thread: threading.Thread) -> bool:
     return False
 
 
-def memory_limits() -> list[tuple[int, bool, str]]:
-    """What limits the memory of this process.
+class MemoryLimit(NamedTuple):
+    """A limit of memory: bytes, whether of addresses (not of memory in use), and what sets it."""
 
-    Returns
-    -------
-    list of (int, bool, str)
-        Bytes; whether they are of addresses, not of memory in use; and what sets the limit.
-    """
+    size: int
+    of_addresses: bool
+    set_by: str
+
+
+def memory_limits() -> list[MemoryLimit]:
+    """What limits the memory of this process."""
     found = []
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     if soft != resource.RLIM_INFINITY:
-        found.append((soft, True, "the limit of address space (ulimit -v)"))
+        found.append(MemoryLimit(soft, True, "the limit of address space (ulimit -v)"))
     group = _group_limit()
     if group is not None:
-        found.append((group, False, "the limit of this container or job (cgroup)"))
+        found.append(MemoryLimit(group, False, "the limit of this container or job (cgroup)"))
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if pages > 0:
-        found.append((pages, False, "the memory of this machine"))
+        found.append(MemoryLimit(pages, False, "the memory of this machine"))
     return found
 
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,19 +221,27 @@ def _divided(
     )
 
 
-def _choose_reference(
-    amplitude: Values, sigma: Values, sizes: NDArray[Any], limits: tuple[float, float]
-) -> tuple[NDArray[np.bool_], Values, list[str]]:
-    """Regions that are full in every map, or the region that comes nearest.
+class _Reference(NamedTuple):
+    """Regions that are taken for full.
 
-    Returns
-    -------
+    Parameters
+    ----------
     members : ndarray of bool, shape (n_regions,)
     doubt : ndarray, shape (n_maps,)
-        Relative error of taking the members for full: how far the region that comes nearest lies
-        below the highest level of each map.
+        Relative error of taking them for full: how far the region that comes nearest lies below
+        the highest level of each map.
     notes : list of str
     """
+
+    members: NDArray[np.bool_]
+    doubt: Values
+    notes: list[str]
+
+
+def _choose_reference(
+    amplitude: Values, sigma: Values, sizes: NDArray[Any], limits: tuple[float, float]
+) -> _Reference:
+    """Regions that are full in every map, or the region that comes nearest."""
     measured = sizes > 0
     doubt = np.zeros(len(amplitude))
     full = np.zeros(amplitude.shape, bool)
@@ -258,7 +266,7 @@ def _choose_reference(
             f"The reference holds only {share:.0%} of the model: if it is not full, all "
             "occupancies are too high."
         )
-    return members, doubt, notes
+    return _Reference(members, doubt, notes)
 
 
 def differences(table: RegionTable) -> tuple[Difference, ...]:

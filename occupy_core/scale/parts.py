@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,25 +136,31 @@ def _bounding_box(mask: Mask) -> tuple[slice, ...]:
     return tuple(spans)
 
 
-def _thick_parts(
-    mask: Mask, radius: float, voxel: tuple[float, float, float]
-) -> tuple[NDArray[np.float64], NDArray[np.int32], int]:
-    """Label what a ball of that radius (Å) can reach within a mask.
+class _ThickParts(NamedTuple):
+    """Parts of a mask.
 
-    Returns
-    -------
+    Parameters
+    ----------
     depth : ndarray of float64, shape (z, y, x)
         Distance to the outside of the mask, Å.
     parts : ndarray of int32, shape (z, y, x)
         Number of the part, from 1; 0 outside.
-    count : int
+    n_parts : int
     """
+
+    depth: NDArray[np.float64]
+    parts: NDArray[np.int32]
+    n_parts: int
+
+
+def _thick_parts(mask: Mask, radius: float, voxel: tuple[float, float, float]) -> _ThickParts:
+    """Label what a ball of that radius (Å) can reach within a mask."""
     padded = np.pad(mask, 1)
     inner = (slice(1, -1),) * 3
     depth = ndimage.distance_transform_edt(padded, sampling=voxel)
     cores, count = ndimage.label(depth >= radius)
     if not count:
-        return depth[inner], np.zeros(mask.shape, np.int32), 0
+        return _ThickParts(depth[inner], np.zeros(mask.shape, np.int32), 0)
     away, nearest = ndimage.distance_transform_edt(cores == 0, sampling=voxel, return_indices=True)
     parts = np.where(padded & (away < radius), cores[tuple(nearest)], 0)
-    return depth[inner], np.asarray(parts[inner], np.int32), count
+    return _ThickParts(depth[inner], np.asarray(parts[inner], np.int32), count)

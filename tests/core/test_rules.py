@@ -16,6 +16,7 @@ from occupy_core.params import Params
 
 CORE = sorted((ROOT / "occupy_core").rglob("*.py"))
 PLUGIN = sorted(p for p in (ROOT / "occupy_scipion").rglob("*.py") if "tests" not in p.parts)
+MOST_UNNAMED = 2  # unlike things that a function returns without a name for each
 MOST_BY_POSITION = 4  # arguments of a dataclass; beyond, nobody knows which is which
 
 
@@ -49,6 +50,22 @@ def test_large_dataclasses_take_their_fields_by_name():
         if dataclasses.is_dataclass(cls)
         and sum(not field.kw_only for field in dataclasses.fields(cls)) > MOST_BY_POSITION
     ]
+    assert not found
+
+
+def test_no_function_returns_a_bare_tuple_of_unlike_things():
+    """Nobody knows which is which; a named tuple or a dataclass says so."""
+    found = []
+    for path in CORE:
+        for node in ast.walk(tree_of(path)):
+            if not isinstance(node, ast.FunctionDef) or node.returns is None:
+                continue
+            for part in ast.walk(node.returns):
+                if isinstance(part, ast.Subscript) and ast.unparse(part.value) == "tuple":
+                    items = part.slice.elts if isinstance(part.slice, ast.Tuple) else []
+                    kinds = {ast.unparse(item) for item in items} - {"..."}
+                    if len(items) > MOST_UNNAMED and len(kinds) > 1:
+                        found.append(f"{path.name}:{node.lineno} {node.name}")
     assert not found
 
 

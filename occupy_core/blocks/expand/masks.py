@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -281,6 +282,17 @@ def _seeds_asked(
     return seeds
 
 
+class _Contributions(NamedTuple):
+    """What is in the M voxels asked: `base` (M,) always, and `added` (K, M) by each block.
+
+    `densities` (K, N) is the mean density of the seeds of each block in each volume.
+    """
+
+    base: Array
+    added: Array
+    densities: NDArray[np.float64]
+
+
 def _contributions(
     ensemble: Ensemble,
     occupied: OccupiedVoxels,
@@ -289,11 +301,10 @@ def _contributions(
     seeds: Mask,
     *,
     progress: Progress | None,
-) -> tuple[Array, Array, NDArray[np.float64]]:
-    """Fit what each block adds to the density of the voxels asked: base (M,), added (K, M).
+) -> _Contributions:
+    """Fit what each block adds to the density of the voxels asked.
 
-    None is negative: that tells which is there of two blocks of which always one is there. Also
-    returned is the mean density of the seeds of each block in each volume (K, N).
+    None is negative: that tells which is there of two blocks of which always one is there.
     """
     n = occupied.n_volumes
     design = np.vstack([np.ones((1, n)), weights])  # (1 + K, N)
@@ -309,7 +320,7 @@ def _contributions(
             densities[:, start + place] = [row[i].mean() if len(i) else 0.0 for i in own]
         report(progress, (start + len(batch)) / n, "masks")
     fitted = non_negative(design @ design.T, moments).astype(np.float32)
-    return fitted[0], fitted[1:], densities
+    return _Contributions(fitted[0], fitted[1:], densities)
 
 
 def _standing(

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -238,26 +239,32 @@ def _in_view(
     )
 
 
-def _place(
-    first: DensityMap, model: AtomicModel, align: bool
-) -> tuple[AtomicModel, tuple[float, float, float], tuple[str, ...]]:
-    """Move the model onto the first map when it clearly lies elsewhere: model, shift and notes."""
+class _Placed(NamedTuple):
+    """A model in the frame of the maps, by how much it was moved (x, y, z, Å), and notes."""
+
+    model: AtomicModel
+    shift: tuple[float, float, float]
+    notes: tuple[str, ...]
+
+
+def _place(first: DensityMap, model: AtomicModel, align: bool) -> _Placed:
+    """Move the model onto the first map when it clearly lies elsewhere."""
     told = (*model.notes, *model.doubts)
     if not align:
-        return model, (0.0, 0.0, 0.0), told
+        return _Placed(model, (0.0, 0.0, 0.0), told)
     found = find_placement(first, model)
     if found.dark:
         raise EstimationError(
             f"{first.name} is dark where the model has atoms; invert its contrast."
         )
     if not any(found.shift):
-        return model, found.shift, told
+        return _Placed(model, found.shift, told)
     x, y, z = found.shift
     note = (
         f"The model was moved by ({x:.1f}, {y:.1f}, {z:.1f}) Å onto {first.name}: there it "
         f"correlates with {found.correlation:.2f} instead of {found.correlation_before:.2f}."
     )
-    return model.moved(np.array(found.shift)), found.shift, (*told, note)
+    return _Placed(model.moved(np.array(found.shift)), found.shift, (*told, note))
 
 
 def _share_outside(model: AtomicModel, grid: Grid) -> Values:

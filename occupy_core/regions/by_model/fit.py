@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +89,14 @@ class MapFit:
     unexplained: float
     masked: bool
     finest: float = 0.0
+
+
+class _Cleared(NamedTuple):
+    """A map without its density that has no atoms, its fit, and where that density was."""
+
+    observed: Coefficients
+    fit: ShellFit
+    blobs: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,17 +192,15 @@ class ModelInMaps:
             finest=common.finest,
         )
 
-    def _without_blobs(
-        self, observed: Coefficients, fit: ShellFit, name: str
-    ) -> tuple[Coefficients, ShellFit, NDArray[np.bool_]]:
-        """Take the density without atoms off a map; return the rest, its fit and where that was."""
+    def _without_blobs(self, observed: Coefficients, fit: ShellFit, name: str) -> _Cleared:
+        """Take the density without atoms off a map."""
         blobs = self._blobs(observed, fit)
         left = np.zeros_like(observed)
         for _ in range(_ROUNDS if blobs.any() else 0):
             left = self._left_in(self._surroundings.soft_mask(blobs), observed, fit)
             fit = self._fit(observed - left, name)
             blobs |= self._blobs(observed, fit)
-        return observed - left, fit, blobs
+        return _Cleared(observed - left, fit, blobs)
 
     def _consistent(
         self, observed: Coefficients, fit: ShellFit, told: NDArray[np.bool_], name: str

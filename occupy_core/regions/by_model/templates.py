@@ -8,7 +8,7 @@ frequencies of the box that the model fills.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,14 +53,20 @@ def _template(region: AtomicRegion, band: Band) -> Coefficients:
     return np.asarray(spectrum * scale, np.complex64)
 
 
-def _cell_density(
-    model: gemmi.Model, move: Values, box: Values, step: Values
-) -> tuple[NDArray[Any], NDArray[np.int64], float]:
-    """Density (z, y, x) of a model in a cell on the lattice of `step`, its first sample, its blur.
+class _CellDensity(NamedTuple):
+    """Density (z, y, x) of a model in a cell, and the place of its first sample (z, y, x).
 
-    Atoms outside the box are removed. The blur (B in Å²) makes the density smooth enough for the
-    samples; it is taken off again from the coefficients.
+    The blur (B in Å²) makes the density smooth enough for the samples; it is taken off again from
+    the coefficients.
     """
+
+    density: NDArray[Any]
+    first: NDArray[np.int64]
+    blur: float
+
+
+def _cell_density(model: gemmi.Model, move: Values, box: Values, step: Values) -> _CellDensity:
+    """Density of a model in a cell on the lattice of `step`; atoms outside the box are removed."""
     import gemmi
 
     kept = []
@@ -74,7 +80,7 @@ def _cell_density(
                 else:
                     del residue[i]
     if not kept:
-        return np.zeros((1, 1, 1), np.float32), np.zeros(3, np.int64), 0.0
+        return _CellDensity(np.zeros((1, 1, 1), np.float32), np.zeros(3, np.int64), 0.0)
     lowest_b = min(site.atom.b_iso for site in model.all())
     blur = max(_SPREAD * float(step.max()) ** 2 - lowest_b, 0.0)
     calculator = gemmi.DensityCalculatorE()
@@ -92,7 +98,8 @@ def _cell_density(
     calculator.grid.spacegroup = gemmi.SpaceGroup("P 1")
     calculator.grid.set_size(*(int(k) for k in n[::-1]))
     calculator.add_model_density_to_grid(model)
-    return np.array(calculator.grid.array, copy=True).transpose(2, 1, 0), first, blur
+    density = np.array(calculator.grid.array, copy=True).transpose(2, 1, 0)
+    return _CellDensity(density, first, blur)
 
 
 def _pruned_transform(

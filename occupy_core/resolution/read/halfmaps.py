@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from occupy_core.maps import Array, DensityMap
@@ -18,9 +20,20 @@ def mean_map(halves: tuple[DensityMap, DensityMap]) -> DensityMap:
     return first.with_data(np.float32(0.5) * (first.data + on_one_scale(first, second).data))
 
 
+class HalfMapEnergies(NamedTuple):
+    """Local energies of the mean of two half maps, and of its noise: half their difference.
+
+    `spectrum` is that of the mean, which also whitens the difference.
+    """
+
+    spectrum: Spectrum
+    mean: BandEnergies
+    difference: BandEnergies
+
+
 def half_map_energies(
     first: DensityMap, second: DensityMap, window: float, *, progress: Progress | None = None
-) -> tuple[Spectrum, BandEnergies, BandEnergies]:
+) -> HalfMapEnergies:
     """Local energies of the mean of two half maps and of half their difference.
 
     Parameters
@@ -29,13 +42,6 @@ def half_map_energies(
         Half maps on one grid.
     window : float
         Standard deviation of the window, Å.
-
-    Returns
-    -------
-    spectrum : Spectrum
-        Of the mean, which also whitens the difference.
-    mean, difference : BandEnergies
-        The second is the noise of the first.
 
     Raises
     ------
@@ -57,7 +63,7 @@ def half_map_energies(
         cut=spectrum.cut,
     )
     mean, difference = local_energies((spectrum, scaled), window, progress=progress)
-    return spectrum, mean, difference
+    return HalfMapEnergies(spectrum, mean, difference)
 
 
 def local_fsc(mean: BandEnergies, difference: BandEnergies) -> Array:
