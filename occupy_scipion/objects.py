@@ -31,6 +31,12 @@ class RegionOccupancy(EMObject):
         self.meanScale = Float()
         self.resolutionUsed = Float()  # Å
         self.blur = Float()  # Å², above that of the reference
+        self.blurSigma = Float()
+        self.beside = Float()  # density without atoms, of its own volume
+        self.resolution = Float()  # local, Å
+        self.resolutionSigma = Float()
+        self.coarser = Float()  # than its neighbours, in standard errors
+        self.verdict = String()
         self.flags = String()
         self.isReference = Boolean()
         self.particles = Integer()  # size of the class

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import Grid
 from occupy_core.regions.regroup import Regrouping, regroup
+from occupy_core.regions.verdict import judge
 
 Values = NDArray[np.float64]
 
@@ -38,8 +39,15 @@ class RegionRow:
         Finest detail that entered the number, Å.
     flags : tuple of str
         What the reader must know about the number, a few words each.
-    blur : float
-        B-factor in Å² of the region above that of the reference, fitted; NaN for masks.
+    blur, blur_sigma : float
+        B-factor in Å² of the region above that of the reference, fitted, and its standard error;
+        NaN for masks.
+    beside : float
+        Volume of the density without atoms next to the region, relative to its own.
+    resolution, resolution_sigma : float
+        Mean local resolution of the region in Å, and its standard error; NaN when not measured.
+    coarser : float
+        By how many standard errors the region is resolved worse than what lies around it.
     """
 
     map: str
@@ -53,9 +61,14 @@ class RegionRow:
     resolution_used: float
     flags: tuple[str, ...] = ()
     blur: float = math.nan
+    blur_sigma: float = math.nan
+    beside: float = 0.0
+    resolution: float = math.nan
+    resolution_sigma: float = math.nan
+    coarser: float = math.nan
 
 
-COLUMNS = tuple(f.name for f in fields(RegionRow))
+COLUMNS = (*(f.name for f in fields(RegionRow)), "verdict")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,7 +191,7 @@ class RegionTable:
         """The table as plain values, NaN as None; `from_record` reads it."""
         return {
             "grid": {"shape": self.grid.shape, "voxel_size": self.grid.voxel_size},
-            "table": [plain_row(row) for row in self.rows],
+            "table": [plain_row(row) | {"verdict": judge(row)} for row in self.rows],
             "reference": list(self.reference),
             "notes": list(self.notes),
             "model_shift": list(self.shift),
@@ -216,6 +229,8 @@ def make_row(
     mean_scale: float = math.nan,
     flags: tuple[str, ...] = (),
     blur: float = math.nan,
+    blur_sigma: float = math.nan,
+    beside: float = 0.0,
 ) -> RegionRow:
     """Make a row; its interval is one standard error wide on each side, cut off at 0."""
     return RegionRow(
@@ -230,6 +245,8 @@ def make_row(
         resolution_used=resolution,
         flags=flags,
         blur=blur,
+        blur_sigma=blur_sigma,
+        beside=beside,
     )
 
 
@@ -240,7 +257,9 @@ def plain_row(row: Any) -> dict[str, Any]:
 
 def _row_from(values: Mapping[str, Any]) -> RegionRow:
     given: dict[str, Any] = {
-        name: math.nan if value is None else value for name, value in values.items()
+        name: math.nan if value is None else value
+        for name, value in values.items()
+        if name != "verdict"  # which follows from the others
     }
     given["flags"] = tuple(values["flags"])
     return RegionRow(**given)

@@ -9,18 +9,11 @@ import numpy as np
 
 from occupy_core.commands.shared.answer import Answer, Number, counted, listing, with_error
 from occupy_core.regions.table import RegionRow, RegionTable
-from occupy_core.regions.verdict import Verdict, detection_limit, verdict
+from occupy_core.regions.verdict import Verdict, detection_limit, judge
 
 _MOST_REGIONS = 3  # [layout] that the sentence tells of one by one
 _MOST_MAPS = 3  # [layout] of one region
-_SAID = {
-    "absent": "absent",
-    "partial": "at",
-    "dense": "denser than full",
-    "uncertain": "uncertain",
-    "not measured": "not measured",
-}
-_ORDER: tuple[Verdict, ...] = ("absent", "partial", "dense", "uncertain", "not measured")
+_ORDER: tuple[Verdict, ...] = ("absent", "partial", "flexible", "undecided", "not judged")
 
 
 def answer(record: Mapping[str, Any]) -> Answer:
@@ -38,16 +31,12 @@ def answer(record: Mapping[str, Any]) -> Answer:
     table = RegionTable.from_record(record)
     noun = "chain" if record["parameters"].get("by") == "chain" else "region"
     rows = {name: [table.row(m, name) for m in table.maps] for name in table.regions}
-    judged = {name: [_verdict(row) for row in rows[name]] for name in table.regions}
+    judged = {name: [judge(row) for row in rows[name]] for name in table.regions}
     return Answer(
         sentence=_sentence(rows, judged, noun),
         limits=tuple(_limits(table, judged)),
         numbers=_numbers(table, judged),
     )
-
-
-def _verdict(row: RegionRow) -> Verdict:
-    return verdict(row.occupancy, row.sigma)
 
 
 def _sentence(
@@ -106,12 +95,10 @@ def _one_map(
             continue
         values = [_value(rows[name][0]) for name in found]
         is_are = "is" if len(found) == 1 else "are"
-        if word == "not measured":
-            clauses.append(f"{listing(found)} {is_are} not measured")
-        elif word == "partial":
+        if word == "partial":
             clauses.append(f"{listing(found)} {is_are} at {listing(values)}")
         else:
-            clauses.append(f"{listing(found)} {is_are} {_SAID[word]} ({', '.join(values[:3])})")
+            clauses.append(f"{listing(found)} {is_are} {word} ({', '.join(values[:3])})")
     return clauses
 
 
@@ -127,26 +114,20 @@ def _of_region(name: str, rows: Sequence[RegionRow], judged: Sequence[Verdict]) 
                 where = rows[i].map
                 partial = word == "partial"
                 parts.append(
-                    f"at {value} in {where}" if partial else f"{_SAID[word]} in {where} ({value})"
+                    f"at {value} in {where}" if partial else f"{word} in {where} ({value})"
                 )
         return f"{name} is {' and '.join(parts)}"
     values = np.array([row.occupancy for row in rows])
     known = values[np.isfinite(values)]
-    counts = [
-        f"{_counted_as(word)} in {judged.count(word)}"
-        for word in (*_ORDER, "full")
-        if word in judged
-    ]
+    counts = [f"{word} in {judged.count(word)}" for word in (*_ORDER, "full") if word in judged]
     span = "" if known.size == 0 else f" ({with_error(known.min(), None)} to {known.max():.2f})"
     return f"{name} is {listing(counts, 6)} of {len(rows)} maps{span}"
 
 
-def _counted_as(word: str) -> str:
-    return "partial" if word == "partial" else _SAID.get(word, word)
-
-
 def _value(row: RegionRow) -> str:
-    return "-" if not np.isfinite(row.occupancy) else with_error(row.occupancy, row.sigma)
+    if not np.isfinite(row.occupancy):
+        return "not measured"
+    return with_error(row.occupancy, row.sigma)
 
 
 def _limits(table: RegionTable, judged: Mapping[str, Sequence[Verdict]]) -> list[str]:

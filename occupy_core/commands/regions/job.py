@@ -19,6 +19,8 @@ _ONE_EACH = {
     "half1": "half maps (--half1)",
     "half2": "half maps (--half2)",
     "scales": "scale maps",
+    "resolutions": "maps of the local resolution",
+    "resolution_sigmas": "maps of the error of the local resolution",
     "weights": "class sizes",
     "names": "names",
 }
@@ -45,6 +47,9 @@ class RegionsJob(JobBase):
         Half maps of each map, for the noise; with masks only.
     scales : tuple of Path
         Local scale of each map for the column `mean_scale`; by default it is estimated.
+    resolutions, resolution_sigmas : tuple of Path
+        Local resolution of each map in Å, and its standard deviation, for the columns
+        `resolution` and `coarser` and the verdict *flexible*.
     weights : tuple of float
         Size of the class that each map stands for.
     names : tuple of str
@@ -74,7 +79,7 @@ class RegionsJob(JobBase):
     """
 
     FILES = ("model",)
-    SEVERAL = ("maps", "masks", "half1", "half2", "scales")
+    SEVERAL = ("maps", "masks", "half1", "half2", "scales", "resolutions", "resolution_sigmas")
 
     maps: tuple[Path, ...]
     outdir: Path = Path()
@@ -85,6 +90,8 @@ class RegionsJob(JobBase):
     half1: tuple[Path, ...] = ()
     half2: tuple[Path, ...] = ()
     scales: tuple[Path, ...] = ()
+    resolutions: tuple[Path, ...] = ()
+    resolution_sigmas: tuple[Path, ...] = ()
     weights: tuple[float, ...] = ()
     names: tuple[str, ...] = ()
     by_model: ChainParams = field(default_factory=ChainParams)
@@ -159,6 +166,11 @@ class RegionsJob(JobBase):
         if bool(self.half1) != bool(self.half2):
             found.append(
                 "Half maps are given on one side only; give --half1 and --half2, both for each map."
+            )
+        if self.resolution_sigmas and not self.resolutions:
+            found.append(
+                "Errors of the local resolution are given without the local resolution; give "
+                "--resolutions too."
             )
         name, count = Counter(self.map_names).most_common(1)[0] if self.maps else ("", 0)
         if count > 1:

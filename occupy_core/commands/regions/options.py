@@ -52,6 +52,19 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "Local scale of each map, for the column mean_scale. By default it is estimated with "
             "the defaults of occupy-core scale. It does not enter the occupancies.",
         ),
+        files(
+            "resolutions",
+            "--resolutions",
+            "Local resolution of each map in Å, as of occupy-core resolution. Its mean over each "
+            "region joins the table; a region that is all there but resolved worse than what lies "
+            "around it is called flexible.",
+        ),
+        files(
+            "resolution_sigmas",
+            "--resolution-sigmas",
+            "Standard deviation of the local resolution of each map in Å. As of occupy-core "
+            "resolution; without it the differences within the map count alone.",
+        ),
         Option(
             "weights",
             ("--weights",),

@@ -25,11 +25,13 @@ from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import map_name, read_map, require_varying, write_map
 from occupy_core.plain_values import to_dict
 from occupy_core.progress import Progress, part, report
-from occupy_core.regions.by_masks.estimate import region_occupancy
+from occupy_core.regions.by_masks.estimate import read_regions, region_occupancy
 from occupy_core.regions.by_model.atoms import AtomicModel, read_model
-from occupy_core.regions.by_model.estimate import chain_masks, chain_occupancy
+from occupy_core.regions.by_model.estimate import chain_masks, chain_occupancy, chain_weights
+from occupy_core.regions.region_resolution import with_resolution
 from occupy_core.regions.significance import Difference, differences
 from occupy_core.regions.table import COLUMNS, RegionTable, chosen_regions, plain_row
+from occupy_core.regions.verdict import judge
 from occupy_core.scale.estimate import estimate_scale
 from occupy_core.scale.params import ScaleParams
 
@@ -97,6 +99,7 @@ class _Run(Run[RegionsJob]):
             model = model.moved(np.array(table.shift))
         voxels = sum(row.n_voxels for row in table.rows[: len(table.regions)])
         volume = voxels * math.prod(table.grid.voxel_size)
+        table = self._with_resolution(table, model)
         if job.chains:
             table = table.only(job.chains)
         report(self._progress, _MEASURED, "writing")
@@ -157,11 +160,11 @@ class _Run(Run[RegionsJob]):
 
     def _of_masks(self) -> RegionTable:
         job = self._job
-        masks = (read_map(path, voxel_size=job.voxel_size) for path in job.masks)
+        masks = map(self._read, job.masks)
         halves = None
         if job.half1:
             halves = (
-                (self._half(first), self._half(second))
+                (self._read(first), self._read(second))
                 for first, second in zip(job.half1, job.half2, strict=True)
             )
         return region_occupancy(
@@ -173,6 +176,28 @@ class _Run(Run[RegionsJob]):
             progress=part(self._progress, 0.0, _MEASURED),
         )
 
+    def _with_resolution(self, table: RegionTable, model: AtomicModel | None) -> RegionTable:
+        """Add the local resolution of each region in each map, where it is given."""
+        job = self._job
+        if not job.resolutions:
+            return table
+        first = self._read(job.maps[0])
+        if model is not None:
+            weights = chain_weights(model, table.grid)
+        else:
+            regions, _ = read_regions(map(self._read, job.masks), first)
+            weights = {region.name: (region.part, region.weight) for region in regions}
+        sigmas: tuple[Path | None, ...] = job.resolution_sigmas or (None,) * len(job.resolutions)
+        for name, path, error in zip(table.maps, job.resolutions, sigmas, strict=True):
+            resolution = self._read(path)
+            require_same_grid(first, resolution, "local resolution")
+            sigma = resolution.with_data(np.zeros_like(resolution.data))
+            if error is not None:
+                sigma = self._read(error)
+                require_same_grid(first, sigma, "error of the local resolution")
+            table = with_resolution(table, name, weights, resolution, sigma)
+        return table
+
     def _scale_of(self) -> Callable[[DensityMap], DensityMap | None]:
         """How the local scale of each map, in their order, is had."""
         if not self._job.scales:
@@ -180,17 +205,17 @@ class _Run(Run[RegionsJob]):
         paths = iter(self._job.scales)
 
         def scale_of(density: DensityMap) -> DensityMap:
-            scale = read_map(next(paths), voxel_size=self._job.voxel_size)
+            scale = self._read(next(paths))
             require_same_grid(density, scale, "scale map")
             return scale
 
         return scale_of
 
-    def _half(self, path: Path) -> DensityMap:
+    def _read(self, path: Path) -> DensityMap:
         return read_map(path, voxel_size=self._job.voxel_size)
 
     def _write_tables(self, table: RegionTable, compared: tuple[Difference, ...]) -> None:
-        rows = [asdict(row) for row in table.rows]
+        rows = [asdict(row) | {"verdict": judge(row)} for row in table.rows]
         self._write_text("table", csv_text(COLUMNS, rows, digits=_DIGITS))
         if "differences" in self._names:
             columns = tuple(Difference.__dataclass_fields__)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps.ensemble_check import MapsCheck
-from occupy_core.maps.grid import DensityMap, Grid, require_same_grid
+from occupy_core.maps.grid import Array, DensityMap, Grid, require_same_grid
 from occupy_core.params import Params
 from occupy_core.progress import Progress, report
 from occupy_core.regions.by_model.atoms import AtomicModel, Division, read_model
@@ -185,6 +185,23 @@ def chain_occupancy(
     return table.regrouped(occupancies.covariance)
 
 
+def chain_weights(
+    model: AtomicModel, grid: Grid
+) -> dict[str, tuple[tuple[slice, slice, slice], Array]]:
+    """Where each region of a model lies: part of the grid (z, y, x), and 1 near its atoms there.
+
+    Parameters
+    ----------
+    model : AtomicModel
+        In the frame of the grid.
+    grid : Grid
+    """
+    return {
+        region.name: atom_weights(region.positions, grid, radius=_MASK_RADIUS, soft=0.0)
+        for region in model.regions
+    }
+
+
 def chain_masks(
     model: AtomicModel, grid: Grid, *, radius: float = _MASK_RADIUS, soft: float = 6.0
 ) -> Iterator[DensityMap]:
@@ -230,10 +247,7 @@ def _in_view(
         )
     shown = replace(model, regions=tuple(r for r, s in zip(model.regions, seen, strict=True) if s))
     fitter = put_into_maps(shown, first.grid, params.resolution or _FINEST)
-    masks = [
-        atom_weights(region.positions, first.grid, radius=_MASK_RADIUS, soft=0.0)
-        for region in model.regions
-    ]
+    masks = list(chain_weights(model, first.grid).values())
     return fitter, ModelRegions(
         model=model, seen=seen, outside=outside, masks=masks, resolution=fitter.band.resolution
     )

@@ -67,8 +67,8 @@ class MapFit:
         of few coefficients is explained by chance), and squared frequency of each shell, 1/Å².
     shift : ndarray, shape (3,)
         Vector (x, y, z) in Å from the model to the map.
-    beside : ndarray of bool, shape (n,)
-        Regions next to density without atoms.
+    beside : ndarray of float64, shape (n,)
+        Volume of the density without atoms next to each region, relative to its own.
     unexplained : float
         Volume of the density without atoms relative to that of the model.
     masked : bool
@@ -85,7 +85,7 @@ class MapFit:
     explained: Values
     s2: Values
     shift: Values
-    beside: NDArray[np.bool_]
+    beside: Values
     unexplained: float
     masked: bool
     finest: float = 0.0
@@ -171,9 +171,9 @@ class ModelInMaps:
         # Without the density that has no atoms.
         observed, fit, blobs = self._without_blobs(observed, first, density.name)
         corrected = _change(first.amplitude[: self.n], fit.amplitude[: self.n])
-        beside = self._surroundings.regions_near(blobs)
+        beside = self._surroundings.volume_near(blobs)
         # Only with the detail that all regions have in common.
-        common = self._consistent(observed, fit, ~beside, density.name)
+        common = self._consistent(observed, fit, beside == 0, density.name)
         fit = common.fit
         covariance, blur_covariance = self._errors(observed, fit)
         # What the correction for density without atoms changed is known to about half.

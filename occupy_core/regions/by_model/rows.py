@@ -120,6 +120,7 @@ class ModelRegions:
             sigma = np.ones(len(sigma))
         sigma[~self.seen] = math.nan
         blur, blur_sigma = self.blur_above(seen.fit, list(found.members))
+        beside = np.nan_to_num(self.all_of(seen.fit.beside))
         blurred = (blur > _BLURRED) & (blur > 2 * blur_sigma) & (found.values[i] > 2 * sigma)
         twins = self.not_told_apart(seen.fit, sigma)
         resolution = max(self.resolution, explained_resolution(seen.fit))
@@ -145,6 +146,8 @@ class ModelRegions:
                 mean_scale=float(seen.mean_scale[j]),
                 flags=(*flags, *found.flags, *self.circumstances(seen, j)),
                 blur=float(blur[j]),
+                blur_sigma=float(blur_sigma[j]),
+                beside=float(beside[j]),
             )
 
     def not_told_apart(self, fit: MapFit, sigma: Values) -> list[list[str]]:
@@ -163,7 +166,7 @@ class ModelRegions:
         flags = []
         if self.outside[j] >= _OUTSIDE:
             flags.append(f"{self.outside[j]:.0%} of its atoms outside the map")
-        if self.all_of(seen.fit.beside.astype(np.float64))[j] == 1:
+        if self.all_of(seen.fit.beside)[j] > 0:
             flags.append("density without atoms beside it")
         if seen.cut[j] > _CUT:
             flags.append(f"{seen.cut[j]:.0%} of it cut off by a mask")

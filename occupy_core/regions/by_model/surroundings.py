@@ -77,11 +77,13 @@ class Surroundings:
         off = np.clip((self.distance - _ON_ATOMS) / _ON_ATOMS / 2, 0, 1)
         return np.asarray(edge * off, np.float32)
 
-    def regions_near(self, pieces: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Regions next to such pieces, shape (n_regions,)."""
-        beside = np.zeros(self.n_regions, bool)
-        beside[np.unique(self.nearest[pieces & (self.distance < _NEAR)])] = True
-        return beside
+    def volume_near(self, pieces: NDArray[np.bool_]) -> Values:
+        """Volume of such pieces next to each region, relative to its own, shape (n_regions,)."""
+        near = np.bincount(
+            self.nearest[pieces & (self.distance < _NEAR)], minlength=self.n_regions
+        )
+        own = np.bincount(self.nearest[self.distance < _MODEL], minlength=self.n_regions)
+        return np.asarray(near / np.maximum(own, 1), np.float64)
 
     def share_of_model(self, pieces: NDArray[np.bool_]) -> float:
         """Volume of such pieces relative to that of the model."""

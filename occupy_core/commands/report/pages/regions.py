@@ -16,8 +16,8 @@ from occupy_core.commands.shared.colors import OCCUPANCY
 from occupy_core.commands.shared.levels import surface_level
 from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import map_name, read_map
-from occupy_core.regions.table import RegionTable
-from occupy_core.regions.verdict import verdict
+from occupy_core.regions.table import RegionRow, RegionTable
+from occupy_core.regions.verdict import judge
 
 KIND = "regions"
 _SIGNIFICANT = 0.05  # [words] false discovery rate up to which a difference is shown first
@@ -85,7 +85,8 @@ def _table(occupancies: RegionTable) -> str:
                 row.region,
                 row.map,
                 (with_error(row.occupancy, row.sigma), row.occupancy) if known else ("-", ""),
-                verdict(row.occupancy, row.sigma),
+                judge(row),
+                _resolution(row),
                 (f"{row.blur:.0f}", row.blur) if math.isfinite(row.blur) else ("-", ""),
                 (f"{row.mean_scale:.2f}", row.mean_scale)
                 if math.isfinite(row.mean_scale)
@@ -93,9 +94,16 @@ def _table(occupancies: RegionTable) -> str:
                 "; ".join(row.flags),
             )
         )
-    head = ("region", "map", "occupancy", "verdict", "blur (Å²)", "mean scale", "flags")
+    head = ("region", "map", "occupancy", "verdict", "resolution (Å)", "blur (Å²)", "mean scale",
+            "flags")  # fmt: skip
     caption = "Occupancies with one standard error. A column head sorts."
-    return table(head, rows, caption=caption, numeric=(2, 4, 5))
+    return table(head, rows, caption=caption, numeric=(2, 4, 5, 6))
+
+
+def _resolution(row: RegionRow) -> tuple[str, Any]:
+    if not math.isfinite(row.resolution):
+        return "-", ""
+    return f"{row.resolution:.1f} ± {row.resolution_sigma:.1f}", row.resolution
 
 
 def _differences(record: Mapping[str, Any]) -> str:

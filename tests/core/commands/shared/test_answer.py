@@ -73,8 +73,7 @@ def regions_record(values, regions, *, sigma=0.02, maps=None, by="chain", refere
         (
             [[1, np.nan, 1.6]],
             "ABC",
-            "Chain C is denser than full (1.60 ± 0.02) and B is not measured; the other chain is "
-            "full.",
+            "Chains B and C are undecided (not measured, 1.60 ± 0.02); the other chain is full.",
         ),
         (
             [[1, 0.0]] * 4 + [[1, 0.5]] * 2,
