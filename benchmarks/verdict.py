@@ -34,12 +34,11 @@ from occupy_core.resolution.result import ResolutionParams
 
 # File, voxel size and resolution in Å.
 COMPLEXES = (
-    ("3bep.cif.gz", 1.3, 3.5),
-    ("1e6v.pdb.gz", 1.4, 3.8),
-    ("8wg7.cif.gz", 1.4, 3.8),
-    ("3o21.cif.gz", 1.6, 4.2),
-    ("6bqn.cif.gz", 1.8, 4.5),
-    ("1wcm.pdb.gz", 2.2, 6.0),
+    ("3bep.cif.gz", 1.8, 4.5),
+    ("8wg7.cif.gz", 1.8, 4.5),
+    ("1e6v.pdb.gz", 2.0, 5.0),
+    ("3o21.cif.gz", 2.2, 5.5),
+    ("1wcm.pdb.gz", 2.4, 6.0),
 )
 MOVED = frozenset(("flexible", "undecided"))
 KINDS = {

@@ -33,6 +33,7 @@ _COMMANDS = {
     "regions": "occupy_core.commands.regions.cli",
     "blocks": "occupy_core.commands.blocks.cli",
     "resolution": "occupy_core.commands.resolution.cli",
+    "classes": "occupy_core.commands.classes.cli",
     "particles": "occupy_core.commands.particles.cli",
     "report": "occupy_core.commands.report.cli",
     "batch": "occupy_core.commands.batch.cli",

@@ -139,6 +139,47 @@ def regroup(
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Joint:
+    """A joint of a dendrogram as it is drawn.
+
+    Parameters
+    ----------
+    first, second : tuple of float
+        Place among the maps and p-value of the two branches that meet; 1 for a map itself.
+    p_value : float
+        Where they meet.
+    maps : tuple of str
+        All maps below.
+    """
+
+    first: tuple[float, float]
+    second: tuple[float, float]
+    p_value: float
+    maps: tuple[str, ...]
+
+
+def dendrogram(regrouping: Regrouping) -> tuple[tuple[str, ...], tuple[Joint, ...]]:
+    """Return the maps in an order in which no branches cross, and the joints to be drawn."""
+    orders: dict[frozenset[str], tuple[str, ...]] = {
+        frozenset((name,)): (name,) for name in regrouping.maps
+    }
+    for merge in regrouping.merges:
+        first, second = frozenset(merge.first), frozenset(merge.second)
+        orders[first | second] = (*orders[first], *orders[second])
+    order = orders[frozenset(regrouping.maps)]
+    ends = {frozenset((name,)): (float(i), 1.0) for i, name in enumerate(order)}
+    joints = []
+    for merge in regrouping.merges:
+        first, second = frozenset(merge.first), frozenset(merge.second)
+        a, b = ends[first], ends[second]
+        ends[first | second] = ((a[0] + b[0]) / 2, merge.p_value)
+        joints.append(
+            Joint(first=a, second=b, p_value=merge.p_value, maps=(*merge.first, *merge.second))
+        )
+    return order, tuple(joints)
+
+
 def pair_p_value(difference: Floats, covariance: Floats) -> float:
     """Probability of a difference as large by chance.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -300,22 +300,17 @@ def differences(table: RegionTable) -> tuple[Difference, ...]:
                         q_value=1.0,
                     )
                 )
-    found.sort(key=lambda d: (d.p_value, -abs(d.difference / d.sigma)))
-    rate, corrected = 1.0, []
-    for rank, d in reversed(list(enumerate(found, start=1))):
-        rate = min(rate, d.p_value * len(found) / rank)
-        corrected.append(
-            Difference(
-                region=d.region,
-                first=d.first,
-                second=d.second,
-                difference=d.difference,
-                sigma=d.sigma,
-                p_value=d.p_value,
-                q_value=rate,
-            )
-        )
-    return tuple(reversed(corrected))
+    return corrected(found)
+
+
+def corrected(found: Iterable[Difference]) -> tuple[Difference, ...]:
+    """Sort differences, the most significant first, and fill in their false discovery rates."""
+    ordered = sorted(found, key=lambda d: (d.p_value, -abs(d.difference / d.sigma)))
+    rate, rates = 1.0, []
+    for rank, d in reversed(list(enumerate(ordered, start=1))):
+        rate = min(rate, d.p_value * len(ordered) / rank)
+        rates.append(replace(d, q_value=rate))
+    return tuple(reversed(rates))
 
 
 def region_indices(names: Sequence[str], wanted: str | None) -> tuple[int, ...] | None:

@@ -3,9 +3,8 @@
 
 import os
 
-import numpy as np
-
 from occupy_core.maps.grid import DensityMap, Grid
+from occupy_core.maps.mean import weighted_mean
 from occupy_core.maps.mrc import write_map
 from occupy_scipion.convert.files import readAnything
 
@@ -44,8 +43,10 @@ def writeMeans(folder, sources, weights):
 
 
 def _writeMean(path, files, weights, source):
-    total = 0.0
-    for (file, index), weight in zip(files, weights, strict=True):
-        total = total + weight / sum(weights) * readAnything(file, index).astype(np.float64)
-    grid = Grid(total.shape, (source.voxelSize,) * 3, source.origin)
-    return str(write_map(path, DensityMap(total.astype(np.float32), grid, "mean")))
+    grid = None
+    maps = []
+    for file, index in files:
+        data = readAnything(file, index)
+        grid = grid or Grid(data.shape, (source.voxelSize,) * 3, source.origin)
+        maps.append(DensityMap(data, grid, "mean"))
+    return str(write_map(path, weighted_mean(maps, weights)))

@@ -32,6 +32,7 @@ from occupy_core.regions.region_resolution import with_resolution
 from occupy_core.regions.significance import Difference, differences
 from occupy_core.regions.table import COLUMNS, RegionTable, chosen_regions, plain_row
 from occupy_core.regions.verdict import judge
+from occupy_core.resolution.use.agreement import estimated
 from occupy_core.scale.estimate import estimate_scale
 from occupy_core.scale.params import ScaleParams
 
@@ -191,6 +192,8 @@ class _Run(Run[RegionsJob]):
         for name, path, error in zip(table.maps, job.resolutions, sigmas, strict=True):
             resolution = self._read(path)
             require_same_grid(first, resolution, "local resolution")
+            known = np.where(estimated(resolution), resolution.data, 0)
+            resolution = resolution.with_data(known)
             sigma = resolution.with_data(np.zeros_like(resolution.data))
             if error is not None:
                 sigma = self._read(error)

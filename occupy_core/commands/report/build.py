@@ -165,7 +165,7 @@ def _page_html(number: int, result: Result, page: Page, *, several: bool) -> str
         '<div class="viewer" data-viewer></div>'
         if page.scene is not None
         else ""
-        if page.kind in ("regions", "batch")  # tables, with or without maps
+        if page.kind in ("regions", "classes", "batch")  # tables, with or without maps
         else paragraph("The maps of this result are not there any more, so nothing is drawn.")
     )
     sections = "".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,6 +163,19 @@ def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_plain(item) for item in value)
     return str(value)
+
+
+def picture(path: Path, text: str) -> str:
+    """Put a picture (PNG) into the page.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+        What it shows, for those who do not see it.
+    """
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    return f'<img class="picture" alt="{html_text(text)}" src="data:image/png;base64,{data}">'
 
 
 def paragraph(text: str) -> str:

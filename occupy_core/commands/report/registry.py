@@ -12,7 +12,7 @@ from occupy_core.commands.shared.record import read_record
 from occupy_core.errors import ParameterError
 
 # In the order in which they are asked.
-_PAGES = ("modify", "scale", "resolution", "regions", "blocks", "batch")
+_PAGES = ("modify", "scale", "resolution", "classes", "regions", "blocks", "batch")
 
 
 def page_of(result: Result) -> Page | None:

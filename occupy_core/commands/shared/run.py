@@ -28,6 +28,8 @@ from occupy_core.progress import Progress, report
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from occupy_core.commands.report.page import Result
+
 # How a job is run, not what it computes: not part of the record.
 NOT_RECORDED = ("outdir", "threads", "force")
 # [format] bytes; file systems take 255, and unfinished files have an ending more
@@ -120,7 +122,12 @@ class Run(ABC, Generic[AnyJob]):
 
         plain = json.loads(json.dumps(record, allow_nan=False))
         result = Result(record=plain, name=self._names["result"], folder=self._folder)
-        write_report(self._folder / self._names["report"], [result])
+        results = [result, *self._shown_too(record)]
+        write_report(self._folder / self._names["report"], results)
+
+    def _shown_too(self, record: Mapping[str, Any]) -> list[Result]:
+        """Further results for the report, of which each gets a page."""
+        return []
 
     def _save(self, figure: Figure, key: str) -> None:
         with output_errors(self._job.outdir):
