@@ -79,9 +79,7 @@ class Surroundings:
 
     def volume_near(self, pieces: NDArray[np.bool_]) -> Values:
         """Volume of such pieces next to each region, relative to its own, shape (n_regions,)."""
-        near = np.bincount(
-            self.nearest[pieces & (self.distance < _NEAR)], minlength=self.n_regions
-        )
+        near = np.bincount(self.nearest[pieces & (self.distance < _NEAR)], minlength=self.n_regions)
         own = np.bincount(self.nearest[self.distance < _MODEL], minlength=self.n_regions)
         return np.asarray(near / np.maximum(own, 1), np.float64)
 
