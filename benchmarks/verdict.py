@@ -51,7 +51,7 @@ KINDS = {
     "half absent and moving": frozenset(("partial",)),
     "full, high B": frozenset(("flexible",)),
 }
-_NOISES = (0.03, 0.06)  # of the 99.9 percentile of the map
+_NOISES = (0.05, 0.1)  # of the 99.9 percentile of the map
 _B = (120.0, 250.0)  # Å², of what is mobile
 _ANGLES = (15.0, 30.0)  # degrees
 

@@ -17,13 +17,12 @@ _MOST_SHOWN = 30  # [layout] regions on the terminal
 
 COMMAND = Command(
     name="classes",
-    usage="MAP [MAP …] [--model MODEL | --masks M [M …]] --outdir DIR [options]",
+    usage="MAP [MAP …] [--model MODEL | --masks M [M …]] [options]",
     summary="Analyse classes: what is in which, what differs, and which may be one.",
     examples=(
-        "classes class1.mrc class2.mrc class3.mrc --model model.cif --outdir analysis",
-        "classes class1.mrc class2.mrc --masks core.mrc arm.mrc --weights 5200 3100 --outdir out",
-        "classes apo1.mrc apo2.mrc lig1.mrc lig2.mrc --model model.cif "
-        "--data-sets apo apo ligand ligand --outdir compared",
+        "classes class1.mrc class2.mrc --model model.cif --outdir analysis",
+        "classes class1.mrc class2.mrc --masks core.mrc arm.mrc --outdir by_masks",
+        "classes class1.mrc class2.mrc --model model.cif --data-sets apo ligand",
         "classes --params analysis/result.json --outdir again",
     ),
     sections=SECTIONS,

@@ -56,6 +56,7 @@ NEEDS: Mapping[str, Need] = {
     "resolution bench": Need(190, 49, 2.0, 3.0),  # [fit: as above, of four versions of the map]
     "regions": Need(200, 46, 2.0, 0.4),  # [fit: python -m benchmarks.occupancy speed]
     "blocks": Need(330, 150, 2.5, 0.1),  # [fit: python -m benchmarks.blocks speed]
+    "classes": Need(330, 73, 8.0, 1.6),  # [fit: as above, the sum of its steps; blocks take more]
 }
 _MAX_BOX = 256  # [layout] voxels along the longest edge: to this `scale` resamples larger maps
 _BEYOND = 16  # [physics] bytes for each voxel of a larger map: four maps of float32
