@@ -111,7 +111,8 @@ def say_where(job: MainJob, scaled, modified) -> None:
         for line in protocol.summary():
             print(" ", line)
     print("To open the project in Scipion, on a screen")
-    variables = ("SCIPION_HOME", "SCIPION_USER_DATA", "SCIPION_NOTIFY")
+    # SCIPION_PYTHON: Scipion starts itself again, otherwise as the python3 of PATH.
+    variables = ("SCIPION_HOME", "SCIPION_USER_DATA", "SCIPION_NOTIFY", "SCIPION_PYTHON")
     settings = " ".join(f"{name}={shlex.quote(os.environ[name])}" for name in variables)
     print(f"  {settings} {shlex.quote(sys.executable)} -m scipion project {PROJECT}")
 

@@ -11,10 +11,11 @@ import sys
 
 import pwem
 import pyworkflow.utils as pwutils
-from pyworkflow import VarTypes
+from pyworkflow import Config, VarTypes
 
 from occupy_core import __version__
 from occupy_scipion.constants import FORSBERG_2023, OCCUPY_PYTHON
+from occupy_scipion.preferred_viewers import preferOurs
 
 _logo = "logo.png"
 _references = [FORSBERG_2023]
@@ -38,6 +39,7 @@ class Plugin(pwem.Plugin):
             description="A Python with scipion-em-occupy installed, to run the calculations of "
             "OccuPy protocols in another environment. Empty: the Python of Scipion.",
         )
+        preferOurs(Config.VIEWERS)
 
     @classmethod
     def getEnviron(cls):

@@ -207,6 +207,11 @@ class OccupyProtSelectParticles(OccupyProtBase):
         )
         return names, regions, values, sigma
 
+    def getPurities(self):
+        """Region, share, its standard error and share of all with it; None while not ready."""
+        result = self._readResult()
+        return None if result is None else result["purity"]
+
     def _readResult(self):
         file = self._getExtraPath(_RESULT)
         if not os.path.exists(file):

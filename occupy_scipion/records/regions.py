@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of a run of `occupy_core regions`, and what a protocol says of it."""
 
+from occupy_core.maps.mrc import map_name
 from occupy_core.regions.table import RegionTable, listed
 from occupy_scipion.constants import BENJAMINI_1995, WOJDYR_2022
 from occupy_scipion.records.record import Record, counted
@@ -33,6 +34,16 @@ class RegionsRecord(Record):
     def mask(self, region):
         """File of the mask made of a region, or None."""
         return self.files.get(f"mask_{region}")
+
+    def mapFile(self):
+        """File of the first map."""
+        return self.inputs["maps_1"]
+
+    def masks(self):
+        """Files of the masks by the names of the regions: made by the run, or given to it."""
+        made = {name: self.mask(name) for name in self.table.regions if self.mask(name)}
+        given = [file for key, file in self.inputs.items() if key.startswith("masks")]
+        return made or {map_name(file): file for file in given}
 
     def models(self):
         """Files of the models with the occupancies in their B column: one for each map."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the viewers share: a result or a message, figures, texts, tables, ChimeraX."""
+"""What the viewers share: a result or a message, slices, figures, texts, tables, ChimeraX."""
 
 import os
 import shutil
@@ -8,21 +8,33 @@ from pathlib import Path
 import pyworkflow.protocol.params as params
 from pwem.viewers import Chimera, ChimeraView, EmPlotter, EmProtocolViewer
 from pwem.viewers.mdviewer.viewer import MDView
-from pyworkflow.viewer import DESKTOP_TKINTER
+from pyworkflow.viewer import DESKTOP_TKINTER, View
 
 from occupy_core import OccupyError
 from occupy_core.commands.report.build import open_report, save_report
 from occupy_core.commands.report.registry import results_in
 from occupy_scipion.records.record import formWords
-from occupy_scipion.viewers.slices import AXES, SliceBrowser, figureSize
+from occupy_scipion.viewers.busy import workBusily
+from occupy_scipion.viewers.scene import ALL, AXES, Scene
+from occupy_scipion.viewers.slice_window import SliceWindow
+from occupy_scipion.viewers.table_window import TableView, columnsOf
 
 _SCREEN = (14.0, 8.5)  # inches: a figure of hundreds of chains must fit, too
 
 
 class OccupyViewerBase(EmProtocolViewer):
-    """Base of the viewers; not to be used itself."""
+    """Base of the viewers; not to be used itself.
+
+    Attributes
+    ----------
+    shownOutputs : dict
+        What a double click on an output opens: by the name of the output, the eye of the form, and
+        what colours the slices, or None.
+    """
 
     _environments = [DESKTOP_TKINTER]
+    shownOutputs = {}
+    _focus = None  # the map or the colours to begin with
 
     # --------------------------- DEFINE param functions ------------------------------------------
     @staticmethod
@@ -66,18 +78,72 @@ class OccupyViewerBase(EmProtocolViewer):
             record = self._getRecord()
             if record is None:
                 return [self.errorMessage("The result is not ready.", "No result")]
-            try:
-                return show(record)
-            except OccupyError as error:  # such as an input that was removed since
-                return [self.errorMessage(formWords(str(error)), "Cannot be shown")]
+            return self._guardedCall(lambda: show(record))
 
         return handler
 
+    def _guardedCall(self, show):
+        try:
+            return show()
+        except OccupyError as error:  # such as an input that was removed since
+            return [self.errorMessage(formWords(str(error)), "Cannot be shown")]
+
     # --------------------------- SHOW functions --------------------------------------------------
-    def _browse(self, name, panels):
-        plotter = self._newPlotter(name, "slices", figureSize(len(panels)))
-        plotter.browser = SliceBrowser(plotter.figure, panels, AXES[self.axis.get()])
-        return [plotter]
+    def viewsOf(self, output):
+        """What a double click on an output shows: a list of views.
+
+        Parameters
+        ----------
+        output : str
+            Its name; that of a set is that of a single one and an s.
+        """
+        single = output.removesuffix("s")
+        isSet = single in self.shownOutputs and output not in self.shownOutputs
+        eye, self._focus = self.shownOutputs[single if isSet else output]
+        try:
+            if isSet:
+                return self._guardedCall(lambda: self._showSet(output, single))
+            return self._getVisualizeDict()[eye](eye)
+        finally:
+            self._focus = None
+
+    def _showSet(self, output, single):
+        """Open the maps of a set, with its columns."""
+        records = [record for record in map(self._recordOf, self._folders) if record is not None]
+        items = [self._itemOf(record, single) for record in records]
+        table = columnsOf(getattr(self.protocol, output).iterItems())
+        return self._browse(output, items, mode=ALL, table=table)
+
+    def _recordOf(self, folder):
+        """The record in a folder, or None: of viewers of sets."""
+        raise NotImplementedError
+
+    def _itemOf(self, record, output):
+        """What the window for slices shows of one volume of a set."""
+        raise NotImplementedError
+
+    def _browse(self, name, items, *, mode=None, table=None):
+        """Open maps in the window for slices."""
+        chosen = [number for number, item in enumerate(items) if item.name == self._focus]
+        titles = [layer.title for layer in items[0].layers] if items else []
+        focus = self._focus or ""
+        scene = Scene(
+            items,
+            layer=next((t for t in titles if focus and t.startswith(focus)), None),
+            axis=AXES[self.axis.get()],
+            item=chosen[0] if chosen else 0,
+        )
+        if mode is not None and mode in scene.modes():
+            scene.mode = mode
+        return [SlicesView(scene, name, self._tkMaster(), table)]
+
+    def _tkMaster(self):
+        window = self.formWindow or getattr(self, "windows", None)
+        return getattr(window, "root", None)
+
+    def _busily(self, text, function):
+        """Return what a function gives that takes long; a sign says what is done."""
+        return workBusily(self._tkMaster(), text, function)
 
     def _showText(self, record, lines):
         """Show the warnings of a run, and more lines."""
@@ -116,11 +182,26 @@ class OccupyViewerBase(EmProtocolViewer):
             ]
         return [ChimeraView(script)]
 
-    def _showTable(self, output):
+    def _showTable(self, output, words=()):
         """Show a set with our columns."""
         if not self.protocol.hasAttribute(output):
             return [self.errorMessage("There is no such output.", "No result")]
-        return [OurColumnsView(getattr(self.protocol, output), self.protocol, self._project.port)]
+        made = getattr(self.protocol, output)
+        columns, rows = columnsOf(made.iterItems())
+        return [
+            TableView(
+                f"{output} of {self.protocol.getObjLabel()}",
+                columns,
+                rows,
+                words=words,
+                master=self._tkMaster(),
+                actions={"Subsets (Scipion)": self._inScipion(made)},
+            )
+        ]
+
+    def _inScipion(self, made):
+        """Opens a set in Scipion's own viewer, where rows become a subset."""
+        return lambda: OurColumnsView(made, self.protocol, self._project.port).show()
 
     @staticmethod
     def _newPlotter(name, what, size, layout=None):
@@ -130,6 +211,26 @@ class OccupyViewerBase(EmProtocolViewer):
         if layout is not None:
             plotter.figure.set_layout_engine(layout)
         return plotter
+
+
+class SlicesView(View):
+    """Shows a scene in a window for slices.
+
+    Parameters
+    ----------
+    scene : Scene
+    title : str
+    master : tkinter widget or None
+    table : tuple or None
+        Names of columns, and rows: one for each map.
+    """
+
+    def __init__(self, scene, title, master=None, table=None):
+        super().__init__()
+        self.scene, self.title, self.table, self._master = scene, title, table, master
+
+    def show(self):
+        self.window = SliceWindow(self.scene, self.title, self._master, table=self.table)
 
 
 class OurColumnsView(MDView):

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import dataclasses
+
 import numpy as np
 import pyworkflow.protocol.params as params
 
@@ -10,8 +12,9 @@ from occupy_core.commands.shared.plots import (
 from occupy_core.maps.mrc import read_map
 from occupy_core.scale import ModifyParams, modification_curves
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
+from occupy_scipion.protocols.protocol_modify_map import OUTPUTS
 from occupy_scipion.records.scale import TITLES, ScaleRecord
-from occupy_scipion.viewers.slices import SCALE, Panel, errorColors
+from occupy_scipion.viewers import scenes
 from occupy_scipion.viewers.viewer_base import OccupyViewerBase
 
 _BINS = 50
@@ -22,6 +25,14 @@ class OccupyViewer(OccupyViewerBase):
 
     _label = "local scale viewer"
     _targets = [OccupyProtLocalScale, OccupyProtModifyMap]
+    shownOutputs = {
+        "scaleVolume": ("showSlices", scenes.SCALE),
+        "scaleSigmaVolume": ("showSlices", scenes.ERROR),
+        "confidenceVolume": ("showSlices", scenes.CONFIDENT),
+        "solventMask": ("showSlices", scenes.SOLVENT),
+        **{name: ("showModifiedSlices", TITLES[kind]) for kind, name in OUTPUTS.items()},
+        "subtractionMask": ("showModifiedSlices", scenes.SUBTRACTION),
+    }
 
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineParams(self, form):
@@ -56,50 +67,39 @@ class OccupyViewer(OccupyViewerBase):
 
     def _getRecord(self):
         folder = self._chosenFolder()
-        return None if folder is None else ScaleRecord.of(folder)
+        return None if folder is None else self._recordOf(folder)
+
+    def _recordOf(self, folder):
+        return ScaleRecord.of(folder)
+
+    def _itemOf(self, record, output):
+        if isinstance(self.protocol, OccupyProtLocalScale):
+            return scenes.scaleItem(record)
+        title = self.shownOutputs[output][1]
+        made = scenes.modifiedItems(record)
+        item = next((item for item in made if item.name == title), made[0])
+        return dataclasses.replace(item, name=record.name)
 
     # --------------------------- SHOW functions --------------------------------------------------
     def _showSlices(self, record):
-        panels = [
-            Panel("Local scale", self._scaleOf(record), SCALE),
-            Panel("Confidence", read_map(record.files["confidence"]), SCALE),
-        ]
-        if "scale_sigma" in record.files:
-            error = read_map(record.files["scale_sigma"])
-            # It is often nearly the same everywhere, which shall look so.
-            largest = max(2 * float(np.median(error.data)), float(np.percentile(error.data, 99)))
-            colors = errorColors(largest or 1.0)
-            panels.insert(1, Panel("Standard error", error, colors))
-        return self._browseWith(record, *panels)
+        return self._browse(record.name, [scenes.scaleItem(record)])
 
     def _showModifiedSlices(self, record):
-        kinds = record.modifiedKinds()
-        modified = [Panel(TITLES[kind], read_map(record.files[kind])) for kind in kinds]
-        scale = Panel("Local scale", self._scaleOf(record), SCALE)
-        return self._browseWith(record, *modified, scale)
-
-    @staticmethod
-    def _scaleOf(record):
-        """The scale, without a value in the solvent."""
-        scale, confidence = read_map(record.scaleFile), read_map(record.files["confidence"])
-        return scale.with_data(np.where(confidence.data >= 0.5, scale.data, np.float32(np.nan)))
-
-    def _browseWith(self, record, *panels):
-        return self._browse(record.name, [Panel("Input", read_map(record.inputs["map"])), *panels])
+        return self._browse(record.name, scenes.modifiedItems(record))
 
     def _showSolvent(self, record):
+        model = self._busily("Fitting the solvent model", record.solventModel)
         plotter = self._newPlotter(record.name, "solvent model", (8, 5), "constrained")
         draw_solvent_model(
             plotter.figure,
-            record.solventModel(),
+            model,
             name=record.name,
             full_scale=record.values["limits"].get("full_scale"),
         )
         return [plotter]
 
     def _showHistogram(self, record):
-        scale, confidence = read_map(record.scaleFile), read_map(record.files["confidence"])
-        counts, _ = np.histogram(scale.data[confidence.data > 0.5], _BINS, (0.0, 1.0))
+        counts = self._busily("Counting", lambda: _counts(record))
         plotter = self._newPlotter(record.name, "histogram of the scale", (6, 4), "constrained")
         draw_scale_histogram(
             plotter.figure,
@@ -124,3 +124,9 @@ class OccupyViewer(OccupyViewerBase):
     def _showParameters(self, record):
         with open(record.files["log"], encoding="utf-8") as log:
             return self._showText(record, [log.read()])
+
+
+def _counts(record):
+    """Voxels by their scale, without the solvent."""
+    scale, confidence = read_map(record.scaleFile), read_map(record.files["confidence"])
+    return np.histogram(scale.data[confidence.data > 0.5], _BINS, (0.0, 1.0))[0]

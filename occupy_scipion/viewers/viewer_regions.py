@@ -4,6 +4,9 @@ import pyworkflow.protocol.params as params
 from occupy_core.commands.regions.figures import bars_size, draw_bars, draw_heatmap, heatmap_size
 from occupy_scipion.protocols import OccupyProtRegionOccupancy
 from occupy_scipion.records.regions import RegionsRecord
+from occupy_scipion.viewers import scenes
+from occupy_scipion.viewers.planes import Planes
+from occupy_scipion.viewers.table_window import columnsOf
 from occupy_scipion.viewers.viewer_base import OccupyViewerBase, parameterLines
 
 
@@ -12,6 +15,12 @@ class OccupyRegionsViewer(OccupyViewerBase):
 
     _label = "region occupancy viewer"
     _targets = [OccupyProtRegionOccupancy]
+    shownOutputs = {
+        "regionOccupancies": ("showTable", None),
+        "regionMasks": ("showMasks", scenes.MASK),
+        "occupancyModel": ("showBars", None),
+        "occupancyModels": ("showHeatmap", None),
+    }
 
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineParams(self, form):
@@ -20,6 +29,9 @@ class OccupyRegionsViewer(OccupyViewerBase):
         group.addParam("showBars", params.LabelParam, label="Bars with errors")
         group.addParam("showHeatmap", params.LabelParam, label="Heat map, regions and maps")
         group.addParam("showTable", params.LabelParam, label="Table")
+        group = form.addGroup("Slices")
+        self._addAxis(group)
+        group.addParam("showMasks", params.LabelParam, label="Masks of the regions")
         group = form.addGroup("More")
         group.addParam("showReport", params.LabelParam, label="Report in the browser")
         group.addParam("showParameters", params.LabelParam, label="Parameters and warnings")
@@ -29,7 +41,8 @@ class OccupyRegionsViewer(OccupyViewerBase):
         return {
             "showBars": self._guarded(self._showBars),
             "showHeatmap": self._guarded(self._showHeatmap),
-            "showTable": self._guarded(lambda record: self._showTable("regionOccupancies")),
+            "showTable": self._guarded(self._showOccupancies),
+            "showMasks": self._guarded(self._showMasks),
             "showReport": self._guarded(self._showReport),
             "showParameters": self._guarded(self._showParameters),
             "showChimera": self._guarded(self._showChimera),
@@ -50,6 +63,20 @@ class OccupyRegionsViewer(OccupyViewerBase):
         plotter = self._newPlotter(record.name, "heat map", heatmap_size(table), "constrained")
         draw_heatmap(plotter.figure, table)
         return [plotter]
+
+    def _showOccupancies(self, record):
+        return self._showTable("regionOccupancies", record.answerLines())
+
+    def _showMasks(self, record):
+        items = scenes.maskItems(Planes.of(record.mapFile()), record.masks())
+        if not items:
+            text = "The run made no masks: choose Make masks in its form, and continue."
+            return [self.infoMessage(text, "No masks")]
+        made = getattr(self.protocol, "regionMasks", None)
+        table = (
+            columnsOf(made.iterItems()) if made is not None and len(items) == len(made) else None
+        )
+        return self._browse(record.name, items, table=table)
 
     def _showParameters(self, record):
         files = [f"  {key}: {file}" for key, file in record.files.items()]

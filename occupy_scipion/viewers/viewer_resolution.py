@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-import numpy as np
+import dataclasses
+
 import pyworkflow.protocol.params as params
 
 from occupy_core.commands.resolution.figures import (
@@ -10,7 +11,7 @@ from occupy_core.commands.resolution.run import color_limits
 from occupy_core.maps.mrc import read_map
 from occupy_scipion.protocols import OccupyProtLocalResolution
 from occupy_scipion.records.resolution import ResolutionRecord
-from occupy_scipion.viewers.slices import Panel, resolutionColors
+from occupy_scipion.viewers import scenes
 from occupy_scipion.viewers.viewer_base import OccupyViewerBase, parameterLines
 
 
@@ -19,6 +20,13 @@ class OccupyResolutionViewer(OccupyViewerBase):
 
     _label = "local resolution viewer"
     _targets = [OccupyProtLocalResolution]
+    shownOutputs = {
+        "resolution_Volume": ("showSlices", scenes.FINE),
+        "resolution05_Volume": ("showSlices", scenes.COARSE),
+        "resolutionMask": ("showSlices", scenes.MASK),
+        "filteredVolume": ("showFiltered", "Filtered"),
+        "globalResolution": ("showGlobal", None),
+    }
 
     # --------------------------- DEFINE param functions ------------------------------------------
     def _defineParams(self, form):
@@ -27,7 +35,7 @@ class OccupyResolutionViewer(OccupyViewerBase):
         group = form.addGroup("Slices")
         self._addAxis(group)
         group.addParam("showSlices", params.LabelParam, label="Map and local resolution")
-        group.addParam("showSigma", params.LabelParam, label="Uncertainty")
+        group.addParam("showSigma", params.LabelParam, label="Standard error")
         if {"filteredVolume", "filteredVolumes"} & set(self.protocol._outputs):
             group.addParam("showFiltered", params.LabelParam, label="Filtered map")
         group = form.addGroup("Plots")
@@ -52,7 +60,15 @@ class OccupyResolutionViewer(OccupyViewerBase):
 
     def _getRecord(self):
         folder = self._chosenFolder()
-        return None if folder is None else ResolutionRecord.of(folder)
+        return None if folder is None else self._recordOf(folder)
+
+    def _recordOf(self, folder):
+        return ResolutionRecord.of(folder)
+
+    def _itemOf(self, record, output):
+        if output != "filteredVolume":
+            return scenes.resolutionItem(record)
+        return dataclasses.replace(scenes.filteredItems(record)[1], name=record.name)
 
     def _resolved(self, show):
         """A handler that takes the record, or says that nothing is resolved."""
@@ -66,31 +82,21 @@ class OccupyResolutionViewer(OccupyViewerBase):
 
     # --------------------------- SHOW functions --------------------------------------------------
     def _showSlices(self, record):
-        density, colors = self._map(record), resolutionColors(*color_limits(record.values))
-        panels = [Panel("Map", density)]
-        for key, title in (("resolution", "FSC 0.143"), ("resolution05", "FSC 0.5")):
-            if key in record.files:
-                panels.append(Panel(title, self._within(record, key), colors, density))
-        return self._browse(record.name, panels)
+        return self._browse(record.name, [scenes.resolutionItem(record)])
 
     def _showSigma(self, record):
-        density, sigma = self._map(record), self._within(record, "sigma")
-        high = float(np.nanpercentile(sigma.data, 98))
-        panels = [
-            Panel("Map", density),
-            Panel("Standard deviation", sigma, resolutionColors(0.0, high), density),
-        ]
-        return self._browse(record.name, panels)
+        self._focus = scenes.ERROR
+        return self._showSlices(record)
 
     def _showFiltered(self, record):
-        filtered = Panel("Filtered", read_map(record.files["filtered"]))
-        return self._browse(record.name, [Panel("Map", self._map(record)), filtered])
+        return self._browse(record.name, scenes.filteredItems(record))
 
     def _showHistogram(self, record):
+        values = self._busily("Reading the resolution", lambda: self._values(record))
         plotter = self._newPlotter(record.name, "histogram", (6, 4.5), "constrained")
         draw_resolution_histogram(
             plotter.figure,
-            self._values(record),
+            values,
             color_limits(record.values),
             overall=record.globalResolution,
             finest=record.values["limit"],
@@ -99,8 +105,8 @@ class OccupyResolutionViewer(OccupyViewerBase):
         return [plotter]
 
     def _showGlobal(self, record):
+        values = self._busily("Reading the resolution", lambda: self._values(record))
         plotter = self._newPlotter(record.name, "local against global", (6.5, 5), "constrained")
-        values = self._values(record)
         draw_local_against_global(plotter.figure, values, record.values, name=record.name)
         return [plotter]
 
@@ -108,16 +114,6 @@ class OccupyResolutionViewer(OccupyViewerBase):
         return self._showText(record, [*record.lines(), "", *parameterLines(record)])
 
     # --------------------------- UTILS functions -------------------------------------------------
-    @staticmethod
-    def _map(record):
-        return read_map(record.inputs["map"])
-
-    @staticmethod
-    def _within(record, key):
-        """A map of the result, NaN outside the mask."""
-        density, mask = read_map(record.files[key]), read_map(record.files["mask"])
-        return density.with_data(np.where(mask.data > 0.5, density.data, np.float32(np.nan)))
-
     @staticmethod
     def _values(record):
         """Local resolution within the mask."""

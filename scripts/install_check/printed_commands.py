@@ -1,9 +1,9 @@
 """Run every command line that the program prints as an example: printed_commands.py ROOT FOLDER.
 
 The commands are those of the installed program's own table, so that a new command is tried as soon
-as it is there; one whose help has no example fails. Examples name files such as map.mrc or
-model.cif: `example_files` of tests/support (which is to be in the path) makes them, and an example
-of a file that is not there fails.
+as it is there; one whose help has no example fails. Those of the README are run too. Examples name
+files such as map.mrc or model.cif: `example_files` of tests/support (which is to be in the path)
+makes them, and an example of a file that is not there fails.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
-import os
 import pkgutil
 import re
 import shutil
@@ -86,11 +85,14 @@ def commands_in_code() -> set[str]:
 def run(line: str, folder: Path) -> str:
     """Run a command line in a shell, as a user would; return what it prints."""
     outdir = re.search(r"--outdir (\S+)", line)
-    path = f"PATH='{PROGRAM.parent}':\"$PATH\" "
-    # Nobody is here to close a browser.
-    environment = {**os.environ, "BROWSER": "true"}
+    # A shell in which nothing is set. Nobody is here to close a browser.
+    environment = {
+        "PATH": f"{PROGRAM.parent}:/usr/bin:/bin",
+        "HOME": str(FOLDER),
+        "BROWSER": "true",
+    }
     done = subprocess.run(
-        ["bash", "-c", path + line],
+        ["bash", "-c", line],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -132,7 +134,9 @@ def main() -> None:
     lost = {name for name in commands_in_code() if not seen.get(name)}
     if lost:
         sys.exit(f"These commands are in no help, or have no example: {', '.join(sorted(lost))}.")
-    for example in dict.fromkeys(example for examples in seen.values() for example in examples):
+    printed_examples = [example for examples in seen.values() for example in examples]
+    printed_examples += commands_in((ROOT / "README.md").read_text(encoding="utf-8"))
+    for example in dict.fromkeys(printed_examples):
         command = example.split()[1]
         folder = FOLDER / command
         if not folder.exists():

@@ -1,43 +1,49 @@
 """Open the real project window on a display, use it, and take screenshots.
 
 Started by test_project_window.py as a process of its own: ``python -O drive.py PROJECT FOLDER``.
-Its exit status is 0 when everything could be opened.
+Its exit status is 0 when everything could be opened and had content. For each of our runs it opens
+the form, each wizard, the viewer with each of its eyes, and each output by a double click. What was
+opened, and the words in it, is written to opened.json in the folder.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import subprocess
 import sys
+import time
 import tkinter
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tkinter import ttk
 
 import matplotlib
 
 matplotlib.use("TkAgg")
 
 from matplotlib import pyplot
+from PIL import ImageGrab
 from pyworkflow.gui.project import ProjectWindow
 from pyworkflow.gui.project.viewprotocols import FormWindow
 from pyworkflow.project import Manager
 from pyworkflow.viewer import DESKTOP_TKINTER
+from wizards import WIZARDS
 
-WATCHDOG = 180_000  # ms
-PAUSE = 2_500  # ms: what was opened has been drawn
-PROTOCOLS = {  # of each project: class, name for the pictures, parameter with a wizard
-    "LocalScale": (
-        ("OccupyProtLocalScale", "local_scale", "lowpass"),
-        ("OccupyProtModifyMap", "modify_map", "lowpass"),
-    ),
-    "Analysis": (
-        ("OccupyProtLocalResolution", "local_resolution", None),
-        ("OccupyProtRegionOccupancy", "region_occupancy", "chains"),
-        ("OccupyProtBlocks", "structural_blocks", None),
-    ),
+WATCHDOG = 240_000  # ms
+DUE = 200  # ms until the next action
+SETTLED = 0.25  # s until what was opened has been drawn
+LATEST = 10.0  # s
+NAMES = {  # of the pictures
+    "OccupyProtLocalScale": "local_scale",
+    "OccupyProtModifyMap": "modify_map",
+    "OccupyProtLocalResolution": "local_resolution",
+    "OccupyProtRegionOccupancy": "region_occupancy",
+    "OccupyProtBlocks": "structural_blocks",
+    "OccupyProtSelectParticles": "select_particles",
 }
-TABLES = ("showTable", "showBlocks", "showVolumes")  # windows of a process of their own
+LEAST_COLORS = 8  # a window with fewer is blank
+LEAST_WORDS = 1
 
 
 class Driver:
@@ -47,62 +53,85 @@ class Driver:
         self.window = ProjectWindow(Manager().getProjectPath(project))
         self.root = self.window.root
         self.folder = folder
-        self.protocols = PROTOCOLS[project]
+        self.opened: dict[str, list[str]] = {}
         tkinter.Tk.report_callback_exception = lambda _, *error: self.fail(*error)
         self.actions = self.script()
 
     def run(self) -> None:
         """Show the window; the process ends with the last action."""
-        self.root.after(WATCHDOG, lambda: os._exit(3))
-        self.root.after(PAUSE, self.step)
+        self.root.after(WATCHDOG, self.give_up)
+        self.root.after(2000, self.step)
         self.window.show()
+
+    def give_up(self) -> None:
+        print("took too long; opened so far:", *self.opened, file=sys.stderr, flush=True)
+        os._exit(3)
 
     def step(self) -> None:
         """Do the next action; while it runs (a window may wait for its end) the next is due."""
+        # What is not drawn yet, and work that goes on, would be cut off.
+        if not self.all_seen() or any(w.title() == "Please wait" for w in self.windows()):
+            self.root.after(DUE, self.step)
+            return
         try:
             action = next(self.actions, None)
             if action is None:
+                (self.folder / "opened.json").write_text(json.dumps(self.opened))
+                sys.stderr.flush()
                 os._exit(0)
-            self.root.after(PAUSE, self.step)
+            self.root.after(DUE, self.step)
             action()
         except Exception:
             self.fail(*sys.exc_info())
 
     def fail(self, *error) -> None:
         """Tk swallows exceptions; here they end the process."""
+        print("after opening", *list(self.opened)[-2:], file=sys.stderr)
         traceback.print_exception(*error)
         sys.stderr.flush()
         os._exit(1)
 
     # ---- what is done
     def script(self) -> Iterator[Callable[[], object]]:
-        runs = {run.getClassName(): run for run in self.window.project.getRuns()}
-        self.check_tree()
-        last = runs[self.protocols[-1][0]]
-        yield lambda: self.window.viewWidget._selectItemProtocol(last)
-        self.shoot(f"project_{self.protocols[-1][1]}")
-        for name, label, param in self.protocols:
-            protocol = runs[name]
-            yield lambda protocol=protocol: self.open_form(protocol)
-            self.shoot(f"form_{label}")
-            if param is not None:
-                yield lambda param=param: self.open_wizard(param)
-                self.shoot(f"wizard_{label}")
-                self.use_wizard(param)
+        runs = [run for run in self.window.project.getRuns() if run.getClassName() in NAMES]
+        self.check_tree(runs)
+        seen = set()
+        for run in runs:
+            name = NAMES[run.getClassName()]
+            label = name if name not in seen else f"{name}_{run.getObjId()}"
+            seen.add(name)
+            yield lambda run=run: self.window.viewWidget._selectItemProtocol(run)
+            self.shoot(f"project_{label}", self.root)
+            yield lambda run=run: self.open_form(run)
+            self.shoot(f"form_{label}", self.newest())
+            if problems := self.form.protocol.validate():
+                raise RuntimeError(f"{label} does not validate: {problems}")
+            if label == name:
+                yield from self.try_wizards(label)
             self.close_windows()
-            yield lambda protocol=protocol: self.open_viewer(protocol)
-            self.shoot(f"viewer_{label}")
+            yield lambda run=run: self.open_viewer(run)
+            self.shoot(f"viewer_{label}", self.newest())
             for show in self.viewer._getVisualizeDict():
-                if self.viewer.getParam(show) is None or show in TABLES:
+                if self.viewer.getParam(show) is None:
                     continue
                 yield lambda show=show: self.viewer._visualizeParam(show)
-                self.shoot(f"{label}_{show}")
-                pyplot.close("all")
-                self.close_windows(but=self.viewer.formWindow.root)
+                self.look(f"{label}_{show}", but=self.viewer.formWindow.root)
             self.close_windows()
+            yield from self.double_click(run, label)
 
-    def check_tree(self) -> None:
-        """All protocols stand in the tree of the left side."""
+    def try_wizards(self, label: str) -> Iterator[Callable[[], object]]:
+        """Open each wizard of the form, choose something, and see it in the form."""
+        for param, use in WIZARDS.get(label, {}).items():
+            yield lambda param=param: self.open_wizard(param)
+            self.settle()
+            self.shoot(f"wizard_{label}_{param}", self.newest())
+            use(self.wizard, self.form, self.settle)
+            self.settle()
+            pyplot.close("all")
+            self.close_windows(but=self.form.root)
+
+    def check_tree(self, runs) -> None:
+        """All protocols stand in the tree of the left side, under a name that can be read."""
         tree = self.window.viewWidget.protTree
         texts = []
 
@@ -114,10 +143,12 @@ class Driver:
 
         for item in tree.get_children():
             walk(item)
-        for name, _, _ in (case for cases in PROTOCOLS.values() for case in cases):
-            label = self.window.project.getDomain().getProtocols()[name].getClassLabel()
+        for run in runs:
+            label = run.getClassLabel()
             if not any(label in text for text in texts):
                 raise RuntimeError(f"{label} is not in the tree: {texts}")
+        if any("occupy_" in text for text in texts):
+            raise RuntimeError(f"the tree shows the name of a module: {texts}")
 
     def open_form(self, protocol) -> None:
         """Do what a double click on a run does, and keep the form."""
@@ -135,17 +166,9 @@ class Driver:
 
     def open_wizard(self, param: str) -> None:
         """Do what the magic wand beside a parameter does."""
+        self.wizard = None  # one that waits for its end gives none
         self.form.wizParamName = param
         self.wizard = self.form.wizards[param]().show(self.form)
-
-    def use_wizard(self, param: str) -> None:
-        """Choose something in a wizard that stays open while one works, and close it."""
-        if param == "lowpass":
-            self.wizard.slider.set_val(12.0)
-            self.wizard.finish()
-            if self.form.widgetDict[param].get() != "12.0":
-                raise RuntimeError("the wizard did not fill in the low-pass")
-        pyplot.close("all")
 
     def open_viewer(self, protocol) -> None:
         """Do what the button Analyze Results does."""
@@ -153,24 +176,107 @@ class Driver:
         self.viewer = first(project=self.window.project, protocol=protocol, parent=self.window)
         self.viewer.visualize(protocol, windows=self.window)
 
+    def double_click(self, run, label: str) -> Iterator[Callable[[], object]]:
+        """Double-click each output in the list beside the workflow."""
+        tree = self.window.viewWidget.infoTree
+        outputs = dict(run.iterOutputAttributes())
+        for name, output in outputs.items():
+            key = next(k for k, obj in tree._objDict.items() if obj.getObjId() == output.getObjId())
+            tree.selection_set(key)
+            yield tree._onDoubleClick
+            self.look(f"output_{label}_{name}")
+
+    # ---- what is seen
+    def look(self, name: str, but=None) -> None:
+        """Picture and words of what was opened; close it."""
+        self.settle()
+        figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
+        windows = [w for w in self.windows() if w is not but]
+        if figures:
+            window = figures[-1].canvas.get_tk_widget().winfo_toplevel()
+            words = [text.get_text() for text in figures[-1].findobj(matplotlib.text.Text)]
+        elif windows:
+            window = windows[-1]
+            words = self.words(window)
+        elif name.endswith("showReport"):
+            return  # in a browser
+        else:
+            raise RuntimeError(f"{name} opened nothing")
+        self.shoot(name, window, [word for word in words if word.strip()])
+        for figure in figures:
+            pyplot.close(figure)
+        self.close_windows(but=but)
+
+    def words(self, window) -> list[str]:
+        """All texts in the widgets of a window."""
+        found = []
+        for widget in window.winfo_children():
+            if isinstance(widget, ttk.Treeview):
+                found += [widget.heading(c, "text") for c in widget["columns"]]
+                for row in widget.get_children():
+                    found += map(str, widget.item(row, "values"))
+            elif isinstance(widget, tkinter.Text):
+                found.append(widget.get("1.0", "end"))
+            elif isinstance(widget, tkinter.Canvas):
+                kinds = [i for i in widget.find_all() if widget.type(i) == "text"]
+                found += [widget.itemcget(i, "text") for i in kinds]
+            elif isinstance(widget, ttk.Combobox):
+                found.append(widget.get())
+            elif "text" in widget.keys():  # noqa: SIM118 (a widget is no dict)
+                found.append(str(widget.cget("text")))
+            if not isinstance(widget, tkinter.Toplevel):
+                found += self.words(widget)
+        return found
+
+    def windows(self) -> list[tkinter.Toplevel]:
+        """All windows over the project window, the newest last."""
+        found = []
+
+        def walk(widget) -> None:
+            for child in widget.winfo_children():
+                if isinstance(child, tkinter.Toplevel):
+                    found.append(child)
+                walk(child)
+
+        walk(self.root)
+        return [w for w in found if w.state() == "normal" and not w.overrideredirect()]
+
+    def newest(self) -> tkinter.Toplevel:
+        self.settle()
+        return self.windows()[-1]
+
+    def settle(self) -> None:
+        """Let what was opened be drawn."""
+        start = time.monotonic()
+        while time.monotonic() < start + SETTLED or not self.all_seen():
+            self.root.update()
+            time.sleep(0.01)
+            if time.monotonic() > start + LATEST:
+                raise RuntimeError("a window that was opened is not seen")
+
+    def all_seen(self) -> bool:
+        return all(window.winfo_viewable() for window in self.windows())
+
     def close_windows(self, but=None) -> None:
         """Close what was opened over the project window, and over what was."""
+        for window in reversed(self.windows()):
+            if window is not but and window.winfo_exists():
+                window.destroy()
 
-        def close(window) -> None:
-            for widget in window.winfo_children():
-                close(widget)
-                if isinstance(widget, tkinter.Toplevel) and widget is not but:
-                    widget.destroy()
-
-        close(self.root)
-
-    def shoot(self, name: str) -> None:
-        """Save a picture of the screen, and one of the window in front."""
-        self.root.update()
-        found = subprocess.run(["xdotool", "getactivewindow"], capture_output=True, check=True)
-        for window, prefix in (("root", ""), (found.stdout.decode().strip(), "window_")):
-            file = self.folder / f"{prefix}{name}.png"
-            subprocess.run(["import", "-window", window, str(file)], check=True, timeout=30)
+    def shoot(self, name: str, window, words: list[str] | None = None) -> None:
+        """Save a picture of the screen and one of the window; neither may be blank."""
+        self.settle()
+        words = [w for w in self.words(window) if w.strip()] if words is None else words
+        screen = ImageGrab.grab(xdisplay=os.environ["DISPLAY"])
+        screen.save(self.folder / f"{name}.png", compress_level=1)
+        left, top = window.winfo_rootx(), window.winfo_rooty()
+        box = (left, top, left + window.winfo_width(), top + window.winfo_height())
+        picture = screen.convert("RGB").crop(box)
+        picture.save(self.folder / f"window_{name}.png", compress_level=1)
+        colors = picture.getcolors(1 << 24)
+        if len(colors) < LEAST_COLORS or len(words) < LEAST_WORDS:
+            raise RuntimeError(f"{name} is blank: {len(colors)} colours, words {words}")
+        self.opened[name] = words
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ import numpy as np
 from ensembles import ellipsoids, matched_jaccards
 from pwem.objects import Pointer, SetOfVolumes, SetOfVolumesFlex, Volume, VolumeFlex, VolumeMask
 from pwem.viewers import Chimera
-from pwem.viewers.mdviewer.viewer import MDView
-from scipion_project import header, read, shown, two_bodies, viewer_of, write_mrc
+from scipion_project import header, opened, read, shown, two_bodies, viewer_of, write_mrc
 
 from occupy_scipion.objects import SetOfVolumeMasks
 
@@ -225,18 +224,35 @@ def test_volumes_can_be_given_one_by_one(runner, imported):
 
 # ---- what the viewer shows
 def test_slices_show_each_block_under_its_number(runner, found):
-    plotter = shown(viewer_of(runner, found), "showSlices")
+    scene = shown(viewer_of(runner, found), "showSlices").scene
     masks = [read(mask) > 0.5 for mask in found.blockMasks]
-    bar = plotter.figure.axes[2]
-    assert [label.get_text() for label in bar.get_yticklabels()] == ["B1", "B2", "B3"]
+    layer = scene.chosen()
+    assert layer.palette.names == ("B1", "B2", "B3")
     fullest = np.any(masks, axis=0).sum(axis=(1, 2)).argmax()
-    assert plotter.browser.slider.val == fullest + 1
+    assert scene.place[0] == fullest
     for plane in (8, 10, 12):
-        plotter.browser.slider.set_val(plane + 1)
-        drawn = np.ma.filled(plotter.figure.axes[1].images[1].get_array(), np.nan)
+        drawn = layer.plane(0, plane)
         np.testing.assert_array_equal(np.isfinite(drawn), np.any(masks, axis=0)[plane])
         for number, mask in enumerate(masks, start=1):
             assert set(np.unique(drawn[mask[plane]])) <= {number, *range(number + 1, 4)}
+
+
+def test_a_double_click_on_each_output_opens_it_with_its_columns(runner, found):
+    views = opened(runner, found)
+    columns, rows = views["blockMasks"].table
+    assert {"block", "voxels", "volume", "meanOccupancy"} <= set(columns)
+    scene = views["blockMasks"].scene
+    assert [item.name for item in scene.items] == ["B1", "B2", "B3"]
+    for item, mask in zip(scene.items, found.blockMasks, strict=True):
+        np.testing.assert_array_equal(item.layers[0].values.plane(0, 10), read(mask)[10])
+    for name in set(views) & {"outputVolumes", "subsetVolumes"}:
+        columns, rows = views[name].table
+        assert {"B1", "B2", "B3", "state", "threshold"} <= set(columns)
+        output = getattr(found, name)
+        assert [row[0] for row in rows] == [item.getObjId() for item in output]
+        assert views[name].scene.mode == "all maps"
+        for item, volume in zip(views[name].scene.items, output, strict=True):
+            np.testing.assert_array_equal(item.density.plane(1, 3), read(volume)[:, 3])
 
 
 @pytest.mark.parametrize("name", ["showHeatmap", "showDependence", "showThresholds"])
@@ -253,14 +269,12 @@ def test_tables_have_our_columns_and_chimerax_its_script(runner, found, monkeypa
     monkeypatch.setattr(Chimera, "_program", "/no/such/ChimeraX")
     viewer = viewer_of(runner, found)
     for name, columns in (
-        ("showBlocks", {"block", "voxels", "volume", "meanOccupancy"}),
-        ("showVolumes", {"B1", "B2", "B3", "state", "threshold"}),
+        ("showBlockTable", {"block", "voxels", "volume", "meanOccupancy"}),
+        ("showVolumeTable", {"B1", "B2", "B3", "state", "threshold"}),
     ):
         view = shown(viewer, name)
-        assert isinstance(view, MDView)
-        visible = view.getVisibleAndOrderLabels()[0].split()
-        assert visible[:2] == ["id", "_filename"]
-        assert columns <= set(visible)
+        assert columns <= set(view.columns)
+        assert len(view.rows) == (3 if name == "showBlockTable" else len(found.outputVolumes))
     message = shown(viewer, "showChimera").getMessage()
     script = next(word for word in message.split() if word.endswith(".cxc"))
     assert "block_003.mrc" in Path(script).read_text()

@@ -12,7 +12,7 @@ import numpy as np
 from pwem.objects import Float, Volume, VolumeMask
 from pwem.viewers import Chimera
 from resolution_maps import two_resolutions
-from scipion_project import header, read, shown, viewer_of, write_mrc
+from scipion_project import header, opened, read, shown, viewer_of, write_mrc
 
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.resolution.estimate import estimate_resolution
@@ -191,28 +191,47 @@ def test_continue_redoes_what_changed_and_nothing_else(runner, imported):
 # ---- what the viewer shows
 def test_the_slices_show_map_resolution_and_uncertainty(runner, from_halves):
     viewer = viewer_of(runner, from_halves)
-    expected = {
-        "showSlices": ["Map", "FSC 0.143", "FSC 0.5"],
-        "showSigma": ["Map", "Standard deviation"],
-        "showFiltered": ["Map", "Filtered"],
-    }
-    for name, titles in expected.items():
-        figure = shown(viewer, name).figure
-        assert [axes.get_title() for axes in figure.axes if axes.get_title()] == titles
+    first = {"showSlices": "FSC 0.143", "showSigma": "Standard error", "showFiltered": "FSC 0.143"}
+    for name, title in first.items():
+        scene = shown(viewer, name).scene
+        assert scene.layer == title
+        assert {"FSC 0.143", "FSC 0.5", "Standard error", "Trust", "Mask"} == set(scene.titles())
+    assert [item.name for item in scene.items] == ["Map", "Filtered"]
 
 
 def test_a_slice_has_the_resolution_within_the_mask_and_the_map_elsewhere(runner, resolved):
-    viewer = viewer_of(runner, resolved)
-    viewer.axis.set(0)
-    plotter = shown(viewer, "showSlices")
-    plotter.browser.slider.set_val(20)
-    below, above = plotter.figure.axes[1].images
+    scene = shown(viewer_of(runner, resolved), "showSlices").scene
     cut = read(resolved.resolution_Volume).take(19, axis=2)
     inside = read(resolved.resolutionMask).take(19, axis=2) > 0.5
-    drawn = np.ma.filled(above.get_array(), np.nan)
+    drawn = scene.chosen().plane(2, 19)
     np.testing.assert_array_equal(drawn[inside], cut[inside])
     assert np.isnan(drawn[~inside]).all()
-    assert np.isfinite(np.ma.filled(below.get_array(), np.nan)).all()
+    scene.go("x", 19)
+    pixels = scene.picture(next(panel for panel in scene.panels() if panel.axis == "x"))
+    grey = (pixels == pixels[..., :1]).all(axis=-1)
+    np.testing.assert_array_equal(grey, ~inside)
+
+
+def test_a_double_click_on_each_output_opens_it(runner, from_halves):
+    views = opened(runner, from_halves)
+    chosen = {
+        "resolution_Volume": "FSC 0.143",
+        "resolution05_Volume": "FSC 0.5",
+        "resolutionMask": "Mask",
+        "filteredVolume": "FSC 0.143",
+    }
+    for name, layer in chosen.items():
+        scene = views[name].scene
+        assert scene.layer == layer
+        values = (
+            scene.items[scene.item].density if name == "filteredVolume" else scene.chosen().values
+        )
+        output = read(getattr(from_halves, name))
+        np.testing.assert_array_equal(values.plane(0, 20), output[20])
+    figure = views["globalResolution"].figure
+    words = [t.get_text() for legend in figure.legends for t in legend.get_texts()]
+    assert any(f"{from_halves.globalResolution.get():.2f} Å" in word for word in words)
+    assert set(views) == {*chosen, "globalResolution"}
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ import numpy as np
 import pyworkflow
 from pwem.objects import AtomStruct, Pointer, SetOfAtomStructs, VolumeMask
 from pwem.viewers import Chimera
-from pwem.viewers.mdviewer.viewer import MDView
 from pyworkflow.gui import dialog
-from scipion_project import header, read, shown, viewer_of, write_mrc
+from scipion_project import header, opened, read, shown, viewer_of, write_mrc
 from small_models import GRID, density_of, noisy, three_chains
 
 from occupy_core.commands.shared.colors import OCCUPANCY
@@ -92,7 +91,7 @@ def test_the_viewer_of_sets_shows_the_columns(measured):
 
     table = measured.regionOccupancies
     viewers = pyworkflow.Config.getDomain().findViewers(table, "tkinter")
-    assert viewers[0] is MDViewer
+    assert MDViewer in viewers
     dao = ScipionSetsDAO(table.getFileName())
     tables = dao.getTables()
     classes = tables[OBJECT_TABLE].getDefinitionTable()
@@ -202,7 +201,23 @@ def test_the_viewer_draws_bars_and_a_heat_map_and_opens_the_table(runner, measur
     assert labels == ["A*", "B", "C*"]  # with the reference marked
     (cells,) = shown(viewer, "showHeatmap").figure.axes[0].collections
     np.testing.assert_allclose(cells.get_facecolor()[:, :3], OCCUPANCY.rgb(expected), atol=1e-6)
-    assert isinstance(shown(viewer, "showTable"), MDView)
+    table = shown(viewer, "showTable")
+    column = table.columns.index("occupancy")
+    np.testing.assert_allclose([row[column] for row in table.rows], expected)
+
+
+def test_a_double_click_on_each_output_opens_it(runner, measured):
+    views = opened(runner, measured)
+    table = views["regionOccupancies"]
+    assert {"map", "region", "occupancy", "sigma", "flags"} <= set(table.columns)
+    assert len(table.rows) == len(measured.regionOccupancies)
+    scene = views["regionMasks"].scene
+    assert [item.name for item in scene.items] == ["A", "B", "C"]
+    for item, mask in zip(scene.items, measured.regionMasks, strict=True):
+        np.testing.assert_array_equal(item.layers[0].values.plane(0, 9), read(mask)[9])
+    labels = views["occupancyModel"].figure.axes[0].get_xticklabels()
+    assert [label.get_text() for label in labels] == ["A*", "B", "C*"]
+    assert set(views) == {"regionOccupancies", "regionMasks", "occupancyModel"}
 
 
 def test_the_viewer_has_the_script_for_chimerax_and_names_the_files(runner, measured, monkeypatch):

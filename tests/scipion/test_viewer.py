@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,14 @@ import pytest
 pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipion])")
 
 import numpy as np
-from matplotlib import pyplot
+import pyworkflow
 from pwem.viewers import Chimera
 from pyworkflow.viewer import MessageView, TextView
-from scipion_project import read, shown, two_bodies, viewer_of, write_mrc
+from scipion_project import opened, read, shown, two_bodies, viewer_of, write_mrc
 
-from occupy_core.maps.grid import DensityMap, Grid
+from occupy_scipion.preferred_viewers import preferOurs
 from occupy_scipion.records.scale import ScaleRecord
-from occupy_scipion.viewers.slices import Panel, SliceBrowser
+from occupy_scipion.viewers import OccupyOutputViewer
 
 
 @pytest.fixture(scope="module")
@@ -40,54 +41,86 @@ def scaled_set(runner):
 
 
 def test_slices_of_map_scale_and_confidence(runner, modified):
-    plotter = shown(viewer_of(runner, modified), "showSlices")
-    titles = [axes.get_title() for axes in plotter.figure.axes if axes.get_title()]
-    assert titles == ["Input", "Local scale", "Confidence"]
+    scene = shown(viewer_of(runner, modified), "showSlices").scene
+    assert [item.name for item in scene.items] == ["import_seen"]
+    assert scene.layer == "Local scale"
+    assert "Confidence" in scene.titles()
 
 
 def test_the_error_of_a_scale_stands_beside_it(runner, scaled_set):
-    plotter = shown(viewer_of(runner, scaled_set), "showSlices")
-    titles = [axes.get_title() for axes in plotter.figure.axes if axes.get_title()]
-    assert titles == ["Input", "Local scale", "Standard error", "Confidence"]
-    error = plotter.figure.axes[2].images[0]
-    low, high = error.get_clim()
+    scene = shown(viewer_of(runner, scaled_set), "showSlices").scene
+    assert scene.titles() == ["Local scale", "Trust", "Standard error", "Confidence"]
+    error = scene.items[0].layer("Standard error")
+    low, high = error.palette.ends
     assert low == 0
     # What is nearly the same everywhere is shown neither as nothing nor as the most.
-    assert 0.05 < np.median(np.asarray(error.get_array())) / high < 0.7
+    assert 0.05 < np.median(error.values.sample) / high < 0.7
+    scale = scene.items[0].layer("Local scale")
+    inside = np.argwhere(np.isfinite(scale.plane(0, 12)))[0]
+    scene.place = [12, *map(int, inside)]
+    value, sigma = scale.values.value(scene.place), error.values.value(scene.place)
+    assert f"Local scale {value:.2f} ± {sigma:.2f}" in scene.words()
 
 
 def test_slices_of_the_modified_maps(runner, modified):
-    plotter = shown(viewer_of(runner, modified), "showModifiedSlices")
-    titles = [axes.get_title() for axes in plotter.figure.axes if axes.get_title()]
-    assert titles == ["Input", "Amplified", "Sigmoid", "Local scale"]
+    scene = shown(viewer_of(runner, modified), "showModifiedSlices").scene
+    assert [item.name for item in scene.items] == ["Input", "Amplified", "Sigmoid"]
+    assert scene.modes() == ("three axes", "two side by side", "difference", "all maps")
 
 
-@pytest.mark.parametrize(("axis", "index"), [("x", 2), ("y", 1), ("z", 0)])
-def test_the_slider_shows_the_slice_it_says(runner, modified, axis, index):
-    viewer = viewer_of(runner, modified)
-    viewer.axis.set("xyz".index(axis))
-    plotter = shown(viewer, "showSlices")
-    plotter.browser.slider.set_val(8)
-    record = ScaleRecord.of(viewer.protocol._getExtraPath("modified"))
-    confidence = read_file(record.files["confidence"])
-    image = plotter.figure.axes[2].images[0].get_array()
-    np.testing.assert_array_equal(image, confidence.take(7, axis=index))
+def test_a_double_click_on_each_output_opens_it(runner, modified, scaled_set):
+    views = opened(runner, modified)
+    for name, title in (("amplifiedVolume", "Amplified"), ("sigmoidVolume", "Sigmoid")):
+        scene = views[name].scene
+        assert scene.items[scene.item].name == title
+        output = read(getattr(modified, name))
+        np.testing.assert_array_equal(scene.values(scene.panels()[0]), output[scene.place[0]])
+    assert set(views) == {"amplifiedVolume", "sigmoidVolume"}
+    views = opened(runner, scaled_set)
+    shows = {
+        "scaleVolumes": "Local scale",
+        "scaleSigmaVolumes": "Standard error",
+        "confidenceVolumes": "Confidence",
+    }
+    for name, layer in shows.items():
+        scene = views[name].scene
+        assert scene.mode == "all maps"
+        assert len(scene.panels()) == 2
+        assert scene.layer == layer
+        for item, output in zip(scene.items, getattr(scaled_set, name), strict=True):
+            values = item.layer(layer).values
+            np.testing.assert_array_equal(values.plane(2, 7), read(output)[..., 7])
+    assert set(views) == set(shows)
 
 
-def read_file(path):
-    class Named:
-        def getFileName(self):
-            return path
-
-    return read(Named())
+def test_what_others_have_made_stays_theirs(runner, imported):
+    found = pyworkflow.Config.getDomain().findViewers(imported[0].outputVolume, "tkinter")
+    assert OccupyOutputViewer not in found
 
 
-def test_slices_keep_the_shape_of_the_box():
-    figure = pyplot.figure()
-    grid = Grid((6, 10, 20), (1.0, 1.0, 2.0))
-    density = DensityMap(np.random.default_rng(0).normal(size=grid.shape), grid)
-    SliceBrowser(figure, [Panel("map", density)], "y")
-    assert figure.axes[0].images[0].get_extent() == [0, 20, 0, 12]
+def test_ours_stands_before_the_viewers_that_scipion_prefers_once():
+    names = {"Volume": ["pwem.viewers.DataViewer"]}
+    preferOurs(names)
+    preferOurs(names)
+    ours = "occupy_scipion.viewers.OccupyOutputViewer"
+    assert names["Volume"] == [ours, "pwem.viewers.DataViewer"]
+    assert importlib.import_module("occupy_scipion.viewers").OccupyOutputViewer
+    assert set(names) == {cls.__name__ for cls in OccupyOutputViewer._targets}
+    chosen = {"Volume": ["pwem.viewers.DataViewer", ours]}
+    preferOurs(chosen)
+    assert chosen["Volume"][0] == "pwem.viewers.DataViewer"
+
+
+def test_every_output_of_every_protocol_has_a_view():
+    domain = pyworkflow.Config.getDomain()
+    for protocol in domain.getProtocols().values():
+        if not protocol.__module__.startswith("occupy_scipion."):
+            continue
+        (viewer,) = (v for v in domain.getViewers().values() if protocol in v._targets)
+        for name, cls in protocol._possibleOutputs.items():
+            assert cls in OccupyOutputViewer._targets, name
+            views = getattr(viewer, "shownOutputs", {name: ()})
+            assert name in views or name.removesuffix("s") in views, name
 
 
 @pytest.mark.parametrize(

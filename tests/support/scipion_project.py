@@ -226,3 +226,13 @@ def shown(viewer, name: str):
     """What an eye of the form of a viewer shows."""
     (view,) = viewer._getVisualizeDict()[name](name)
     return view
+
+
+def opened(runner: Runner, protocol) -> dict:
+    """What a double click on each output of a run opens, by the name of the output."""
+    views = {}
+    for name, output in protocol.iterOutputAttributes():
+        obj = runner.project.getObject(output.getObjId())
+        cls = pyworkflow.Config.getDomain().findViewers(obj, "tkinter")[0]
+        (views[name],) = cls(project=runner.project)._visualize(obj)
+    return views

@@ -37,6 +37,9 @@ SOLVENT_COLOR = "#7f7f7f"
 CONFIDENCE_COLOR = "#c1272d"
 MODEL_COLOR = "#1f5fa8"
 GUESS_HATCH = "////"  # a resolution past what the map holds, in every figure
+# Dark blue, white, dark orange: equal in lightness at equal distance from zero, told apart by the
+# colour-blind too (blue and orange of Okabe & Ito 2008, darkened and lightened).
+DIFFERENCE_COLORS = ("#00406b", "#4f8fbf", "#ffffff", "#d98233", "#7a3600")
 _NARROWEST = 0.5  # [layout] Å between the ends of the colours of a resolution
 _JUMP = 1e-3  # [layout] over which a colour turns to grey: palettes take no value twice
 _SMOOTH = 256  # [layout] steps of a colour map
@@ -140,6 +143,7 @@ class ColorScale:
         return colormap.with_extremes(bad=NO_VALUE, under=under, over=self.colors[-1])
 
 
+TRUST = ColorScale(label="trust", low=0.0, high=1.0)
 OCCUPANCY = ColorScale(label="occupancy", low=0.0, high=1.0)
 CONFIDENCE = ColorScale(label="confidence", low=0.0, high=1.0)
 
@@ -163,6 +167,12 @@ def resolution_scale(finest: float, coarsest: float) -> ColorScale:
 def error_scale(largest: float, label: str = "standard error", unit: str = "") -> ColorScale:
     """Return the colours of a standard error from 0 to its largest value."""
     return ColorScale(label=label, unit=unit, low=0.0, high=largest, colors=COLORS[::-1])
+
+
+def difference_scale(largest: float, label: str = "difference", unit: str = "") -> ColorScale:
+    """Return the colours of a difference: blue below zero, white at it, orange above it."""
+    colors = DIFFERENCE_COLORS
+    return ColorScale(label=label, unit=unit, low=-largest, high=largest, colors=colors)
 
 
 def several_colors(n: int) -> list[str]:
