@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 
@@ -239,6 +239,22 @@ class ResolvedScale:
     nlrc: bool
     hedge_confidence: float
     solvent_def_scale: float | None
+
+
+class ScaleKind(Protocol):
+    """What tells one kind of scale from another; as in `ScaleParams`."""
+
+    @property
+    def method(self) -> str: ...  # noqa: D102
+    @property
+    def mode(self) -> str: ...  # noqa: D102
+    @property
+    def granularity(self) -> float: ...  # noqa: D102
+
+
+def is_regional(values: ScaleKind) -> bool:
+    """Whether a scale is that of places, and not of single voxels."""
+    return values.method == "calibrated" and values.mode == "occ" and values.granularity > 0
 
 
 class Output(NamedTuple):

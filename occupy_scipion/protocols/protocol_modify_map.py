@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 import pyworkflow.protocol.params as params
 from pwem.objects import SetOfVolumes, Volume, VolumeMask
 
+from occupy_core.commands.scale.given import completed
 from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.errors import OccupyError
 from occupy_core.scale import ModifyParams, ScaleParams
@@ -14,19 +15,15 @@ from occupy_scipion.convert.means import writeMeans
 from occupy_scipion.convert.volumes import (
     VolumeSource,
     gridOf,
-    gridProblem,
     gridProblems,
-    isSetOfVolumes,
-    iterVolumes,
-    volumeName,
-    volumeProblem,
 )
 from occupy_scipion.objects import SetOfVolumeMasks
 from occupy_scipion.protocols.form_modify import MASKS, MODIFY, POWER, defineModifyParams
+from occupy_scipion.protocols.given_scale import GivenScale, modeOf
 from occupy_scipion.protocols.parts import StepPerVolume
 from occupy_scipion.protocols.program import OccupyFailed
 from occupy_scipion.protocols.protocol_scale_base import OccupyProtScaleBase
-from occupy_scipion.records.scale import ScaleRecord, modeOfScale
+from occupy_scipion.records.scale import ScaleRecord
 
 MEAN_FOLDER, SCALE_FOLDER, MODIFIED_FOLDER = "mean", "scale", "modified"
 
@@ -39,7 +36,7 @@ OUTPUTS = {
 """Names of the outputs by what was done to the map."""
 
 
-class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
+class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
     """Modifies maps by their local scale: partial occupancy is amplified, attenuated or separated
     by a sigmoid, and the solvent is kept as it is or suppressed.
 
@@ -78,17 +75,7 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
             "A map, a set of maps or 3D classes, as they come from a reconstruction: not "
             "sharpened, and not masked. Half maps are modified too.",
         )
-        form.addParam(
-            "inputScale",
-            params.PointerParam,
-            pointerClass="Volume, SetOfVolumes",
-            allowsNull=True,
-            label="Local scale",
-            help="A local scale on the same grid: that of this map, or one to be imposed on it. "
-            "One for all maps, such as that of the consensus of classes, keeps them comparable; a "
-            "set, such as _scaleVolumes_ of the same classes, gives each map the scale with its "
-            "id. Empty: it is estimated with the parameters of the tab _Local scale_.",
-        )
+        self._defineGivenScale(form)
         form.addParam(
             "oneScale",
             params.BooleanParam,
@@ -156,10 +143,13 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
                 "source": source,
                 "scale": {
                     "map": None if made is None else asdict(VolumeSource.of(made)),
+                    "sigma": None if sigma is None else asdict(VolumeSource.of(sigma)),
                     "folder": None if made is not None else self._scaleFolder(volume),
                 },
             }
-            for volume, source, made in zip(volumes, sources, self._givenScales(), strict=True)
+            for volume, source, made, sigma in zip(
+                volumes, sources, self._givenScales(), self._givenSigmas(), strict=True
+            )
         ]
         return (
             items,
@@ -201,20 +191,22 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
         return self._runOccupy("scale", job)
 
     def modifyStep(self, folder, source, made, given, scale, modify):
-        others = given if made["map"] is None else {**given, "inputScale": made["map"]}
-        job = self._newJob(
-            folder,
-            source,
-            others,
-            scale=ScaleParams(**scale),
-            modify=ModifyParams(**modify),
-        )
+        others, scale = {**given}, ScaleParams(**scale)
+        if made["map"] is not None:
+            others |= self._givenWith(made)
+            if modeOf(made["map"]["file"]) == "res":
+                scale = replace(scale, mode="res")  # the form has asked
+        modify = ModifyParams(**modify)
+        job = self._newJob(folder, source, others, scale=scale, modify=modify)
         if made["map"] is None:
             record = ScaleRecord.of(made["folder"])
             job = replace(job, scale_map=record.files["scale"])
             if self._isShared():  # then all maps get the same factors, at the edge of solvent, too
                 job = replace(job, confidence_map=record.files["confidence"])
-        return self._runOccupy("scale", job)
+        try:
+            return self._runOccupy("scale", completed(job))
+        except OccupyError as error:
+            raise OccupyFailed(str(error)) from None
 
     def _newJob(self, folder, source, given, **parameters):
         source = VolumeSource(**source)
@@ -232,6 +224,8 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
             half1=located.get("half1"),
             half2=located.get("half2"),
             scale_map=located.get("inputScale"),
+            scale_sigma=located.get("inputScaleSigma"),
+            regional_confidence=located.get("regionalConfidence"),
             solvent_def=located.get("solventDefinition"),
             # Pictures take longer than a small map; of a set, the viewer draws them.
             plot=not self.givesSets(),
@@ -245,8 +239,9 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
         for output in outputs.values():
             for pointer in self.inputPointers():
                 self._defineTransformRelation(pointer, output)
-            if self.inputScale.get() is not None:
-                self._defineSourceRelation(self.inputScale, output)
+            for pointer in (self.inputScale, self.inputScaleSigma):
+                if pointer.get() is not None:
+                    self._defineSourceRelation(pointer, output)
 
     def _madeOf(self, volume):
         """What was made of a volume; there are no further columns of sets."""
@@ -288,21 +283,7 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
         """Sentences about local scales that do not fit the maps."""
         if self._isShared():
             return gridProblems(volumes)
-        obj = self.inputScale.get()
-        if obj is None:
-            return []
-        if not (isinstance(obj, Volume) or isSetOfVolumes(obj)):
-            return [f"The local scale is a {obj.getClassName()}, but must be a volume."]
-        for volume, scale in zip(volumes, self._givenScales(), strict=True):
-            if scale is None:
-                return [
-                    f"The set of local scales has none with the id {volume.getObjId()}, which is "
-                    f"that of {volumeName(volume)}; take the scales of these maps, or one for all."
-                ]
-            errors = volumeProblem(scale) or gridProblem(volume, scale, "local scale")
-            if errors:
-                return errors
-        return []
+        return self._givenScaleProblems(volumes)
 
     def _maskProblems(self, modify):
         choice = self._maskChoice()
@@ -319,17 +300,7 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
         return [
             *self._sharpeningWarnings(),
             *self._modeWarning(),
-        ]
-
-    def _modeWarning(self):
-        """A sentence when a scale was given that falls with resolution, too."""
-        scales = [scale for scale in self._givenScales() if scale is not None]
-        if not any(modeOfScale(scale.getFileName()) == "res" for scale in scales):
-            return []
-        return [
-            "The local scale was estimated in the mode res, so it is also low where the map is "
-            "full but less resolved, and a modification by it would change that, too. Estimate it "
-            "in the mode occ."
+            *self._plainWarning(),
         ]
 
     def _summary(self):
@@ -383,17 +354,6 @@ class OccupyProtModifyMap(StepPerVolume, OccupyProtScaleBase):
     def _isShared(self):
         """Whether one scale is to be estimated for all maps."""
         return self.oneScale.get() and self.inputScale.get() is None and self.givesSets()
-
-    def _givenScales(self):
-        """The local scale given for each map; None where there is none."""
-        volumes = self.volumes()
-        if self.inputScale.get() is None:
-            return [None] * len(volumes)
-        scales = list(iterVolumes(self.inputScale))
-        if not isSetOfVolumes(self.inputScale.get()):
-            return scales * len(volumes)
-        known = {scale.getObjId(): scale for scale in scales}
-        return [known.get(volume.getObjId()) for volume in volumes]
 
     def _resultFolder(self, volume):
         return os.path.join(self._folder(volume), MODIFIED_FOLDER)

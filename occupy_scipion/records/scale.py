@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of a run of `occupy_core scale`, and what a protocol says of it."""
 
-import os
-
 from occupy_core.maps.mrc import map_name, read_map
 from occupy_core.scale import ScaleParams, estimate_confidence
 from occupy_scipion.constants import FORSBERG_2023
@@ -70,8 +68,9 @@ class ScaleRecord(Record):
         """The numbers that the scale was estimated with, for the summary."""
         p = self.values["parameters"]
         if "scale" not in self.files:
+            error = " with its standard error" if "scale_sigma" in self.inputs else ""
             return (
-                f"The scale was given; the solvent model is that of the map low-passed to "
+                f"The scale was given{error}; the solvent model is that of the map low-passed to "
                 f"{p['lowpass']:.2f} Å."
             )
         density = "map as it is" if p["mode"] == "res" else "low-passed map"
@@ -142,15 +141,6 @@ class ScaleRecord(Record):
         modify = self.values["job"]["modify"]
         pivot = f" and a pivot of {modify['pivot']:g}" if kind == "sigmoid" else ""
         return f"a power of {modify[_POWERS[kind]]:g}{pivot}"
-
-
-def modeOfScale(file):
-    """Mode in which a scale was estimated, by the record beside its file, if there is one."""
-    record = ScaleRecord.of(os.path.dirname(file))
-    if record is None or not os.path.exists(file) or "scale" not in record.files:
-        return None
-    isThat = os.path.basename(file) == os.path.basename(record.files["scale"])
-    return record.values["parameters"]["mode"] if isThat else None
 
 
 def _distinct(sizes):

@@ -127,6 +127,8 @@ def summary(job: ScaleJob, result: JobResult, *, verbose: bool) -> str:
         f"Local scale ({p['mode']}) of {job.map.name}: kernel {p['kernel_size']} voxels, low-pass "
         f"{p['lowpass']:.2f} Å, {by}",
     ]
+    if record["scale_usage"] and record["scale_usage"] not in record["warnings"]:
+        lines.append(record["scale_usage"])
     lines.append(f"Written to {job.outdir}:")
     lines += [f"  {name}" for name in record["files"].values()]
     if "chimerax" in result.files:

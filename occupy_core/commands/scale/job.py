@@ -10,7 +10,7 @@ from typing import Any
 from occupy_core.commands.shared.half_maps import half_map_problems
 from occupy_core.commands.shared.job import JobBase, run_problems
 from occupy_core.maps.mrc import map_name
-from occupy_core.scale.params import ModifyParams, Output, ScaleParams
+from occupy_core.scale.params import ModifyParams, Output, ScaleParams, is_regional
 
 _SCALED = ("amplified", "attenuated", "sigmoid")
 
@@ -35,6 +35,11 @@ class ScaleJob(JobBase):
         Mask of a region whose occupancy is wanted as one number.
     scale_map : Path, optional
         A scale made before, used instead of estimating one.
+    scale_sigma : Path, optional
+        The standard error that was made with it. With both, a map is modified as in the run that
+        estimates the scale; without it, the factors of the scale are used plainly.
+    regional_confidence : Path, optional
+        The regional confidence that was made with them; found again from the map by default.
     confidence_map : Path, optional
         The confidence that was made with it, used instead of that of the solvent model of this map:
         then maps that share both are modified by the same factors.
@@ -63,8 +68,8 @@ class ScaleJob(JobBase):
     """
 
     FILES = (
-        *("map", "half1", "half2", "solvent_def", "target_mask", "scale_map"),
-        *("confidence_map", "resolution_map"),
+        *("map", "half1", "half2", "solvent_def", "target_mask", "scale_map", "scale_sigma"),
+        *("regional_confidence", "confidence_map", "resolution_map"),
     )
 
     map: Path
@@ -76,6 +81,8 @@ class ScaleJob(JobBase):
     solvent_def: Path | None = None
     target_mask: Path | None = None
     scale_map: Path | None = None
+    scale_sigma: Path | None = None
+    regional_confidence: Path | None = None
     confidence_map: Path | None = None
     resolution_map: Path | None = None
     voxel_size: float | None = None
@@ -104,6 +111,17 @@ class ScaleJob(JobBase):
         """X in the names of the outputs."""
         return self.name or map_name(self.map)
 
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the map is modified by its scale."""
+        return any(output.kind in _SCALED for output in self.modify.kinds())
+
+    @property
+    def is_regional(self) -> bool:
+        """Whether places, and not single voxels, have a scale, and their error is known."""
+        known = self.scale_map is None or self.scale_sigma is not None
+        return known and is_regional(self.scale)
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "the job") -> ScaleJob:
         """Make a job from plain values; what is left out has its default.
@@ -113,8 +131,7 @@ class ScaleJob(JobBase):
         """
         job = super().from_dict(values, where)
         scale = values.get("scale", {})
-        modified = any(output.kind in _SCALED for output in job.modify.kinds())
-        if modified and scale.get("mode") is None:
+        if job.is_scaled and scale.get("mode") is None:
             job = replace(job, scale=replace(job.scale, mode="occ"))
         return job
 
@@ -134,11 +151,16 @@ class ScaleJob(JobBase):
                 "A target mask needs the scale to be estimated, but a scale map is given; "
                 "leave out one of them."
             )
-        if self.confidence_map is not None and self.scale_map is None:
-            found.append(
-                "A confidence map is given, but no scale map; give the scale that was made with "
-                "it by --scale-map, or leave the confidence map out."
-            )
+        for what, path in (
+            ("confidence map", self.confidence_map),
+            ("standard error of a scale", self.scale_sigma),
+            ("regional confidence", self.regional_confidence),
+        ):
+            if path is not None and self.scale_map is None:
+                found.append(
+                    f"A {what} is given, but no scale map; give the scale that was made with "
+                    f"it by --scale-map, or leave the {what} out."
+                )
         if self.resolution_map is not None and self.scale.mode == "occ":
             found.append(
                 "A resolution map is given, but the mode is occ, whose scale does not follow the "
@@ -160,6 +182,8 @@ class ScaleJob(JobBase):
             if self.scale.method == "calibrated":
                 names["scale_sigma"] = f"scale_sigma_{x}.mrc"
         names["confidence"] = f"conf_{x}.mrc"
+        if self.is_regional and self.regional_confidence is None:
+            names["regional_confidence"] = f"conf_regional_{x}.mrc"
         if self.scale.solvent_def_scale is not None:
             names["solvent_definition"] = f"solDef_{x}.mrc"
         if self.save_all_maps:

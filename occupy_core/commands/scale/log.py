@@ -65,6 +65,8 @@ def log_text(record: Mapping[str, Any]) -> str:
         lines.append(_line("  sha256", entry["sha256"]))
     lines += ["", "Local scale"]
     lines += _table(record["parameters"], _PARAMETERS)
+    if record.get("scale_usage"):
+        lines.append(_line("The scale that was given", record["scale_usage"]))
     lines += ["", "Limits"]
     lines += _table(record["limits"], [(key, label, "") for key, label in _LIMITS])
     if record.get("calibration"):

@@ -52,7 +52,21 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "scale_map",
             "--scale-map",
             "Use this scale, made before from the same map, instead of estimating one. The solvent "
-            "model is fitted again.",
+            "model is fitted again. Method, mode and standard error are told by the record beside "
+            "it.",
+        ),
+        file(
+            "scale_sigma",
+            "--scale-sigma",
+            "With a scale map: its standard error, default that beside it. With both the map is "
+            "modified as in the run that estimates the scale. Without it the factors are used "
+            "plainly, by the confidence of each voxel.",
+        ),
+        file(
+            "regional_confidence",
+            "--regional-confidence",
+            "With a scale map and its standard error: the regional confidence that was made with "
+            "them, default that beside the scale. Without one it is found again from the map.",
         ),
         file(
             "confidence_map",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from occupy_core.commands.scale.answer import answer
+from occupy_core.commands.scale.estimate import Estimate, make_estimate, read_input, take_scale
+from occupy_core.commands.scale.given import completed, scale_label, usage, usage_warnings
 from occupy_core.commands.scale.job import ScaleJob, output_key
 from occupy_core.commands.scale.log import log_text
 from occupy_core.commands.shared import plots
@@ -18,22 +20,18 @@ from occupy_core.commands.shared.half_maps import read_half_maps
 from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
-from occupy_core.errors import EstimationError, MapFormatError, ParameterError
+from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps.filters import histogram
-from occupy_core.maps.grid import DensityMap, require_same_grid
-from occupy_core.maps.mrc import read_map, write_map
+from occupy_core.maps.grid import DensityMap
+from occupy_core.maps.mrc import write_map
 from occupy_core.maps.register import require_halves_of
 from occupy_core.maps.threads import Background
 from occupy_core.plain_values import to_dict
 from occupy_core.progress import Progress, part, report
-from occupy_core.scale.calibrated.calibration import Calibration
-from occupy_core.scale.estimate import estimate_confidence, estimate_scale, scale_above
-from occupy_core.scale.full_scale import Tiles
 from occupy_core.scale.lowpass import occupy_lowpass
 from occupy_core.scale.modify import ModifiedMap, iter_modified, modification_curves
-from occupy_core.scale.params import Output, ResolvedScale
-from occupy_core.scale.parts import ScaleParts, scale_parts
-from occupy_core.solvent.model import SolventModel
+from occupy_core.scale.params import Output
+from occupy_core.scale.parts import scale_parts
 
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _MODIFIED = 0.1, 0.6, 0.95  # [layout]
@@ -41,24 +39,6 @@ _HISTOGRAM_BINS = 50  # [layout]
 # [words] of the density above the solvent; beyond it, what is multiplied is the offset
 _OFFSET = 0.1
 _HIGHEST_OUTLINE = 0.9  # [layout] a scale ends at 1, where there is nothing to outline
-
-
-@dataclass(kw_only=True)
-class _Estimate:
-    """What is known of a map once its scale is: estimated, or from a scale made before."""
-
-    scale: DensityMap
-    sigma: DensityMap | None
-    place: DensityMap | None = None
-    confidence: DensityMap
-    solvent: SolventModel
-    parameters: ResolvedScale
-    definition: DensityMap | None
-    tiles: Tiles | None
-    calibration: Calibration | None
-    limits: dict[str, float | None]
-    warnings: tuple[str, ...]
-    parts: ScaleParts | None = None
 
 
 def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
@@ -87,7 +67,7 @@ def run_scale(job: ScaleJob, progress: Progress | None = None) -> JobResult:
     OutputError
         When an output exists (unless forced) or cannot be written.
     """
-    return run_job(job, _Run, progress)
+    return run_job(completed(job), _Run, progress)
 
 
 class _Run(Run[ScaleJob]):
@@ -106,7 +86,7 @@ class _Run(Run[ScaleJob]):
     def _work(self) -> dict[str, Any]:
         job = self._job
         report(self._progress, 0.0, f"reading {job.map}")
-        density = self._read("map")
+        density = read_input(job, "map")
         problems = [*job.scale.problems(density.grid), *job.modify.problems(density.grid)]
         if problems:
             raise ParameterError(*problems)
@@ -119,7 +99,7 @@ class _Run(Run[ScaleJob]):
             from occupy_core.resolution.use.agreement import scale_correlation  # loads much
 
             estimate.limits["resolution_correlation"] = scale_correlation(
-                estimate.scale, estimate.confidence, self._read("resolution_map")
+                estimate.scale, estimate.confidence, read_input(job, "resolution_map")
             )
         self._write_estimate(density, estimate)
         self._write_modified(density, estimate)
@@ -127,12 +107,14 @@ class _Run(Run[ScaleJob]):
         self._written()
         if job.plot:
             self._draw(density, estimate)
-        self._recorded += [*estimate.warnings, *_offset_warnings(job, estimate)]
+        self._recorded += [*estimate.warnings, *usage_warnings(job)]
+        self._recorded += _offset_warnings(job, estimate)
         record: dict[str, Any] = {
             "job": self._recorded_job(),
             "inputs": self._recorded_inputs(),
             "parameters": to_dict(estimate.parameters),
             "limits": estimate.limits,
+            "scale_usage": usage(job),
             "tiles": None if estimate.tiles is None else estimate.tiles._asdict(),
             "calibration": None if estimate.calibration is None else asdict(estimate.calibration),
             "parts": None if estimate.parts is None else asdict(estimate.parts),
@@ -150,12 +132,6 @@ class _Run(Run[ScaleJob]):
         self._write_record(record)
         return record
 
-    def _read(self, what: str) -> DensityMap:
-        return read_map(self._job.inputs[what], voxel_size=self._job.voxel_size)
-
-    def _read_optional(self, what: str) -> DensityMap | None:
-        return self._read(what) if what in self._job.inputs else None
-
     def _half_maps(self, density: DensityMap) -> tuple[DensityMap, DensityMap] | None:
         job = self._job
         if job.half1 is None or job.half2 is None:
@@ -169,93 +145,27 @@ class _Run(Run[ScaleJob]):
                 )
         return pair
 
-    def _estimate(self, density: DensityMap) -> _Estimate:
-        definition = self._read_optional("solvent_def")
-        if self._job.scale_map is not None:
-            return self._take_scale(density, definition)
-        result = estimate_scale(
-            density,
-            self._job.scale,
-            solvent_definition=definition,
-            target_mask=self._read_optional("target_mask"),
-            half_maps=self._half_maps(density) if self._job.scale.method == "calibrated" else None,
-            progress=part(self._progress, _READ, self._after_estimate()),
-        )
-        limits = {
-            "full_scale": result.full_scale,
-            "variability_limit": result.variability_limit,
-            "confidence_limit": result.confidence_limit,
-            "target_occupancy": result.target_occupancy,
-            **_solvent_limits(result.solvent),
-        }
-        return _Estimate(
-            scale=result.scale,
-            sigma=result.sigma,
-            place=result.place,
-            confidence=result.confidence,
-            solvent=result.solvent,
-            parameters=result.params,
-            definition=result.solvent_definition,
-            tiles=result.tiles,
-            calibration=result.calibration,
-            limits=limits,
-            warnings=result.warnings,
-        )
-
-    def _take_scale(self, density: DensityMap, definition: DensityMap | None) -> _Estimate:
-        """Use a scale made before; only the solvent model is fitted again."""
+    def _estimate(self, density: DensityMap) -> Estimate:
         job = self._job
-        report(self._progress, _READ, "solvent model")
-        scale = self._read_unit("scale_map", "local scale", density)
-        made = None
-        if job.scale.solvent_def_scale is not None:
-            made = scale_above(scale, job.scale.solvent_def_scale, density.name)
-        solvent, confidence = estimate_confidence(
-            density, job.scale, solvent_definition=definition or made
-        )
-        if job.confidence_map is not None:
-            confidence = self._read_unit("confidence_map", "confidence", density)
-        parameters = job.scale.resolve(density.grid)
-        limits = _solvent_limits(solvent)
-        return _Estimate(
-            scale=scale,
-            sigma=None,
-            confidence=confidence,
-            solvent=solvent,
-            parameters=parameters,
-            definition=made,
-            tiles=None,
-            calibration=None,
-            limits=limits,
-            warnings=solvent.warnings,
-        )
-
-    def _read_unit(self, what: str, meaning: str, density: DensityMap) -> DensityMap:
-        """Read a map on the grid of the density, whose values must lie between 0 and 1."""
-        made, name = self._read(what), what.replace("_", " ")
-        require_same_grid(density, made, name)
-        low, high = float(made.data.min()), float(made.data.max())
-        if low < 0 or high > 1:
-            raise MapFormatError(
-                f"The {name} {self._job.inputs[what]} has values from {low:g} to {high:g}, but a "
-                f"{meaning} lies between 0 and 1; give a map made by this program or by OccuPy."
-            )
-        return made
+        if job.scale_map is not None:
+            report(self._progress, _READ, "solvent model")
+            return take_scale(job, density)
+        halves = self._half_maps(density) if job.scale.method == "calibrated" else None
+        progress = part(self._progress, _READ, self._after_estimate())
+        return make_estimate(job, density, halves, progress)
 
     def _after_estimate(self) -> float:
         return _ESTIMATED if self._job.modify.active else _MODIFIED
 
-    def _write_estimate(self, density: DensityMap, estimate: _Estimate) -> None:
+    def _write_estimate(self, density: DensityMap, estimate: Estimate) -> None:
         p = estimate.parameters
         kernel = (
             f"kernel {p.kernel_size}, radius {p.kernel_radius:.2f} ({p.n_voxels_in_kernel} voxels)"
         )
         if "scale" in self._names:
             settings = f"{kernel}, low-pass {p.lowpass:.2f} A, tau {p.tau:.4f}"
-            self._write_map(
-                "scale", estimate.scale, f"Local scale ({p.mode}), {p.method}", settings
-            )
-        if estimate.sigma is not None:
+            self._write_map("scale", estimate.scale, scale_label(p), settings)
+        if "scale_sigma" in self._names and estimate.sigma is not None:
             self._write_map("scale_sigma", estimate.sigma, "Standard error of the scale")
         estimate.parts = scale_parts(
             estimate.scale,
@@ -266,6 +176,9 @@ class _Run(Run[ScaleJob]):
         if not self._job.modify.active:
             estimate.sigma = None  # not to be held while figures are drawn
         self._write_map("confidence", estimate.confidence, "Confidence not to be solvent")
+        if "regional_confidence" in self._names and estimate.place is not None:
+            label = "Confidence that the neighbourhood is no solvent"
+            self._write_map("regional_confidence", estimate.place, label)
         if estimate.definition is not None:
             self._write_map("solvent_definition", estimate.definition, "Solvent definition")
             estimate.definition = None
@@ -273,7 +186,7 @@ class _Run(Run[ScaleJob]):
             lowpassed = occupy_lowpass(density, p.lowpass)
             self._write_map("lowpass", lowpassed, f"Low-passed to {p.lowpass:.2f} A")
 
-    def _write_modified(self, density: DensityMap, estimate: _Estimate) -> None:
+    def _write_modified(self, density: DensityMap, estimate: Estimate) -> None:
         job = self._job
         if not job.modify.active:
             return
@@ -295,7 +208,7 @@ class _Run(Run[ScaleJob]):
                 self._write_map(f"{key}_half{i}", half, f"{label}, half map {i}")
             del modified  # not to be held while the next one is made
 
-    def _draw(self, density: DensityMap, estimate: _Estimate) -> None:
+    def _draw(self, density: DensityMap, estimate: Estimate) -> None:
         job = self._job
         # With "res", full scale is one of the map as it is: the low-passed map does not reach it.
         limits = estimate.limits if job.scale.mode == "occ" else {}
@@ -332,7 +245,7 @@ class _Run(Run[ScaleJob]):
             plots.draw_modification(figure, scale, {labels[k]: c for k, c in curves.items()})
             self._save(figure, "modification_plot")
 
-    def _write_scripts(self, estimate: _Estimate) -> None:
+    def _write_scripts(self, estimate: Estimate) -> None:
         job, names = self._job, self._names
         scene = Scene(
             density=job.map,
@@ -365,7 +278,7 @@ class _Run(Run[ScaleJob]):
             self._writing.pop(0).result()
 
 
-def _offset_warnings(job: ScaleJob, estimate: _Estimate) -> list[str]:
+def _offset_warnings(job: ScaleJob, estimate: Estimate) -> list[str]:
     """Return a sentence when a map is multiplied though its solvent is not near zero."""
     solvent = estimate.solvent
     limit = _OFFSET * (solvent.hi - solvent.mean)
@@ -384,16 +297,6 @@ def _maps_shown(job: ScaleJob) -> list[str]:
     """Return the modified maps for the ChimeraX script: no masks, no half maps."""
     outputs = [output for output in job.modify.kinds() if output.kind != "subtraction_mask"]
     return [output_key(output.kind, output.pivot) for output in outputs]
-
-
-def _solvent_limits(solvent: SolventModel) -> dict[str, float | None]:
-    return {
-        "solvent_mean": solvent.mean,
-        "solvent_sigma": solvent.sigma,
-        "solvent_edge": solvent.edge,
-        "content_at_one_percent": solvent.content_at_one_percent,
-        "value_at_half_confidence": solvent.value_at_half_confidence,
-    }
 
 
 def _label(made: ModifiedMap | Output) -> str:

@@ -353,7 +353,7 @@ def test_too_little_memory_is_said(capsys, inputs, tmp_path, monkeypatch):
     def exhausted(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr("occupy_core.commands.scale.run.estimate_scale", exhausted)
+    monkeypatch.setattr("occupy_core.commands.scale.estimate.estimate_scale", exhausted)
     status, _, err = run_cli(capsys, "scale", inputs.map, "--outdir", tmp_path / "out")
     assert status == 2
     assert err.startswith("occupy-core: error: There is not enough memory")

@@ -149,6 +149,8 @@ SPELLINGS = [
     ("--half1 a.mrc --half2 b.mrc", "half2", Path("b.mrc").absolute()),
     ("--resolution-map r.mrc", "resolution_map", Path("r.mrc").absolute()),
     ("--scale-map s.mrc", "scale_map", Path("s.mrc").absolute()),
+    ("--scale-sigma e.mrc", "scale_sigma", Path("e.mrc").absolute()),
+    ("--regional-confidence r.mrc", "regional_confidence", Path("r.mrc").absolute()),
     ("--confidence-map c.mrc", "confidence_map", Path("c.mrc").absolute()),
     ("--voxel-size 1.35", "voxel_size", 1.35),
     ("--subtraction-mask --attenuate 3", "modify.subtraction_mask", True),
