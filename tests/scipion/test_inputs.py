@@ -97,11 +97,13 @@ def test_a_class_without_a_volume_is_told(runner, upstream, name):
     [
         ("OccupyProtLocalScale", "solventDefinition"),
         ("OccupyProtModifyMap", "inputScale"),
+        ("OccupyProtModifyMap", "inputScaleSigma"),
         ("OccupyProtLocalResolution", "inputMask"),
     ],
 )
 def test_a_mask_that_cannot_be_used_is_told(runner, upstream, name, mask, output, words):
-    protocol = new(runner, name, (upstream, "good"), **{mask: (upstream, output)})
+    scale = {"inputScale": (upstream, "good")} if mask == "inputScaleSigma" else {}
+    protocol = new(runner, name, (upstream, "good"), **scale, **{mask: (upstream, output)})
     (sentence,) = protocol.validate()
     assert words in sentence
 

@@ -12,12 +12,15 @@ import numpy as np
 from pwem.objects import VolumeMask
 from scipion_project import VOXEL, header, read, two_bodies, write_mrc
 
+from occupy_core.commands.scale.job import ScaleJob
+from occupy_core.commands.scale.run import run_scale
 from occupy_core.maps.mrc import read_map
 from occupy_core.scale import ModifyParams, ScaleParams, estimate_scale, iter_modified
 
 N = 24
 POWERS = {"amplify": 4.0, "attenuate": 3.0, "sigmoid": 4.0, "pivot": 0.3}
 VOLUMES = ("amplifiedVolume", "attenuatedVolume", "sigmoidVolume")
+KINDS = ("amplified", "attenuated", "sigmoid")
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,8 @@ def test_the_maps_are_those_that_the_core_makes(imported, modified):
         estimate.confidence,
         estimate.solvent,
         ModifyParams(**POWERS),
+        sigma=estimate.sigma,
+        place=estimate.place,
     )
     for name, expected in zip(VOLUMES, made, strict=True):
         found = read(getattr(modified, name))
@@ -111,7 +116,7 @@ def test_the_summary_and_the_methods_name_the_powers(modified):
     summary = modified.summary()
     assert "amplified with a power of 4" in summary[0]
     assert "modified by a sigmoid with a power of 4" in summary[0]
-    assert any(line.startswith("The scale was given") for line in summary)
+    assert any(line.startswith("The scale was given with its standard error") for line in summary)
     methods = modified._methods()
     assert "amplified with a power of 4" in methods[-1]
     assert all(sentence.endswith(".") for sentence in methods)
@@ -127,6 +132,81 @@ def test_without_a_scale_it_is_estimated_and_the_maps_are_the_same(runner, impor
     for name in VOLUMES:
         np.testing.assert_array_equal(read(getattr(alone, name)), read(getattr(modified, name)))
     assert any(line.startswith("Scale of the low-passed map") for line in alone.summary())
+
+
+@pytest.fixture(scope="module")
+def direct(runner, imported, tmp_path_factory):
+    """Files of the run of the command line that estimates and modifies."""
+    producer, name = imported
+    halves = half_names(imported)
+    job = ScaleJob(
+        Path(getattr(producer, name).getFileName()),
+        tmp_path_factory.mktemp("direct"),
+        half1=Path(halves[0]),
+        half2=Path(halves[1]),
+        scale=ScaleParams(mode="occ"),
+        modify=ModifyParams(**POWERS),
+    )
+    return run_scale(job).files
+
+
+def test_a_scale_by_pointer_gives_the_bytes_of_a_direct_run(modified, direct):
+    for kind, name in zip(KINDS, VOLUMES, strict=True):
+        output = getattr(modified, name)
+        assert Path(output.getFileName()).read_bytes() == direct[kind].read_bytes()
+        halves = output.getHalfMaps(asList=True)
+        for i, half in enumerate(halves, start=1):
+            assert Path(half).read_bytes() == direct[f"{kind}_half{i}"].read_bytes()
+
+
+def test_a_standard_error_by_pointer_does_too(runner, imported, scaled, direct):
+    """Of a scale and an error that were copied, as by another protocol, and have no record."""
+    pointers = {}
+    for name, output in (("inputScale", "scaleVolume"), ("inputScaleSigma", "scaleSigmaVolume")):
+        copy = runner.inputs / "copied" / f"{name}.mrc"
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(Path(getattr(scaled, output).getFileName()).read_bytes())
+        pointers[name] = runner.volume(copy)
+    plain = runner.new("OccupyProtModifyMap", inputVolume=imported, **POWERS)
+    only = runner.new(
+        "OccupyProtModifyMap", inputVolume=imported, inputScaleSigma=pointers["inputScaleSigma"]
+    )
+    assert "but no local scale" in only.validate()[0]
+    assert not plain.warnings()
+    protocol = runner.new("OccupyProtModifyMap", inputVolume=imported, **pointers, **POWERS)
+    assert protocol.validate() == []
+    assert protocol.warnings() == []
+    runner.launch(protocol)
+    for kind, name in zip(KINDS, VOLUMES, strict=True):
+        output = getattr(protocol, name)
+        assert Path(output.getFileName()).read_bytes() == direct[kind].read_bytes()
+
+
+def test_a_scale_without_its_standard_error_is_used_plainly_and_that_is_said(
+    runner, imported, scaled
+):
+    copy = runner.inputs / "alone" / "scale.mrc"
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_bytes(Path(scaled.scaleVolume.getFileName()).read_bytes())
+    protocol = runner.new(
+        "OccupyProtModifyMap", inputVolume=imported, inputScale=runner.volume(copy), amplify=2.0
+    )
+    (warning,) = protocol.warnings()
+    assert "is not known, so its factors will be used plainly" in warning
+    runner.launch(protocol)
+    assert any("its factors were used plainly" in line for line in protocol.summary())
+
+
+def test_the_standard_error_of_another_run_is_refused(runner, imported, scaled):
+    other = runner.run("OccupyProtLocalScale", "other", inputVolumes=imported, mode=1, lowpass=12.0)
+    protocol = runner.new(
+        "OccupyProtModifyMap",
+        inputVolume=imported,
+        inputScale=(scaled, "scaleVolume"),
+        inputScaleSigma=(other, "scaleSigmaVolume"),
+    )
+    (sentence,) = protocol.validate()
+    assert "is that of another scale" in sentence
 
 
 def test_the_solvent_alone_can_be_excluded(runner, imported):
@@ -272,3 +352,8 @@ def test_a_scale_that_falls_with_resolution_is_asked_about(runner, imported, sca
         )
         assert protocol.validate() == []
         assert sum("mode res" in sentence for sentence in protocol.warnings()) == warned
+    assert runner.launch(protocol).isFinished()
+    asked = runner.run(
+        "OccupyProtModifyMap", "asked", inputVolume=imported, inputScale=(other, "scaleVolume")
+    )
+    assert any("estimated in the mode res" in line for line in asked.summary())

@@ -91,7 +91,9 @@ def is_waiting(scheduler):
 
 CASES = {
     "OccupyProtLocalScale": ["inputVolumes", "moreVolumes", "solventDefinition", "targetMask"],
-    "OccupyProtModifyMap": ["inputVolume", "moreVolumes", "inputScale", "solventDefinition"],
+    "OccupyProtModifyMap": [
+        *("inputVolume", "moreVolumes", "inputScale", "inputScaleSigma", "solventDefinition"),
+    ],
     "OccupyProtLocalResolution": ["inputVolume", "moreVolumes", "inputMask"],
     "OccupyProtRegionOccupancy": ["inputVolumes", "moreVolumes", "inputModel", "inputMasks"],
     "OccupyProtBlocks": ["inputVolumes"],
