@@ -135,19 +135,13 @@ def test_without_a_scale_it_is_estimated_and_the_maps_are_the_same(runner, impor
 
 
 @pytest.fixture(scope="module")
-def direct(runner, imported, tmp_path_factory):
+def direct(modified, tmp_path_factory):
     """Files of the run of the command line that estimates and modifies."""
-    producer, name = imported
-    halves = half_names(imported)
-    job = ScaleJob(
-        Path(getattr(producer, name).getFileName()),
-        tmp_path_factory.mktemp("direct"),
-        half1=Path(halves[0]),
-        half2=Path(halves[1]),
-        scale=ScaleParams(mode="occ"),
-        modify=ModifyParams(**POWERS),
-    )
-    return run_scale(job).files
+    (record,) = modified._records()
+    maps = {name: Path(record.inputs[name]) for name in ("map", "half1", "half2")}
+    folder = tmp_path_factory.mktemp("direct")
+    scale, modify = ScaleParams(mode="occ"), ModifyParams(**POWERS)
+    return run_scale(ScaleJob(outdir=folder, scale=scale, modify=modify, **maps)).files
 
 
 def test_a_scale_by_pointer_gives_the_bytes_of_a_direct_run(modified, direct):
