@@ -10,12 +10,7 @@ from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import read_map
 from occupy_core.progress import Progress
 from occupy_core.scale.calibrated.calibration import Calibration
-from occupy_core.scale.estimate import (
-    ScaleResult,
-    estimate_confidence,
-    estimate_scale,
-    scale_above,
-)
+from occupy_core.scale.estimate import estimate_confidence, estimate_scale, scale_above
 from occupy_core.scale.full_scale import Tiles
 from occupy_core.scale.params import ResolvedScale
 from occupy_core.scale.parts import ScaleParts
@@ -117,7 +112,16 @@ def take_scale(job: ScaleJob, density: DensityMap) -> Estimate:
     made = None
     if job.scale.solvent_def_scale is not None:
         made = scale_above(scale, job.scale.solvent_def_scale, density.name)
-    solvent, confidence, place = _places(job, density, read_optional(job, "solvent_def") or made)
+    definition = read_optional(job, "solvent_def") or made
+    place = None
+    if job.is_regional and job.regional_confidence is None:
+        params = replace(job.scale, solvent_def_scale=None)
+        found = estimate_scale(density, params, solvent_definition=definition)
+        solvent, confidence, place = found.solvent, found.confidence, found.place
+    else:
+        solvent, confidence = estimate_confidence(density, job.scale, solvent_definition=definition)
+        if job.is_regional:
+            place = _read_unit(job, "regional_confidence", "regional confidence", density)
     if job.confidence_map is not None:
         confidence = _read_unit(job, "confidence_map", "confidence", density)
     return Estimate(
@@ -133,20 +137,6 @@ def take_scale(job: ScaleJob, density: DensityMap) -> Estimate:
         limits=_solvent_limits(solvent),
         warnings=solvent.warnings,
     )
-
-
-def _places(
-    job: ScaleJob, density: DensityMap, definition: DensityMap | None
-) -> tuple[SolventModel, DensityMap, DensityMap | None]:
-    """Return the solvent model, the confidence, and the regional one where it counts."""
-    if job.is_regional and job.regional_confidence is None:
-        params = replace(job.scale, solvent_def_scale=None)
-        found: ScaleResult = estimate_scale(density, params, solvent_definition=definition)
-        return found.solvent, found.confidence, found.place
-    place = None
-    if job.is_regional:
-        place = _read_unit(job, "regional_confidence", "regional confidence", density)
-    return *estimate_confidence(density, job.scale, solvent_definition=definition), place
 
 
 def _read_unit(job: ScaleJob, what: str, meaning: str, density: DensityMap) -> DensityMap:
