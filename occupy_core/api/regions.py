@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
 from occupy_core.api.arguments import Halves, halves_of, pair_of, params_of
@@ -24,6 +24,7 @@ def chain_occupancy(
     model: AtomicModel | str | os.PathLike[str],
     *,
     voxel_size: VoxelSize | None = None,
+    half_maps: Iterable[Halves] | None = None,
     scales: Volume | Iterable[Volume] | None = None,
     params: ChainParams | None = None,
     progress: Progress | None = None,
@@ -39,6 +40,8 @@ def chain_occupancy(
         PDB or mmCIF model in the frame of the maps.
     voxel_size : float or tuple of float, optional
         Å; arrays need it.
+    half_maps : sequence of pairs of volumes, optional
+        Half maps of each map: where these differ by more than the noise, errors are wider.
     scales : volume or several, optional
         Local scale of each map, for the column `mean_scale`.
     params : ChainParams, optional
@@ -70,6 +73,7 @@ def chain_occupancy(
         densities,
         model,
         params_of(ChainParams, params, fields, "chain_occupancy"),
+        half_maps=_pairs(half_maps, densities, voxel_size),
         scale_of=_scale_of(scales, densities, voxel_size),
         progress=progress,
     )
@@ -118,19 +122,26 @@ def region_occupancy(
         When the reference has no density, or the contrast is inverted.
     """
     densities = Maps(maps, voxel_size)
-    pairs = None
-    if half_maps is not None:
-        given = [pair_of(pair) for pair in half_maps]
-        _require_one_each(given, densities, "pairs of half maps")
-        pairs = (halves_of(pair, densities.first, voxel_size) for pair in given)
     return by_masks.region_occupancy(
         densities,
         Maps(masks, voxel_size, what="mask", beside=densities),
         params_of(RegionParams, params, fields, "region_occupancy"),
-        half_maps=pairs,
+        half_maps=_pairs(half_maps, densities, voxel_size),
         scale_of=_scale_of(scales, densities, voxel_size),
         progress=progress,
     )
+
+
+def _pairs(
+    half_maps: Iterable[Halves] | None, maps: Maps, voxel_size: VoxelSize | None
+) -> Iterator[tuple[DensityMap, DensityMap]] | None:
+    """Return the pairs of half maps as maps, one pair for each map."""
+    if half_maps is None:
+        return None
+    given = [pair_of(pair) for pair in half_maps]
+    _require_one_each(given, maps, "pairs of half maps")
+    found = (halves_of(pair, maps.first, voxel_size) for pair in given)
+    return (pair for pair in found if pair is not None)
 
 
 def _scale_of(

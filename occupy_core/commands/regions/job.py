@@ -44,7 +44,7 @@ class RegionsJob(JobBase):
     model : Path, optional
         PDB or mmCIF model; instead of masks.
     half1, half2 : tuple of Path
-        Half maps of each map, for the noise; with masks only.
+        Half maps of each map, for the errors.
     scales : tuple of Path
         Local scale of each map for the column `mean_scale`; by default it is estimated.
     resolutions, resolution_sigmas : tuple of Path

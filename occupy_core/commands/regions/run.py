@@ -145,37 +145,33 @@ class _Run(Run[RegionsJob]):
         return model
 
     def _of_model(self, model: AtomicModel) -> RegionTable:
-        table = chain_occupancy(
+        return chain_occupancy(
             _Maps(self._job),
             model,
             self._job.by_model,
+            half_maps=self._half_maps(),
             scale_of=self._scale_of(),
             progress=part(self._progress, 0.0, _MEASURED),
         )
-        if self._job.half1:
-            self._recorded.append(
-                "Half maps are not used with a model: the errors come from what the fit leaves "
-                "over."
-            )
-        return table
 
     def _of_masks(self) -> RegionTable:
         job = self._job
         masks = map(self._read, job.masks)
-        halves = None
-        if job.half1:
-            halves = (
-                (self._read(first), self._read(second))
-                for first, second in zip(job.half1, job.half2, strict=True)
-            )
         return region_occupancy(
             _Maps(job),
             masks,
             job.by_masks,
-            half_maps=halves,
+            half_maps=self._half_maps(),
             scale_of=self._scale_of(),
             progress=part(self._progress, 0.0, _MEASURED),
         )
+
+    def _half_maps(self) -> Iterator[tuple[DensityMap, DensityMap]] | None:
+        job = self._job
+        if not job.half1:
+            return None
+        pairs = zip(job.half1, job.half2, strict=True)
+        return ((self._read(first), self._read(second)) for first, second in pairs)
 
     def _with_resolution(self, table: RegionTable, model: AtomicModel | None) -> RegionTable:
         """Add the local resolution of each region in each map, where it is given."""
