@@ -2,15 +2,14 @@
 import pyworkflow.protocol.params as params
 
 from occupy_core.commands.classes.figures import dendrogram_size, draw_dendrogram
-from occupy_core.commands.regions.figures import bars_size, draw_bars, draw_heatmap, heatmap_size
 from occupy_scipion.protocols import OccupyProtAnalyseClasses
 from occupy_scipion.records.classes import ClassesRecord
-from occupy_scipion.viewers.viewer_base import OccupyViewerBase, parameterLines
+from occupy_scipion.viewers.viewer_regions import OccupyRegionsViewer
 
 _NO_REGIONS = "There are no regions: give a model, masks, or at least 12 maps."
 
 
-class OccupyClassesViewer(OccupyViewerBase):
+class OccupyClassesViewer(OccupyRegionsViewer):
     """Shows an analysis of classes: the report, occupancies, which classes may be one."""
 
     _label = "analyse classes viewer"
@@ -33,11 +32,11 @@ class OccupyClassesViewer(OccupyViewerBase):
     def _getVisualizeDict(self):
         return {
             "showReport": self._guarded(self._showReport),
-            "showTable": self._guarded(lambda record: self._showTable("regionOccupancies")),
+            "showTable": self._guarded(self._ofRegions(self._showOccupancies)),
             "showBars": self._guarded(self._ofRegions(self._showBars)),
             "showHeatmap": self._guarded(self._ofRegions(self._showHeatmap)),
             "showDendrogram": self._guarded(self._ofRegions(self._showDendrogram)),
-            "showResolutions": self._guarded(lambda record: self._showTable("resolution_Volumes")),
+            "showResolutions": self._guarded(self._showResolutions),
             "showParameters": self._guarded(self._showParameters),
         }
 
@@ -51,30 +50,18 @@ class OccupyClassesViewer(OccupyViewerBase):
         def handler(record):
             if not record.hasRegions:
                 return [self.infoMessage(_NO_REGIONS, "No regions")]
-            return show(record, record.table)
+            return show(record)
 
         return handler
 
-    def _showBars(self, record, table):
-        plotter = self._newPlotter(record.name, "occupancies", bars_size(table), "constrained")
-        draw_bars(plotter.figure, table)
-        return [plotter]
-
-    def _showHeatmap(self, record, table):
-        plotter = self._newPlotter(record.name, "heat map", heatmap_size(table), "constrained")
-        draw_heatmap(plotter.figure, table)
-        return [plotter]
-
-    def _showDendrogram(self, record, table):
-        if table.regrouping is None:
+    def _showDendrogram(self, record):
+        regrouping = record.table.regrouping
+        if regrouping is None:
             return [self.infoMessage("There is one map only.", "No dendrogram")]
-        size = dendrogram_size(table.regrouping)
+        size = dendrogram_size(regrouping)
         plotter = self._newPlotter(record.name, "which may be one", size, "constrained")
-        draw_dendrogram(plotter.figure, table.regrouping)
+        draw_dendrogram(plotter.figure, regrouping)
         return [plotter]
 
-    def _showParameters(self, record):
-        files = [f"  {key}: {file}" for key, file in record.files.items()]
-        return self._showText(
-            record, [*record.lines(), "", *parameterLines(record), "Files", *files]
-        )
+    def _showResolutions(self, record):
+        return self._showTable("resolution_Volumes", record.answerLines())
