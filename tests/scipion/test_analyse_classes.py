@@ -24,7 +24,7 @@ STATES = (0.0, 1.0, 1.0)  # of the second body; two classes are alike
 @pytest.fixture(scope="module")
 def imported(runner):
     maps = [two_bodies(seed, n=32, occupancy=q) for seed, q in enumerate(STATES)]
-    star = write_classification(runner.inputs / "relion", maps)
+    star = write_classification(runner.inputs / "analysed", maps)
     cls = runner.protocols["ProtImportParticles"]
     protocol = runner.run(
         "ProtImportParticles",
