@@ -149,10 +149,11 @@ def test_a_result_is_shown_when_its_input_is_gone(runner):
 
 def test_the_summary_of_many_volumes_has_not_hundreds_of_warnings():
     records = [SimpleNamespace(warnings=["The same.", f"Volume {i}."]) for i in range(50)]
-    lines = OccupyProtLocalScale._warningLines(records)
+    form = SimpleNamespace(_halfMapWarnings=lambda: ["Volume 0.", "A half map is gone."])
+    lines = OccupyProtLocalScale._warningLines(form, records)
     assert len(lines) < 10
-    assert lines[0] == "*Warning*: The same."
-    assert lines[-1].startswith(f"... and {51 - len(lines) + 1} more")
+    assert lines[:2] == ["*Warning*: Volume 0.", "*Warning*: A half map is gone."]
+    assert lines[-1].startswith(f"... and {52 - len(lines) + 1} more")
 
 
 def test_a_sentence_of_the_command_line_is_put_for_a_form():

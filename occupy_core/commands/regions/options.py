@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from occupy_core.commands.shared.alike import ALIKE
 from occupy_core.commands.shared.command import (
     COMMON,
     FORCE,
@@ -83,6 +84,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             metavar="NAME [NAME …]",
             many=True,
         ),
+        *ALIKE,
         number(
             "voxel_size",
             "--voxel-size",
