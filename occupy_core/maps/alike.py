@@ -28,7 +28,7 @@ Values = NDArray[np.float64]
 _LEAST_MOVE = 0.05  # [guard] voxels; less is not seen in any number
 _WIDTH = 5  # [guard] shells; the power of a single one goes up and down by chance
 _LEAST_SHELLS = 5  # [guard] fewer do not tell a grey scale from a falloff
-_TOLD = 1.1  # [guard] weakening that is told
+_TOLD = 1.2  # [guard] weakening that is told
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +127,9 @@ class AlikeSurvey:
         through the logarithms of their ratio over the squared frequency begins.
         """
         power = np.maximum(self._power, 1e-12 * self._power.max(axis=1, keepdims=True))
+        power[:, 0] = power[:, 1]  # that of the mean tells the size of the box
+        whole = int((self._frequency <= 0.5 / max(self._grid.voxel_size)).sum())
+        power[:, whole:] = power[:, whole - 1 : whole]  # of the corners of the transform alone
         log = ndimage.uniform_filter1d(np.log(power) / 2, _WIDTH, axis=1, mode="nearest")
         for number, shells in enumerate(self._shells):
             used = slice(1, shells + 1)
@@ -138,6 +141,7 @@ class AlikeSurvey:
         """What to do, once all maps were seen."""
         amplitude = self._amplitude
         gains = amplitude.min(axis=0) / amplitude
+        gains = np.minimum(gains / gains[:, :_LEAST_SHELLS].mean(axis=1, keepdims=True), 1.0)
         notes = [*self._moved(), *self._weakened(gains)]
         return Alike(tuple(self._shifts), self._frequency, gains, tuple(notes))
 
@@ -157,16 +161,15 @@ class AlikeSurvey:
 
     def _weakened(self, gains: Values) -> list[str]:
         factors = 1 / gains.min(axis=1)
-        weakened = int((factors > _TOLD).sum())
-        if not weakened:
-            return []
         number = int(np.argmax(factors))
+        if factors[number] < _TOLD:
+            return []
         shell = int(np.argmin(gains[number]))
         weakest = self._names[int(np.argmin(self._amplitude[:, shell]))]
         return [
-            f"The falloff of {weakened} of {len(factors)} maps was matched to the weakest: most "
-            f"that of {self._names[number]}, whose amplitudes at {1 / self._frequency[shell]:.1f} "
-            f"Å are {factors[number]:.1f} times those of {weakest}."
+            f"The falloff of {len(factors)} maps was matched to the weakest, most that of "
+            f"{self._names[number]}: its amplitudes at {1 / self._frequency[shell]:.1f} Å were "
+            f"{factors[number]:.1f} times those of {weakest}."
         ]
 
 
