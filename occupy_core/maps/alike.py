@@ -25,7 +25,7 @@ from occupy_core.maps.threads import thread_count
 
 Values = NDArray[np.float64]
 
-_LEAST_MOVE = 0.05  # [guard] voxels; less is not seen in any number
+_LEAST_MOVE = 0.1  # [guard] voxels; less is not seen in any number
 _WIDTH = 5  # [guard] shells; the power of a single one goes up and down by chance
 _LEAST_SHELLS = 5  # [guard] fewer do not tell a grey scale from a falloff
 _TOLD = 1.2  # [guard] weakening that is told

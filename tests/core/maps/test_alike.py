@@ -4,11 +4,15 @@ import re
 
 import numpy as np
 import pytest
+from ensembles import ellipsoids
 from handed_particle import SHAPES, halves_of, particle
 from scipy import fft
+from small_jobs import run_cli
 
 import occupy_core as occ
-from occupy_core.maps import DensityMap, Grid
+from occupy_core.commands.blocks.job import BlocksJob
+from occupy_core.commands.blocks.run import run_blocks
+from occupy_core.maps import DensityMap, Grid, read_map, write_map
 from occupy_core.maps.alike import Alike, AlikeMaps
 from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.fourier import radial_power
@@ -155,6 +159,57 @@ def test_regions_of_moved_and_blurred_maps_read_as_those_of_maps_alike():
     assert len([n for n in mended.notes if "moved onto" in n or "matched to" in n]) == 2
     ends = [table.rows[-1].occupancy for table in (right, wrong, mended)]
     assert abs(ends[2] - ends[0]) < 0.3 * abs(ends[1] - ends[0]) + 0.02
+
+
+def test_the_command_line_has_both_for_regions(tmp_path, capsys):
+    first, masks = parts(1.0, "first")
+    second, _ = parts(0.5, "second", (2.4, -1.6, 2.0), 120.0, seed=1)
+    files = [write_map(tmp_path / f"{m.name}.mrc", m) for m in (first, second, *masks)]
+    asked = ["regions", *files[:2], "--masks", *files[2:], "--align-maps", "--match-falloff"]
+    status, _, said = run_cli(capsys, *asked, "--outdir", tmp_path / "out", "--quiet")
+    assert status == 0
+    assert "Warning: 1 of 2 maps were moved onto first, most second" in said
+    assert "Warning: The falloff of 2 maps was matched to the weakest" in said
+    assert "not in register" not in said
+
+
+@pytest.fixture(scope="module")
+def shifted(tmp_path_factory):
+    """An ensemble of two blocks, two of whose volumes are moved and one blurred."""
+    known = ellipsoids((24, 26, 28), 12, n_blocks=2, seed=4, noise=0.1, size=(0.2, 0.25))
+    files = list(known.write(tmp_path_factory.mktemp("volumes")))
+    for i in (3, 7):
+        density = read_map(files[i])
+        write_map(files[i], density.with_data(np.roll(density.data, (0, 2, -1), (0, 1, 2))))
+    write_map(files[5], blurred(read_map(files[5]), 1500.0))
+    return tuple(files)
+
+
+def test_blocks_tells_what_is_not_alike_and_mends_it(shifted, tmp_path):
+    def said(**asked):
+        job = BlocksJob(shifted, tmp_path / str(len(asked)), plot=False, **asked)
+        return run_blocks(job).warnings
+
+    plain, mended = said(), said(align_maps=True, match_falloff=True)
+    assert any("is not in register with" in sentence for sentence in plain)
+    assert any(" of 12 maps were moved onto" in sentence for sentence in mended)
+    assert any("falloff of 12 maps was matched" in sentence for sentence in mended)
+    assert not any("not in register" in s or "amplitudes of" in s for s in mended)
+
+
+def test_blocks_compares_the_falloff_of_volumes():
+    seen = [parts(1.0, f"v{i}", seed=i)[0] for i in range(11)]
+    seen.append(parts(1.0, "soft", b=400.0, seed=11)[0])
+    result = occ.find_blocks(seen)
+    assert any("amplitudes of soft" in sentence for sentence in result.warnings)
+
+
+def test_a_state_of_volumes_that_were_not_made_alike_is_not_taken_over(shifted, tmp_path):
+    first = run_blocks(BlocksJob(shifted, tmp_path / "a", plot=False))
+    job = BlocksJob(shifted, tmp_path / "b", plot=False, resume=tmp_path / "a", align_maps=True)
+    again = run_blocks(job)
+    key = "state_occupied"
+    assert again.files[key].read_bytes() != first.files[key].read_bytes()
 
 
 def test_an_ensemble_is_made_alike_once():
