@@ -191,6 +191,25 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
         return self._runOccupy("scale", job)
 
     def modifyStep(self, folder, source, made, given, scale, modify):
+        try:
+            job = self._modifyJob(folder, source, made, given, scale, modify)
+            return self._runOccupy("scale", job)
+        except OccupyError as error:
+            raise OccupyFailed(str(error)) from None
+
+    def getPreviewJob(self, folder):
+        """What a run would do with the first map, for the wizard: its files lie in a folder.
+
+        Where no scale is given, the job estimates it; a run does that in a step of its own.
+        """
+        items, _, given, scale, modify = self._modifyArguments()
+        item = items[0]
+        if item["scale"]["map"] is None:
+            others = {"scale": ScaleParams(**scale), "modify": ModifyParams(**modify)}
+            return self._newJob(folder, item["source"], given, **others)
+        return self._modifyJob(folder, item["source"], item["scale"], given, scale, modify)
+
+    def _modifyJob(self, folder, source, made, given, scale, modify):
         others, scale = {**given}, ScaleParams(**scale)
         if made["map"] is not None:
             others |= self._givenWith(made)
@@ -203,10 +222,7 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
             job = replace(job, scale_map=record.files["scale"])
             if self._isShared():  # then all maps get the same factors, at the edge of solvent, too
                 job = replace(job, confidence_map=record.files["confidence"])
-        try:
-            return self._runOccupy("scale", completed(job))
-        except OccupyError as error:
-            raise OccupyFailed(str(error)) from None
+        return completed(job)
 
     def _newJob(self, folder, source, given, **parameters):
         source = VolumeSource(**source)

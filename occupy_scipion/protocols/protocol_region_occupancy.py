@@ -21,6 +21,7 @@ from occupy_scipion.convert.volumes import (
     gridProblem,
     gridProblems,
     iterVolumes,
+    readVolume,
     volumeProblem,
 )
 from occupy_scipion.objects import RegionOccupancy, SetOfRegionOccupancies, SetOfVolumeMasks
@@ -96,7 +97,6 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
             help="By default a mask is cut to the surface of the molecule, and voxels that several "
             "masks share have a lower weight, so that tight and generous masks give one occupancy.",
         )
-        self._defineAlikeParams(form)
         form.addParallelSection(threads=4, mpi=0)
 
     def _defineInputParams(self, form):
@@ -149,7 +149,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
 
     def _regionsArguments(self):
         volumes = self.volumes()
-        fromModel = self._isFromModel()
+        fromModel = self.isFromModel()
         maps = {
             "sources": [asdict(VolumeSource.of(v, withHalfMaps=not fromModel)) for v in volumes],
             "names": distinctNames(volumes),
@@ -171,14 +171,13 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
 
     def _jobValues(self):
         """Values of the job that stand in the form."""
-        if self._isFromModel():
+        if self.isFromModel():
             values = asdict(paramsFromForm(self, ChainParams))
             values["write_masks"] = self.writeMasks.get()
             if self.writeMasks.get():  # without masks they change nothing
                 values |= {"mask_radius": self.maskRadius.get(), "mask_soft": self.maskSoft.get()}
         else:
             values = asdict(paramsFromForm(self, RegionParams))
-        values |= self._alikeValues()
         chains = (formValue(self, "chains") or "").split(",")
         return {**values, "chains": [name.strip() for name in chains if name.strip()]}
 
@@ -224,12 +223,12 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
     def createOutputStep(self, arguments):
         volumes, record = self.volumes(), self._record()
         outputs = {"regionOccupancies": self._newTable(record, volumes)}
-        if self._isFromModel():
+        if self.isFromModel():
             outputs |= self._newModels(record, volumes)
             if self.writeMasks.get():
                 outputs["regionMasks"] = self._newMasks(record, volumes[0])
         self._replaceOutputs(outputs)
-        pointers = [self.inputModel] if self._isFromModel() else list(self.inputMasks)
+        pointers = [self.inputModel] if self.isFromModel() else list(self.inputMasks)
         for output in outputs.values():
             for pointer in (*self.inputPointers(), *pointers):
                 self._defineSourceRelation(pointer, output)
@@ -268,7 +267,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
 
     # --------------------------- INFO functions --------------------------------------------------
     def _takesHalfMaps(self):
-        return not self._isFromModel()
+        return not self.isFromModel()
 
     def _validate(self):
         errors = self._volumeProblems()
@@ -276,7 +275,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
             return errors
         volumes = self.volumes()
         errors = gridProblems(volumes)
-        if self._isFromModel():
+        if self.isFromModel():
             return errors + self._modelProblems(volumes[0])
         return errors + self._maskProblems(volumes[0])
 
@@ -314,10 +313,10 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
         return self._originWarning()
 
     def _citations(self):
-        return [WOJDYR_2022, BENJAMINI_1995] if self._isFromModel() else [BENJAMINI_1995]
+        return [WOJDYR_2022, BENJAMINI_1995] if self.isFromModel() else [BENJAMINI_1995]
 
     # --------------------------- UTILS functions -------------------------------------------------
-    def _isFromModel(self):
+    def isFromModel(self):
         return self.regionsFrom.get() == MODEL
 
     @staticmethod
@@ -329,6 +328,11 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
     def _masks(self):
         return [mask for pointer in self.inputMasks for mask in iterVolumes(pointer)]
 
+    def getRegionMasks(self):
+        """The masks of the form by the names of their regions, for the wizard."""
+        masks = self._masks()
+        return dict(zip(distinctNames(masks), map(readVolume, masks), strict=True))
+
     def getRegionNames(self):
         """Names of the regions that the form gives, for the wizard; nothing without an input.
 
@@ -337,7 +341,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
         ParameterError
             When the model cannot be read.
         """
-        if not self._isFromModel():
+        if not self.isFromModel():
             return distinctNames(self._masks())
         model = self.inputModel.get()
         if model is None:

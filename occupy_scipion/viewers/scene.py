@@ -128,6 +128,10 @@ class Scene:
         Grey value of a contour line; None: no line.
     grey : tuple of float
         Values shown as white and black.
+    levels : dict
+        Levels of single maps, by their names, where they have one of their own.
+    ball : float or None
+        Radius in Å of a ball that is drawn around the cursor, to scale.
     limits : dict
         By title of a layer, the values at the ends of its colours, where they were changed.
     page : int
@@ -140,7 +144,8 @@ class Scene:
         titles = self.titles()
         self.layer = layer if layer in titles else (titles[0] if titles else None)
         self.mode, self.page = ONE, 0
-        self.opacity, self.level = 0.75, None
+        self.opacity, self.level, self.levels = 0.75, None, {}
+        self.ball = None
         self.limits = {}
         self.grey = self.items[item].density.range
         self.place = self._start()
@@ -156,6 +161,22 @@ class Scene:
         best = int(np.argmax([count.sum() for count in counts]))
         rows = counts[best].sum(axis=1), counts[best].sum(axis=0)
         return [int(planes[best]), int(np.argmax(rows[0])), int(np.argmax(rows[1]))]
+
+    def renew(self, items, *, grey=False):
+        """Show other maps in the place of these: as many, of the same names.
+
+        Parameters
+        ----------
+        items : sequence of Item
+        grey : bool
+            Whether to choose the grey values anew.
+        """
+        before = self.grid.shape
+        self.items = list(items)
+        shape = self.grid.shape
+        self.place = [p * n // b for p, n, b in zip(self.place, shape, before, strict=True)]
+        if grey:
+            self.grey = self.items[self.item].density.range
 
     # --------------------------- What there is ---------------------------------------------------
     @property
@@ -247,9 +268,10 @@ class Scene:
 
     def contour(self, panel):
         """Lines of the contour level in a panel: arrays of (column, row) in voxels."""
-        if self.level is None or panel.minus is not None:
+        level = self.levels.get(self.items[panel.item].name, self.level)
+        if level is None or panel.minus is not None:
             return []
-        return contour_generator(z=self.values(panel)).lines(self.level)
+        return contour_generator(z=self.values(panel)).lines(level)
 
     def size(self, panel):
         """Width and height of a panel in Å."""

@@ -39,15 +39,7 @@ def scaleLayers(record):
     confidence = Planes.of(record.files["confidence"])
     scale = Planes.of(record.scaleFile)
     sigma = Planes.of(record.files["scale_sigma"]) if "scale_sigma" in record.files else None
-    layers = [
-        Layer(
-            title=SCALE,
-            values=scale,
-            palette=Palette.of(local_scale()),
-            error=sigma,
-            within=confidence,
-        )
-    ]
+    layers = [scaleLayer(scale, sigma, confidence)]
     if sigma is not None:
         right = Planes.combined(trust, sigma, confidence)
         error = Palette.of(error_scale(_largestError(sigma)))
@@ -57,8 +49,19 @@ def scaleLayers(record):
         ]
     layers.append(Layer(title=CONFIDENT, values=confidence, palette=Palette.of(CONFIDENCE)))
     if "solvent_definition" in record.files:
-        layers.append(_maskLayer(SOLVENT, record.files["solvent_definition"]))
+        layers.append(maskLayer(SOLVENT, record.files["solvent_definition"]))
     return tuple(layers)
+
+
+def scaleLayer(scale, sigma, confidence):
+    """The colours of a local scale, where there is content."""
+    return Layer(
+        title=SCALE,
+        values=scale,
+        palette=Palette.of(local_scale()),
+        error=sigma,
+        within=confidence,
+    )
 
 
 def _largestError(sigma):
@@ -71,7 +74,7 @@ def modifiedItems(record, facts=None):
     """A map and what was made of it, each with the scale."""
     layers = scaleLayers(record)
     layers += tuple(
-        _maskLayer(f"{SUBTRACTION}, {kind.removeprefix('subtraction_mask_')}", file)
+        maskLayer(f"{SUBTRACTION}, {kind.removeprefix('subtraction_mask_')}", file)
         for kind, file in record.files.items()
         if kind.startswith("subtraction_mask_")
     )
@@ -83,8 +86,9 @@ def modifiedItems(record, facts=None):
     ]
 
 
-def _maskLayer(title, file):
-    mask = Planes.of(file)
+def maskLayer(title, mask):
+    """The colours of a mask, where it is not zero."""
+    mask = Planes.of(mask)
     colors = Palette.of(OCCUPANCY)
     return Layer(title=title, values=mask, palette=colors, within=mask, least=_OF_A_MASK)
 
@@ -125,7 +129,7 @@ def resolutionLayers(record):
     layers += [
         Layer(title=TRUSTED, values=right, palette=Palette.of(TRUST), within=mask),
         Layer(title=ERROR, values=sigma, palette=error, within=mask, unit="Å"),
-        _maskLayer(MASK, record.files["mask"]),
+        maskLayer(MASK, record.files["mask"]),
     ]
     return tuple(layers)
 
@@ -154,7 +158,7 @@ def maskItems(density, masks, facts=()):
     """
     known = [*facts, *({} for _ in range(len(masks) - len(facts)))]
     return [
-        Item(name=name, density=density, layers=(_maskLayer(MASK, file),), facts=fact)
+        Item(name=name, density=density, layers=(maskLayer(MASK, file),), facts=fact)
         for (name, file), fact in zip(masks.items(), known, strict=True)
     ]
 

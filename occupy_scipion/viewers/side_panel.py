@@ -180,7 +180,7 @@ class SidePanel:
 
     def _writeRange(self):
         layer = self._scene.chosen()
-        if layer is None or layer.palette.names:
+        if layer is None or layer.palette.names or self.layer is None:
             return
         low, high = self._scene.limits.get(layer.title, layer.palette.ends)
         self.low.set(f"{low:.4g}")
@@ -202,6 +202,17 @@ class SidePanel:
     def _grey(self, value):
         self._scene.grey = float(self.white.get()), float(self.black.get())
         self._window.refresh()
+
+    def renew(self):
+        """Show what the maps are now: other values were put into the scene."""
+        self._writeRange()
+        for slider, value in zip((self.white, self.black), self._scene.grey, strict=True):
+            command = slider.cget("command")
+            slider.configure(command="")
+            slider.configure(from_=min(value, slider["from"]), to=max(value, slider["to"]))
+            slider.set(value)
+            slider.update_idletasks()
+            slider.configure(command=command)
 
     # --------------------------- What is told ----------------------------------------------------
     def update(self):

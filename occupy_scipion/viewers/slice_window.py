@@ -118,6 +118,10 @@ class SliceWindow:
             if len(flat) >= 4:
                 canvas.create_line(*flat, fill=_LINE)
         across, up = point(*self.scene.cursor(panel))
+        if self.scene.ball is not None:
+            radius = self.scene.ball * width / self.scene.size(panel)[0]
+            box = across - radius, up - radius, across + radius, up + radius
+            canvas.create_oval(*box, outline=_LINE, width=2)
         if self.scene.mode != ALL:
             canvas.create_line(across, top, across, top + height, fill=_CROSS, dash=(3, 3))
             canvas.create_line(left, up, left + width, up, fill=_CROSS, dash=(3, 3))

@@ -122,11 +122,11 @@ class OccupyViewerBase(EmProtocolViewer):
         """What the window for slices shows of one volume of a set."""
         raise NotImplementedError
 
-    def _browse(self, name, items, *, mode=None, table=None):
+    def _browse(self, name, items, *, mode=None, table=None, focus=None):
         """Open maps in the window for slices."""
-        chosen = [number for number, item in enumerate(items) if item.name == self._focus]
+        focus = self._focus or focus or ""
+        chosen = [number for number, item in enumerate(items) if item.name == focus]
         titles = [layer.title for layer in items[0].layers] if items else []
-        focus = self._focus or ""
         scene = Scene(
             items,
             layer=next((t for t in titles if focus and t.startswith(focus)), None),

@@ -85,8 +85,7 @@ class OccupyResolutionViewer(OccupyViewerBase):
         return self._browse(record.name, [scenes.resolutionItem(record)])
 
     def _showSigma(self, record):
-        self._focus = scenes.ERROR
-        return self._showSlices(record)
+        return self._browse(record.name, [scenes.resolutionItem(record)], focus=scenes.ERROR)
 
     def _showFiltered(self, record):
         return self._browse(record.name, scenes.filteredItems(record))

@@ -1,109 +1,99 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import dataclasses
 
-from matplotlib.widgets import Button, Slider
-from pwem.viewers import EmPlotter
-from pwem.wizards import EmWizard
-from pyworkflow.gui import dialog
-
-from occupy_core.errors import OccupyError
-from occupy_core.maps.fourier import resample
+from occupy_core.maps.grid import DensityMap
 from occupy_core.scale import ScaleParams, occupy_lowpass
+from occupy_core.scale.estimate import processing_map
 from occupy_scipion.convert.forms import paramsFromForm
-from occupy_scipion.convert.volumes import readVolume, volumeProblem
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
+from occupy_scipion.viewers.planes import Planes
+from occupy_scipion.viewers.scene import Item
+from occupy_scipion.wizards.preview import Control, Preview, PreviewWizard, checked, firstMap
 
-_PREVIEW_BOX = 128  # voxels; a larger map is reduced, so that the slider stays swift
 _COARSEST = 40.0  # Å
+_LARGEST_EDGE = 21  # voxels
+_FIELDS = ["lowpass", "kernelSize", "kernelRadius"]
 
 
-class OccupyLowpassWizard(EmWizard):
-    """Shows a slice of the low-passed map, and the kernel that goes with the low-pass."""
+class KernelPreview(Preview):
+    """The map as the scale sees it, low-passed, with the kernel drawn to scale at the cursor."""
 
-    _targets = [(OccupyProtLocalScale, ["lowpass"]), (OccupyProtModifyMap, ["lowpass"])]
+    title = "Low-pass and kernel"
 
-    def show(self, form, *params):
-        protocol = form.protocol
-        volume = next(iter(protocol.volumes()), None)
-        if volume is None or volumeProblem(volume):
-            dialog.showWarning("No input", "Choose the input volume first.", form.root)
-            return None
-        try:
-            preview = LowpassPreview(
-                readVolume(volume),
-                paramsFromForm(protocol, ScaleParams),
-                lambda value: form.setVar("lowpass", value),
-            )
-        except OccupyError as error:
-            dialog.showError("Low-pass", str(error), form.root)
-            return None
-        preview.plotter.show()
-        return preview
-
-
-class LowpassPreview:
-    """A map beside the map low-passed; keep it as long as its slider is to work.
-
-    Parameters
-    ----------
-    density : DensityMap
-    params : ScaleParams
-        As in the form: the low-pass starts with the one that they would use.
-    use : callable
-        Takes the low-pass chosen, Å.
-    """
-
-    def __init__(self, density, params, use):
-        self._grid, self._params, self._use = density.grid, params, use
-        start = params.resolve(density.grid).lowpass
-        shape = tuple(min(n, _PREVIEW_BOX) for n in density.grid.shape)
-        self._density = density if shape == density.grid.shape else resample(density, shape)
-        self.plotter = EmPlotter(figsize=(8, 5), windowTitle=f"Low-pass of {density.name}")
-        self.plotter.tightLayoutOn = False
-        figure = self.plotter.figure
-        left, right = figure.subplots(1, 2)
-        figure.subplots_adjust(left=0.04, right=0.98, top=0.92, bottom=0.2, wspace=0.08)
-        for axes, title in ((left, density.name), (right, "")):
-            axes.set_title(title, fontsize=10)
-            axes.set_xticks([])
-            axes.set_yticks([])
-        place = {"origin": "lower", "cmap": "gray_r"}
-        left.imshow(self._slice(self._density), **place)
-        self._right, self._image = right, right.imshow(self._slice(self._density), **place)
-        lowest = 2 * density.grid.mean_voxel_size
-        highest = min(_COARSEST, min(density.grid.box) / 2)
-        self.slider = Slider(
-            figure.add_axes((0.2, 0.08, 0.45, 0.04)),
-            "Low-pass (Å)",
-            lowest,
-            max(highest, start),
-            valinit=start,
-            valfmt="%.1f",
+    def __init__(self, protocol):
+        super().__init__(protocol)
+        self._density = firstMap(protocol)
+        self._params = paramsFromForm(protocol, ScaleParams)
+        grid = self._density.grid
+        used = self._params.resolve(grid)
+        finest = 2 * grid.mean_voxel_size
+        coarsest = max(min(_COARSEST, min(grid.box) / 2), used.lowpass)
+        self.controls = (
+            Control(
+                name="lowpass",
+                label="Low-pass (Å)",
+                low=finest,
+                high=coarsest,
+                start=used.lowpass,
+                optional=True,
+            ),
+            Control(
+                name="kernelSize",
+                label="Kernel, edge (voxels)",
+                low=3,
+                high=_LARGEST_EDGE,
+                step=2,
+                start=used.kernel_size,
+                optional=True,
+            ),
+            Control(
+                name="kernelRadius",
+                label="Kernel, radius (voxels)",
+                low=1.0,
+                high=_LARGEST_EDGE / 2,
+                step=0.05,
+                start=used.kernel_radius,
+                optional=True,
+            ),
         )
-        self.button = Button(figure.add_axes((0.8, 0.06, 0.14, 0.08)), "Use it")
-        self.slider.on_changed(self.filter)
-        self.button.on_clicked(self.finish)
-        self.filter(start)
+        self.used = used
 
-    @staticmethod
-    def _slice(density):
-        return density.data[density.grid.shape[0] // 2]
-
-    def filter(self, value):
-        """Show the map low-passed to a value in Å."""
-        data = self._slice(occupy_lowpass(self._density, value))
-        self._image.set_data(data)
-        self._image.set_clim(data.min(), data.max())
-        # The form's resolution must not raise the low-pass that is looked at.
-        looked_at = dataclasses.replace(self._params, lowpass=value, resolution=None)
-        used = looked_at.resolve(self._grid)
-        self._right.set_title(
-            f"{value:.1f} Å: kernel of {used.n_voxels_in_kernel} voxels (edge {used.kernel_size})",
-            fontsize=10,
+    def compute(self, values):
+        edge = values["kernelSize"]
+        looked_at = dataclasses.replace(
+            self._params,
+            lowpass=values["lowpass"],
+            kernel_size=None if edge is None else int(edge),
+            kernel_radius=values["kernelRadius"],
         )
-        self._right.figure.canvas.draw_idle()
+        used = checked(looked_at, self._density.grid).resolve(self._density.grid)
+        work = processing_map(self._density, used)
+        return used, work, occupy_lowpass(work, used.lowpass)
 
-    def finish(self, event=None):
-        """Give the low-pass back and close."""
-        self._use(round(self.slider.val, 1))
-        self.plotter.close()
+    def show(self, made):
+        self.used, work, lowpassed = made
+        items = [_item("Map", work), _item("Low-passed", lowpassed)]
+        self._put(items, item=1, grey=True)
+        self.scene.ball = self.used.kernel_radius * work.grid.mean_voxel_size
+
+    def words(self):
+        used = self.used
+        voxel = " x ".join(f"{v:.3g}" for v in sorted(set(used.processing_voxel_size)))
+        return [
+            f"Low-pass {used.lowpass:.2f} Å",
+            f"Kernel of {used.n_voxels_in_kernel} voxels: edge {used.kernel_size}, radius "
+            f"{used.kernel_radius:.2f}",
+            f"Voxels of {voxel} Å, box {' x '.join(map(str, used.processing_shape))}",
+            f"Tau {used.tau:.3f}, tile {used.tile_size} (with the method occupy)",
+        ]
+
+
+class OccupyLowpassWizard(PreviewWizard):
+    """Shows the low-passed map with the kernel, while the sliders move."""
+
+    _targets = [(OccupyProtLocalScale, _FIELDS), (OccupyProtModifyMap, _FIELDS)]
+    previewClass = KernelPreview
+
+
+def _item(name, density: DensityMap):
+    return Item(name=name, density=Planes.of(density))

@@ -30,7 +30,7 @@ from pyworkflow.project import Manager
 from pyworkflow.viewer import DESKTOP_TKINTER
 from wizards import WIZARDS
 
-WATCHDOG = 240_000  # ms
+WATCHDOG = 280_000  # ms
 DUE = 200  # ms until the next action
 SETTLED = 0.25  # s until what was opened has been drawn
 LATEST = 10.0  # s
@@ -98,7 +98,7 @@ class Driver:
         seen = set()
         for run in runs:
             name = NAMES[run.getClassName()]
-            label = name if name not in seen else f"{name}_{run.getObjId()}"
+            label = name if name not in seen else run.getObjLabel().replace(" ", "_")
             seen.add(name)
             yield lambda run=run: self.window.viewWidget._selectItemProtocol(run)
             self.shoot(f"project_{label}", self.root)

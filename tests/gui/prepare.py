@@ -11,13 +11,14 @@ from pathlib import Path
 
 from ensembles import ellipsoids
 from pwem.objects import Pointer
-from scipion_project import Runner, write_mrc
+from scipion_project import Runner, two_bodies, write_mrc
 from small_models import GRID, density_of, noisy, three_chains
 
 from occupy_core.maps.mrc import read_map
 from occupy_core.regions.by_model.atoms import read_model
 
 ROOT = Path(__file__).parents[2]  # in the path of modules too
+N_SMALL = 32  # voxels along an edge
 STATES = {"consensus": {"B": 0.5, "C": 0.8}, "class 1": {"B": 0.0}, "class 2": {"C": 0.6}}
 
 
@@ -28,6 +29,24 @@ def resolution(runner: Runner) -> None:
     path = write_mrc(runner.inputs / "emd_11007.mrc", sample.data, voxel)
     pointer = runner.volume(path, voxel, label="import map")
     runner.run("OccupyProtLocalResolution", "local resolution", inputVolume=pointer)
+
+
+def scales(runner: Runner) -> None:
+    """Local scale, modification and resolution of a small map, and of two as a set."""
+    for i in range(2):
+        write_mrc(runner.inputs / "bodies" / f"state_{i}.mrc", two_bodies(i, n=N_SMALL))
+    one = runner.volume(runner.inputs / "bodies" / "state_0.mrc", label="import small map")
+    several = runner.volumes(runner.inputs / "bodies")
+    powers = {"amplify": 4.0, "attenuate": 3.0, "sigmoid": 4.0, "subtractionMaskOf": 1}
+    for key, pointer in (("map", one), ("set", several)):
+        runner.run(
+            "OccupyProtLocalScale",
+            f"local scale of a {key}",
+            inputVolumes=pointer,
+            solventDefScale=0.4,
+        )
+        runner.run("OccupyProtModifyMap", f"modified {key}", inputVolume=pointer, **powers)
+    runner.run("OccupyProtLocalResolution", "resolution of a set", inputVolume=several)
 
 
 def regions(runner: Runner) -> None:
@@ -62,6 +81,7 @@ def blocks(runner: Runner) -> None:
 
 if __name__ == "__main__":
     project = Runner(sys.argv[1])
+    scales(project)
     resolution(project)
     regions(project)
     blocks(project)

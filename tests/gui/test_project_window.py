@@ -23,6 +23,7 @@ pytest.importorskip("tkinter", reason="this Python has no tkinter (apt-get insta
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+SHOTS = os.environ.get("OCCUPY_SCREENSHOTS")
 PROGRAMS = ("Xvfb", "openbox", "xdotool")
 SCREEN = (1600, 1000)
 SLICES = ("across z", "density", "voxel", "Contour")
@@ -33,18 +34,28 @@ SEEN = {  # of each protocol: what is opened, and words that stand in it
         "showHistogram": ("local scale",),
         "showParameters": ("Warnings", "tau"),
         "showChimera": (".cxc",),
-        "output_local_scale_scaleVolume": ("Local scale",),
-        "output_local_scale_scaleSigmaVolume": ("standard error",),
-        "output_local_scale_confidenceVolume": ("confidence",),
+        "scaleVolume": ("Local scale",),
+        "scaleSigmaVolume": ("standard error",),
+        "confidenceVolume": ("confidence",),
+        "solventMask": ("Solvent definition",),
     },
     "modify_map": {
         "showSlices": SLICES,
         "showModifiedSlices": (*SLICES, "Input", "three axes"),
         "showModification": ("local scale of the input",),
-        "output_modify_map_amplifiedVolume": ("Amplified",),
-        "output_modify_map_attenuatedVolume": ("Attenuated",),
-        "output_modify_map_sigmoidVolume": ("Sigmoid",),
-        "output_modify_map_subtractionMask": ("Subtraction mask",),
+        "amplifiedVolume": ("Amplified",),
+        "attenuatedVolume": ("Attenuated",),
+        "sigmoidVolume": ("Sigmoid",),
+        "subtractionMask": ("Subtraction mask",),
+    },
+    "local_scale_of_a_set": {
+        "scaleVolumes": ("all maps", "import_state_1", "Local scale"),
+        "solventMasks": ("all maps", "Solvent definition"),
+    },
+    "modified_set": {"amplifiedVolumes": ("all maps",), "subtractionMasks": ("Subtraction mask",)},
+    "resolution_of_a_set": {
+        "resolution_Volumes": ("globalResolution", "all maps"),
+        "resolutionMasks": ("Mask",),
     },
     "local_resolution": {
         "showSlices": (*SLICES, "local resolution (Å)", "Trust"),
@@ -52,19 +63,19 @@ SEEN = {  # of each protocol: what is opened, and words that stand in it
         "showHistogram": ("local resolution",),
         "showGlobal": ("frequency",),
         "showParameters": ("Warnings", "window = "),
-        "output_local_resolution_resolution_Volume": ("FSC 0.143",),
-        "output_local_resolution_resolution05_Volume": ("FSC 0.5",),
-        "output_local_resolution_resolutionMask": ("Mask",),
-        "output_local_resolution_globalResolution": ("frequency",),
+        "resolution_Volume": ("FSC 0.143",),
+        "resolution05_Volume": ("FSC 0.5",),
+        "resolutionMask": ("Mask",),
+        "globalResolution": ("frequency",),
     },
     "region_occupancy": {
         "showBars": ("A*", "B", "C"),
         "showHeatmap": ("1.00",),
         "showTable": ("Chain B", "occupancy", "sigma", "flags"),
         "showMasks": (*SLICES, "Mask"),
-        "output_region_occupancy_regionOccupancies": ("Chain B", "region", "occupancy"),
-        "output_region_occupancy_regionMasks": ("Mask",),
-        "output_region_occupancy_occupancyModels": ("1.00",),
+        "regionOccupancies": ("Chain B", "region", "occupancy"),
+        "regionMasks": ("Mask",),
+        "occupancyModels": ("1.00",),
     },
     "structural_blocks": {
         "showSlices": (*SLICES, "B1", "B4"),
@@ -73,9 +84,9 @@ SEEN = {  # of each protocol: what is opened, and words that stand in it
         "showThresholds": ("threshold",),
         "showMasks": ("meanOccupancy",),
         "showBlockTable": ("meanOccupancy",),
-        "output_structural_blocks_blockMasks": ("B1", "voxels"),
-        "output_structural_blocks_outputVolumes": ("import_vol_000", "B1", "state", "threshold"),
-        "output_structural_blocks_subsetVolumes": ("B1", "all maps"),
+        "blockMasks": ("B1", "voxels"),
+        "outputVolumes": ("import_vol_000", "B1", "state", "threshold"),
+        "subsetVolumes": ("B1", "all maps"),
     },
 }
 
@@ -192,18 +203,26 @@ def analysis(tmp_path_factory):
     return folder
 
 
-def test_forms_and_viewers_open_in_the_project_window(demo, display, tmp_path):
-    drive(demo[0], "LocalScale", display, tmp_path, ("local_scale", "modify_map"))
+@pytest.mark.skipif(not SHOTS, reason="only for the figures (OCCUPY_SCREENSHOTS)")
+def test_screenshots_of_the_demonstration(demo, display, tmp_path):
+    drive(demo[0], "LocalScale", display, tmp_path)
 
 
-def test_forms_and_viewers_of_the_other_protocols_open_too(analysis, display, tmp_path):
-    names = ("local_resolution", "region_occupancy", "structural_blocks")
-    drive(analysis, "Analysis", display, tmp_path, names)
+def test_all_that_can_be_opened_in_the_project_window_has_content(analysis, display, tmp_path):
+    opened = drive(analysis, "Analysis", display, tmp_path)
+    for name, seen in SEEN.items():
+        assert {f"project_{name}", f"form_{name}", f"viewer_{name}"} <= set(opened)
+        for what, words in seen.items():
+            said = "\n".join(
+                opened[f"output_{name}_{what}" if what[:4] != "show" else f"{name}_{what}"]
+            )
+            for word in words:
+                assert word in said, (name, what, word)
 
 
-def drive(folder, project, display, tmp_path, names):
-    """Open a project on the screen, and each form, wizard, viewer and output; look at the words."""
-    shots = Path(os.environ.get("OCCUPY_SCREENSHOTS", tmp_path)).resolve()
+def drive(folder, project, display, tmp_path):
+    """Open a project on the screen, and each form, wizard, viewer and output; return the words."""
+    shots = Path(SHOTS or tmp_path).resolve()
     done = subprocess.run(
         [sys.executable, "-O", str(HERE / "drive.py"), project, str(shots)],
         env=settings(folder) | {"DISPLAY": display, "BROWSER": "true"},
@@ -215,10 +234,4 @@ def drive(folder, project, display, tmp_path, names):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert "TclError" not in done.stderr
-    opened = json.loads((shots / "opened.json").read_text())
-    for name in names:
-        assert {f"project_{name}", f"form_{name}", f"viewer_{name}"} <= set(opened)
-        for what, words in SEEN[name].items():
-            said = "\n".join(opened[what if what.startswith("output") else f"{name}_{what}"])
-            for word in words:
-                assert word in said, (name, what, word)
+    return json.loads((shots / "opened.json").read_text())

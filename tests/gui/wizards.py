@@ -7,14 +7,37 @@ raises unless the form has it then.
 from __future__ import annotations
 
 
-def lowpass(wizard, form, settle) -> None:
-    wizard.slider.set_val(12.0)
-    wizard.finish()
-    expect(form, "lowpass", "12.0")
+def moved(**values):
+    """Move sliders of a preview, use them, and cancel."""
 
+    def use(window, form, settle) -> None:
+        for name, value in values.items():
+            field = window._fields[name]
+            if hasattr(field, "slider"):
+                field.slider.set(value)
+            else:
+                field.set(value)
+            window.refresh()
+        while window.isBusy:
+            settle()
+        if said := window.window.status.get():
+            raise RuntimeError(said)
+        words = window.words.cget("text")
+        if not words:
+            raise RuntimeError("the preview has no words")
+        window.use()
+        for name, value in values.items():
+            expect(form, name, str(value))
+        window.read()
+        while window.isBusy:
+            settle()
+        if window.values() | values != window.values():
+            raise RuntimeError(f"the preview reads {window.values()} from the form, not {values}")
+        window.cancel()
+        if window.root.winfo_exists():
+            raise RuntimeError("the preview is still open")
 
-def nothing(wizard, form, settle) -> None:
-    """A list of which nothing is chosen."""
+    return use
 
 
 def expect(form, param: str, value: str) -> None:
@@ -25,7 +48,12 @@ def expect(form, param: str, value: str) -> None:
 
 
 WIZARDS = {
-    "local_scale": {"lowpass": lowpass},
-    "modify_map": {"lowpass": lowpass},
-    "region_occupancy": {"chains": nothing},
+    "local_scale": {
+        "lowpass": moved(lowpass=12.0),
+        "granularity": moved(granularity=5.0),
+        "hedgeConfidence": moved(hedgeConfidence=5.0),
+    },
+    "modify_map": {"amplify": moved(amplify=3.0), "pivot": moved(sigmoid=5.0, pivot=0.4)},
+    "region_occupancy": {"chains": moved(chains="A, C"), "maskRadius": moved(maskRadius=6.0)},
+    "structural_blocks": {"threshold": moved(threshold=0.5)},
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +13,6 @@ import numpy as np
 import pyworkflow
 from pwem.objects import AtomStruct, Pointer, SetOfAtomStructs, VolumeMask
 from pwem.viewers import Chimera
-from pyworkflow.gui import dialog
 from scipion_project import header, opened, read, shown, viewer_of, write_mrc
 from small_models import GRID, density_of, noisy, three_chains
 
@@ -22,7 +20,8 @@ from occupy_core.commands.shared.colors import OCCUPANCY
 from occupy_core.regions.by_model.atoms import read_model
 from occupy_core.regions.by_model.estimate import chain_masks
 from occupy_scipion.objects import SetOfRegionOccupancies, SetOfVolumeMasks
-from occupy_scipion.wizards import OccupyRegionsWizard
+from occupy_scipion.wizards.preview import MissingInput
+from occupy_scipion.wizards.wizard_regions import RegionsPreview
 
 N, VOXEL = GRID.shape[0], GRID.voxel_size[0]
 STATES = ({"B": 0.5}, {"B": 0.0, "C": 0.4})
@@ -231,47 +230,37 @@ def test_the_viewer_has_the_script_for_chimerax_and_names_the_files(runner, meas
 
 
 # ---- the wizard
-def test_the_wizard_lists_the_regions_and_fills_in_those_chosen(
-    runner, imported, measured, model, monkeypatch
+def test_the_regions_looked_at_are_those_of_the_form_with_the_masks_of_the_run(
+    runner, imported, measured, model
 ):
-    offered = []
-
-    class Chooser:
-        """Stands for a person who chooses the last two."""
-
-        def __init__(self, parent, title, provider, **words):
-            self.values = provider.getObjects()[-2:]
-            offered.append([item.get() for item in provider.getObjects()])
-
-        def resultYes(self):
-            return True
-
-    monkeypatch.setattr(dialog, "ListDialog", Chooser)
     protocol = runner.new("OccupyProtRegionOccupancy", inputVolumes=imported, inputModel=model)
-    wizards = pyworkflow.Config.getDomain().findWizards(protocol, "tkinter")
-    assert wizards["chains"] is wizards["reference"]
-    chosen = {}
-    form = SimpleNamespace(
-        protocol=protocol, setVar=chosen.__setitem__, root=None, wizParamName="chains"
-    )
-    wizards["chains"]().show(form)
-    assert chosen == {"chains": "B, C"}
-    form.protocol = runner.new("OccupyProtRegionOccupancy", regionsFrom=1)
-    form.protocol.inputMasks.append(Pointer(measured, extended="regionMasks"))
-    form.wizParamName = "reference"
-    wizards["reference"]().show(form)
-    assert chosen["reference"] == "B, C"
-    assert offered == [["A", "B", "C"]] * 2
+    preview = RegionsPreview(protocol).begin()
+    assert [control.name for control in preview.controls][:2] == ["reference", "chains"]
+    assert preview.controls[0].choices == ("A", "B", "C")
+    values = {name: getattr(measured, name).get() for name in ("maskRadius", "maskSoft")}
+    preview.update({"reference": None, "chains": None, **values})
+    for item, written in zip(preview.scene.items, measured.regionMasks, strict=True):
+        mask = item.layers[0].values
+        for axis in range(3):
+            plane = np.ascontiguousarray(read(written).take(20, axis=axis))
+            assert mask.plane(axis, 20).tobytes() == plane.tobytes()
+    before = preview.scene.items[0].layers[0].values.plane(0, 20).sum()
+    preview.update({**values, "maskRadius": values["maskRadius"] + 3})
+    assert preview.scene.items[0].layers[0].values.plane(0, 20).sum() > before
 
 
-def test_the_wizard_asks_for_a_model_first(runner, monkeypatch):
-    said = []
-    monkeypatch.setattr(dialog, "showWarning", lambda *words: said.append(words))
-    form = SimpleNamespace(
-        protocol=runner.new("OccupyProtRegionOccupancy"), root=None, wizParamName="chains"
-    )
-    OccupyRegionsWizard().show(form)
-    assert "Choose the model" in said[0][1]
+def test_masks_are_shown_by_the_names_of_their_regions(runner, imported, measured):
+    protocol = runner.new("OccupyProtRegionOccupancy", inputVolumes=imported, regionsFrom=1)
+    protocol.inputMasks.append(Pointer(measured, extended="regionMasks"))
+    preview = RegionsPreview(protocol).begin()
+    assert [item.name for item in preview.scene.items] == ["A", "B", "C"]
+    assert [control.name for control in preview.controls] == ["reference", "chains"]
+
+
+def test_the_wizard_asks_for_a_model_first(runner, imported):
+    protocol = runner.new("OccupyProtRegionOccupancy", inputVolumes=imported)
+    with pytest.raises(MissingInput, match="Choose the model"):
+        RegionsPreview(protocol)
 
 
 # ---- what is refused

@@ -22,8 +22,6 @@ PROTOCOLS = (
     "OccupyProtLocalResolution",
     "OccupyProtRegionOccupancy",
     "OccupyProtBlocks",
-    "OccupyProtSelectParticles",
-    "OccupyProtAnalyseClasses",
 )
 
 
@@ -62,7 +60,7 @@ def point(protocol, name, producer, output):
 def filled(runner, name, pending, producer, imported):
     """A form in which all but one input are there, and that one is not made yet."""
     protocol = runner.new(name, amplify=2.0) if "Modify" in name else runner.new(name)
-    if pending in ("inputMasks", "inputModel") and hasattr(protocol, "regionsFrom"):
+    if pending in ("inputMasks", "inputModel"):
         protocol.regionsFrom.set(["inputModel", "inputMasks"].index(pending))
     for each in pointers_of(protocol):
         if not protocol.getParam(each).allowsNull and each != pending:
@@ -99,8 +97,6 @@ CASES = {
     "OccupyProtLocalResolution": ["inputVolume", "moreVolumes", "inputMask"],
     "OccupyProtRegionOccupancy": ["inputVolumes", "moreVolumes", "inputModel", "inputMasks"],
     "OccupyProtBlocks": ["inputVolumes"],
-    "OccupyProtSelectParticles": ["inputClasses", "inputOccupancies"],
-    "OccupyProtAnalyseClasses": ["inputVolumes", "moreVolumes", "inputModel", "inputMasks"],
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from occupy_core.commands.shared.alike import ALIKE
 from occupy_core.commands.shared.command import (
     COMMON,
     FORCE,
@@ -237,7 +236,6 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "autoseg, a threshold, is --threshold here.)",
             int,
         ),
-        *ALIKE,
         _VOXEL_SIZE,
         file(
             "params",

@@ -120,7 +120,7 @@ class Run(ABC, Generic[AnyJob]):
         from occupy_core.commands.report.build import write_report
         from occupy_core.commands.report.page import Result
 
-        plain = json.loads(json.dumps(record, allow_nan=False))
+        plain = json.loads(record_text(record))  # as it is read from its file
         result = Result(record=plain, name=self._names["result"], folder=self._folder)
         results = [result, *self._shown_too(record)]
         write_report(self._folder / self._names["report"], results)
