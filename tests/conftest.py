@@ -1,9 +1,11 @@
 """What all tests share."""
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -13,6 +15,9 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 # Notes of staging folders: other runs on this machine must not tidy up what a test has left.
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="occupy_state_")
+
+# Under nohup the tests of signals would wait for one that is ignored.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser):
@@ -25,6 +30,26 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="takes minutes; give --run-slow"))
+
+
+def save_coarsely(figure, path):
+    """Save a figure as `save_figure` does, with a tenth of its resolution and no layout.
+
+    A job spends more than half of its time on layout and pixels of its figures. They are tested
+    where they are drawn (`test_plots.py`, `test_figure_style.py`, `test_report.py`), and by every
+    run of a job in a process of its own.
+    """
+    figure.set_layout_engine("none")
+    figure.savefig(path, dpi=20, format="png", metadata={"Software": None})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coarse_figures():
+    """Let jobs that run in the process of the tests draw coarse figures."""
+    from occupy_core.commands.shared import run
+
+    with mock.patch.object(run, "save_figure", save_coarsely):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ def find_blocks(
     *,
     voxel_size: float | None = None,
     bin: int = 1,  # noqa: A002 - as the option is called
+    align_maps: bool = False,
+    match_falloff: bool = False,
     names: Sequence[str] | None = None,
     thresholds: Mapping[str, float] | None = None,
     resume: Sketch | None = None,
@@ -40,6 +42,10 @@ def find_blocks(
         Edge of the cubic voxels in Å; arrays need it.
     bin : int
         Volumes are averaged over cubes of so many voxels along each edge.
+    align_maps : bool
+        Move each volume onto the first, to a fraction of a voxel; nothing is turned.
+    match_falloff : bool
+        Weaken each shell of frequencies to the amplitude of the weakest volume.
     names : sequence of str, optional
         What the volumes are called; by default as their files.
     thresholds : mapping of str to float, optional
@@ -72,6 +78,7 @@ def find_blocks(
         volumes = Ensemble(
             _sources(volumes, voxel_size), voxel_size=voxel_size, names=names, bin=bin
         )
+    volumes = volumes.made_alike(align_maps=align_maps, match_falloff=match_falloff)
     return find.find_blocks(
         volumes, chosen, thresholds=thresholds, resume=resume, progress=progress
     )

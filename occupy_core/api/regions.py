@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import replace
 from typing import Any
 
 from occupy_core.api.arguments import Halves, halves_of, pair_of, params_of
 from occupy_core.errors import ParameterError
+from occupy_core.maps.alike import AlikeMaps
 from occupy_core.maps.given import Maps, Volume, VoxelSize
 from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.progress import Progress
@@ -24,7 +26,10 @@ def chain_occupancy(
     model: AtomicModel | str | os.PathLike[str],
     *,
     voxel_size: VoxelSize | None = None,
+    half_maps: Iterable[Halves] | None = None,
     scales: Volume | Iterable[Volume] | None = None,
+    align_maps: bool = False,
+    match_falloff: bool = False,
     params: ChainParams | None = None,
     progress: Progress | None = None,
     **fields: Any,
@@ -39,8 +44,14 @@ def chain_occupancy(
         PDB or mmCIF model in the frame of the maps.
     voxel_size : float or tuple of float, optional
         Å; arrays need it.
+    half_maps : sequence of pairs of volumes, optional
+        Half maps of each map: where these differ by more than the noise, errors are wider.
     scales : volume or several, optional
         Local scale of each map, for the column `mean_scale`.
+    align_maps : bool
+        Move each map onto the first, to a fraction of a voxel; nothing is turned.
+    match_falloff : bool
+        Weaken each shell of frequencies to the amplitude of the weakest map.
     params : ChainParams, optional
     progress : callable, optional
         Takes the fraction done and a few words.
@@ -65,14 +76,18 @@ def chain_occupancy(
             f"The model is of type {type(model).__name__} but must be the path of a PDB or mmCIF "
             "file, or an AtomicModel."
         )
-    densities = Maps(maps, voxel_size)
-    return by_model.chain_occupancy(
+    chosen = params_of(ChainParams, params, fields, "chain_occupancy")
+    given = Maps(maps, voxel_size)
+    densities = AlikeMaps(given, align_maps=align_maps, match_falloff=match_falloff)
+    table = by_model.chain_occupancy(
         densities,
         model,
-        params_of(ChainParams, params, fields, "chain_occupancy"),
-        scale_of=_scale_of(scales, densities, voxel_size),
+        chosen,
+        half_maps=_pairs(half_maps, given, densities, voxel_size),
+        scale_of=_scale_of(scales, given, densities, voxel_size),
         progress=progress,
     )
+    return replace(table, notes=(*densities.notes, *table.notes))
 
 
 def region_occupancy(
@@ -82,6 +97,8 @@ def region_occupancy(
     voxel_size: VoxelSize | None = None,
     half_maps: Iterable[Halves] | None = None,
     scales: Volume | Iterable[Volume] | None = None,
+    align_maps: bool = False,
+    match_falloff: bool = False,
     params: RegionParams | None = None,
     progress: Progress | None = None,
     **fields: Any,
@@ -98,6 +115,10 @@ def region_occupancy(
         Half maps of each map, for the noise.
     scales : volume or several, optional
         Local scale of each map, for the column `mean_scale`.
+    align_maps : bool
+        Move each map onto the first, to a fraction of a voxel; nothing is turned.
+    match_falloff : bool
+        Weaken each shell of frequencies to the amplitude of the weakest map.
     params : RegionParams, optional
     progress : callable, optional
         Takes the fraction done and a few words.
@@ -117,36 +138,56 @@ def region_occupancy(
     EstimationError
         When the reference has no density, or the contrast is inverted.
     """
-    densities = Maps(maps, voxel_size)
-    pairs = None
-    if half_maps is not None:
-        given = [pair_of(pair) for pair in half_maps]
-        _require_one_each(given, densities, "pairs of half maps")
-        pairs = (halves_of(pair, densities.first, voxel_size) for pair in given)
-    return by_masks.region_occupancy(
+    chosen = params_of(RegionParams, params, fields, "region_occupancy")
+    given = Maps(maps, voxel_size)
+    densities = AlikeMaps(given, align_maps=align_maps, match_falloff=match_falloff)
+    table = by_masks.region_occupancy(
         densities,
-        Maps(masks, voxel_size, what="mask", beside=densities),
-        params_of(RegionParams, params, fields, "region_occupancy"),
-        half_maps=pairs,
-        scale_of=_scale_of(scales, densities, voxel_size),
+        Maps(masks, voxel_size, what="mask", beside=given),
+        chosen,
+        half_maps=_pairs(half_maps, given, densities, voxel_size),
+        scale_of=_scale_of(scales, given, densities, voxel_size),
         progress=progress,
+    )
+    return replace(table, notes=(*densities.notes, *table.notes))
+
+
+def _pairs(
+    half_maps: Iterable[Halves] | None,
+    maps: Maps,
+    densities: AlikeMaps,
+    voxel_size: VoxelSize | None,
+) -> Iterator[tuple[DensityMap, DensityMap]] | None:
+    """Return the pairs of half maps as maps, one pair for each map, changed as that."""
+    if half_maps is None:
+        return None
+    given = [pair_of(pair) for pair in half_maps]
+    _require_one_each(given, maps, "pairs of half maps")
+    found = (halves_of(pair, maps.first, voxel_size) for pair in given)
+    return (
+        (densities.like(i, pair[0]), densities.like(i, pair[1]))
+        for i, pair in enumerate(found)
+        if pair is not None
     )
 
 
 def _scale_of(
-    scales: Volume | Iterable[Volume] | None, maps: Maps, voxel_size: VoxelSize | None
+    scales: Volume | Iterable[Volume] | None,
+    maps: Maps,
+    densities: AlikeMaps,
+    voxel_size: VoxelSize | None,
 ) -> Callable[[DensityMap], DensityMap] | None:
     """Return what gives the scale of each map, in their order."""
     if scales is None:
         return None
     given = Maps(scales, voxel_size, what="scale map", beside=maps)
     _require_one_each(given, maps, "scale maps")
-    waiting = iter(given)
+    waiting = enumerate(given)
 
     def scale_of(density: DensityMap) -> DensityMap:
-        scale = next(waiting)
+        number, scale = next(waiting)
         require_same_grid(density, scale, "scale map")
-        return scale
+        return densities.like(number, scale, filtered=False)
 
     return scale_of
 

@@ -234,8 +234,8 @@ def find_blocks(
         params=params,
         warnings=expanded.warnings,
     )
-    doubts = ensemble_doubts(ensemble, falloff=False)  # each volume has its own threshold
-    return replace(result, warnings=(*doubts, *_remarks(result), *expanded.warnings))
+    told = (*ensemble.notes, *ensemble_doubts(ensemble))
+    return replace(result, warnings=(*told, *_remarks(result), *expanded.warnings))
 
 
 def first_steps(

@@ -9,9 +9,11 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 
 from occupy_core.errors import MapFormatError, OccupyWarning, ParameterError
+from occupy_core.maps.alike import Alike, AlikeSurvey
 from occupy_core.maps.binning import bin_map, binned_grid
 from occupy_core.maps.grid import DensityMap, Grid, require_same_grid
 from occupy_core.maps.mrc import map_name, read_map, require_varying
@@ -60,6 +62,7 @@ class Ensemble:
         )
         self._voxel_size = voxel_size
         self.bin = bin
+        self._alike: Alike | None = None
         missing = [s for s in self._sources if isinstance(s, Path) and not s.exists()]
         if missing:
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
@@ -88,6 +91,31 @@ class Ensemble:
         return self._first.grid
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed to make the volumes alike, in sentences."""
+        return () if self._alike is None else self._alike.notes
+
+    def made_alike(self, *, align_maps: bool = False, match_falloff: bool = False) -> Ensemble:
+        """Return the ensemble with its volumes moved onto the first, or filtered alike.
+
+        All volumes are read once to find out how.
+
+        Parameters
+        ----------
+        align_maps : bool
+            Move each volume to where it agrees best with the first, to a fraction of a voxel.
+        match_falloff : bool
+            Weaken each shell of frequencies to the amplitude of the weakest volume.
+        """
+        if not (align_maps or match_falloff) or self._alike is not None:
+            return self
+        found = AlikeSurvey(self.read(0), len(self), place=align_maps, falloff=match_falloff)
+        self.for_each(found.see)
+        made = copy(self)
+        made._alike = found.result()
+        return made
+
+    @property
     def paths(self) -> tuple[Path, ...]:
         """The files, in order; none for volumes in memory."""
         return tuple(s for s in self._sources if isinstance(s, Path))
@@ -108,7 +136,8 @@ class Ensemble:
         if index:
             require_same_grid(self._first, density, "volume")
         require_varying(density)
-        return bin_map(DensityMap(density.data, self._first.grid, density.name), self.bin)
+        found = bin_map(DensityMap(density.data, self._first.grid, density.name), self.bin)
+        return found if self._alike is None else self._alike.apply(index, found)
 
     def for_each(
         self,

@@ -50,7 +50,7 @@ def lowpass(density: DensityMap, resolution: float) -> DensityMap:
         raise ParameterError(f"The low-pass cut-off is {resolution} Å but must be positive.")
     if resolution <= 2 * min(grid.voxel_size):
         return density
-    fz, fy, fx = _frequencies(grid)
+    fz, fy, fx = frequencies(grid)
     return keep_band(density, fz**2, fy[:, None] ** 2 + fx**2, 1 / resolution**2)
 
 
@@ -169,7 +169,7 @@ def radial_power(density: DensityMap, weight: Array | Mask | None = None) -> tup
     grid = density.grid
     nz, ny, nx = grid.shape
     squares, mean = _weighted_mean(density.data, weight)
-    fz, fy, fx = _frequencies(grid)
+    fz, fy, fx = frequencies(grid)
     spectrum = np.empty((nz, ny, len(fx)), np.complex64)
     planes = max(1, _VOXELS_AT_ONCE // (ny * nx))
 
@@ -223,7 +223,7 @@ def coloured_noise(grid: Grid, frequency: Values, power: Values, *, seed: int) -
         Noise of zero mean.
     """
     nz, ny, nx = grid.shape
-    fz, fy, fx = _frequencies(grid)
+    fz, fy, fx = frequencies(grid)
     # Half of it is real part, half imaginary; a real transform back drops half of the planes that
     # are their own mirror image.
     amplitude = np.sqrt(np.maximum(power, 0) / np.prod(grid.voxel_size) / 2)
@@ -305,7 +305,7 @@ def _weighted_mean(data: Array, weight: Array | Mask | None) -> tuple[float, flo
     return squares, product / total
 
 
-def _frequencies(grid: Grid) -> tuple[Values, Values, Values]:
+def frequencies(grid: Grid) -> tuple[Values, Values, Values]:
     """Frequencies (z, y, x) in 1/Å of a real transform: x half, z and y in the order of the FFT."""
     nz, ny, nx = grid.shape
     z, y, x = grid.voxel_size_zyx

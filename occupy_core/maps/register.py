@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from occupy_core.errors import EstimationError, OccupyWarning
-from occupy_core.maps.fourier import resample
+from occupy_core.maps.fourier import frequencies, resample
 from occupy_core.maps.grid import DensityMap, require_same_grid
 
 Values = NDArray[np.float64]
 Spectrum = NDArray[np.complex64]
 Shift = tuple[float, float, float]
 
+_NEWTON_STEPS = 5  # [machine] two do, from the vertex of a parabola
 _EDGE = 72  # [guard] voxels of the small grid: 6 Å in a box of 200 Å, and 20 ms
 _AGREE = 0.3  # [guard] FSC; shells count as far as one way of comparing reaches it
 _LEAST_SHELLS = 4  # [taste: not swept]
@@ -143,8 +144,7 @@ class SmallMap:
     def _shells(self) -> tuple[NDArray[np.int64], Values]:
         """Shell of each coefficient (0 for those not used), and how often each counts."""
         grid = self.density.grid
-        (nz, ny, nx), (z, y, x) = grid.shape, grid.voxel_size_zyx
-        f = (fft.fftfreq(nz, z), fft.fftfreq(ny, y), fft.rfftfreq(nx, x))
+        nx, f = grid.shape[2], frequencies(grid)
         k = np.sqrt(f[0][:, None, None] ** 2 + f[1][:, None] ** 2 + f[2] ** 2)
         step = 1 / max(grid.box)
         shell = np.rint(k / step).astype(np.int64)
@@ -199,6 +199,33 @@ class SmallMap:
         shift = self._best_shift(product) if move else np.zeros(3)
         z, y, x = (float(s) for s in shift * np.array(self.density.grid.voxel_size_zyx))
         return Match(mirror, (x, y, z), self._fsc(product, shift))
+
+    def place_of(self, other: SmallMap) -> Match:
+        """Compare with another map, moved to where it agrees best: to a hundredth of a voxel."""
+        found = self.match(other)
+        shells = max(_LEAST_SHELLS, agreeing_shells(found.fsc))
+        product = self.white * other.white.conj()
+        shell, twice = self._shells
+        used = (shell > 0) & (shell <= shells)
+        values, counts = product[used].astype(np.complex128), twice[used]
+        grid = self.density.grid
+        z, y, x = (f.astype(np.float64) for f in frequencies(grid))
+        at = np.nonzero(used)
+        wave = 2 * np.pi * np.stack([x[at[2]], y[at[1]], z[at[0]]])
+        shift, voxel = np.array(found.shift), min(grid.voxel_size)
+        for _ in range(_NEWTON_STEPS):
+            turned = counts * values * np.exp(1j * (shift @ wave))
+            curvature = (wave * turned.real) @ wave.T
+            if np.linalg.eigvalsh(curvature)[0] <= 0:
+                return found
+            step = -np.linalg.solve(curvature, wave @ turned.imag)
+            shift += step * min(1.0, voxel / max(float(np.linalg.norm(step)), 1e-9))
+        if np.linalg.norm(shift - found.shift) > voxel:
+            return found
+        zyx = shift[::-1] / np.array(grid.voxel_size_zyx)
+        x1, y1, z1 = (float(s) for s in shift)
+        refined = Match((), (x1, y1, z1), self._fsc(product, zyx))
+        return refined if refined.mean(shells) > found.mean(shells) else found
 
     def _best_shift(self, product: Spectrum) -> Values:
         """Shift (z, y, x) in voxels that brings two maps into register, to a fraction of one."""

@@ -74,3 +74,10 @@ def variance(data: Array, region: Mask | None = None) -> float:
 def _of_plane(data: Array, region: Mask | None, z: int) -> Array:
     values: Array = data[z].ravel() if region is None else data[z][region[z]]
     return values
+
+
+def quantile_of_counts(counts: NDArray[np.int64], q: float, limits: tuple[float, float]) -> float:
+    """Return a quantile from a histogram of equal bins, linear within them."""
+    below = np.concatenate([[0], np.cumsum(counts)])
+    place = float(np.interp(q * below[-1], below, np.arange(len(below))))
+    return limits[0] + place * (limits[1] - limits[0]) / len(counts)

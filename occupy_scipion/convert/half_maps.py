@@ -14,17 +14,14 @@ def halfMapsOf(volume):
     """File names of the half maps of a volume, as many as it has.
 
     Scipion stores them as one text with commas between them and splits that at every comma. Names
-    that have commas of their own are put together again: as the two files that are there.
+    that have commas of their own are put together again: as the two files that are there, or as the
+    only one.
     """
     parts = list(volume.getHalfMaps(asList=True))
-    pairs = [(",".join(parts[:i]), ",".join(parts[i:])) for i in range(1, len(parts))]
-    return next((list(pair) for pair in pairs if all(map(_exists, pair))), _joined(parts))
-
-
-def _joined(parts):
-    """The names as they are, or the only file there is."""
-    whole = ",".join(parts)
-    return [whole] if len(parts) > 1 and _exists(whole) else parts
+    ways = [[",".join(parts[:i]), ",".join(parts[i:])] for i in range(1, len(parts))]
+    ways.append([",".join(parts)])
+    best = max(ways, key=lambda way: sum(map(_exists, way)))
+    return best if any(map(_exists, best)) else parts
 
 
 def usableHalfMaps(volume):

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+from occupy_scipion.protocols.protocol_analyse_classes import OccupyProtAnalyseClasses
 from occupy_scipion.protocols.protocol_blocks import OccupyProtBlocks
 from occupy_scipion.protocols.protocol_local_resolution import OccupyProtLocalResolution
 from occupy_scipion.protocols.protocol_local_scale import OccupyProtLocalScale
@@ -7,6 +8,7 @@ from occupy_scipion.protocols.protocol_region_occupancy import OccupyProtRegionO
 from occupy_scipion.protocols.protocol_select_particles import OccupyProtSelectParticles
 
 __all__ = [
+    "OccupyProtAnalyseClasses",
     "OccupyProtBlocks",
     "OccupyProtLocalResolution",
     "OccupyProtLocalScale",

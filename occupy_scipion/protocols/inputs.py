@@ -53,6 +53,28 @@ class VolumeInputs:
             "treated together with the first. The volumes are numbered anew then.",
         )
 
+    def _defineAlikeParams(self, form):
+        """Fields of a protocol that compares several maps, as `_alikeValues` gives them."""
+        form.addParam(
+            "alignMaps",
+            params.BooleanParam,
+            default=False,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Align the volumes?",
+            help="Move each volume to where it agrees best with the first, to a fraction of a "
+            "voxel, before they are compared. A shift of a voxel reads as lost occupancy. Nothing "
+            "is turned; the summary says how far they were moved.",
+        )
+        form.addParam(
+            "matchFalloff",
+            params.BooleanParam,
+            default=False,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Match their falloff?",
+            help="Weaken the fine detail of each volume to the amplitude of the one that has least "
+            "of it. Different filters and B-factors read as differences of occupancy.",
+        )
+
     # --------------------------- INPUT functions -------------------------------------------------
     def inputPointers(self):
         """The pointers to the maps."""
@@ -63,6 +85,10 @@ class VolumeInputs:
     def volumes(self):
         """The maps, as `volumesOf` completes them."""
         return volumesOf(self.inputPointers())
+
+    def _alikeValues(self):
+        """Values of a job about how its maps are made alike."""
+        return {"align_maps": self.alignMaps.get(), "match_falloff": self.matchFalloff.get()}
 
     def givesSets(self):
         """Whether there may be several maps: then the outputs are sets, too."""

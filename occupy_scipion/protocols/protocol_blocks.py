@@ -80,6 +80,7 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
             "before, run without first, and then continue with a rule: nothing is computed again. "
             "Empty: no subset.",
         )
+        self._defineAlikeParams(form)
         defineThresholdParams(form)
         defineBlockParams(form)
         defineSearchParams(form)
@@ -110,6 +111,7 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
         values = {
             "thresholds": table,
             "bin": self.bin.get(),
+            **self._alikeValues(),
             "blocks": asdict(paramsFromForm(self, BlocksParams)),
         }
         return maps, values, fileState(table) if table else None

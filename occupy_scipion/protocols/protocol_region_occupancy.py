@@ -97,6 +97,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
             help="By default a mask is cut to the surface of the molecule, and voxels that several "
             "masks share have a lower weight, so that tight and generous masks give one occupancy.",
         )
+        self._defineAlikeParams(form)
         form.addParallelSection(threads=4, mpi=0)
 
     def _defineInputParams(self, form):
@@ -178,6 +179,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
                 values |= {"mask_radius": self.maskRadius.get(), "mask_soft": self.maskSoft.get()}
         else:
             values = asdict(paramsFromForm(self, RegionParams))
+        values |= self._alikeValues()
         chains = (formValue(self, "chains") or "").split(",")
         return {**values, "chains": [name.strip() for name in chains if name.strip()]}
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from occupy_scipion.viewers.viewer_blocks import OccupyBlocksViewer
+from occupy_scipion.viewers.viewer_classes import OccupyClassesViewer
 from occupy_scipion.viewers.viewer_local_scale import OccupyViewer
 from occupy_scipion.viewers.viewer_outputs import OccupyOutputViewer
 from occupy_scipion.viewers.viewer_particles import OccupyParticlesViewer
@@ -8,6 +9,7 @@ from occupy_scipion.viewers.viewer_resolution import OccupyResolutionViewer
 
 __all__ = [
     "OccupyBlocksViewer",
+    "OccupyClassesViewer",
     "OccupyOutputViewer",
     "OccupyParticlesViewer",
     "OccupyRegionsViewer",

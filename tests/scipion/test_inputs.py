@@ -149,10 +149,11 @@ def test_a_result_is_shown_when_its_input_is_gone(runner):
 
 def test_the_summary_of_many_volumes_has_not_hundreds_of_warnings():
     records = [SimpleNamespace(warnings=["The same.", f"Volume {i}."]) for i in range(50)]
-    lines = OccupyProtLocalScale._warningLines(records)
+    form = SimpleNamespace(_halfMapWarnings=lambda: ["Volume 0.", "A half map is gone."])
+    lines = OccupyProtLocalScale._warningLines(form, records)
     assert len(lines) < 10
-    assert lines[0] == "*Warning*: The same."
-    assert lines[-1].startswith(f"... and {51 - len(lines) + 1} more")
+    assert lines[:2] == ["*Warning*: Volume 0.", "*Warning*: A half map is gone."]
+    assert lines[-1].startswith(f"... and {52 - len(lines) + 1} more")
 
 
 def test_a_sentence_of_the_command_line_is_put_for_a_form():
@@ -204,7 +205,7 @@ def test_the_run_tells_what_the_form_of_a_scheduled_run_did_not(runner):
     with mock.patch.object(type(protocol), "_validate", return_value=[]):
         runner.launch(protocol, check=False)
     assert protocol.isFailed()
-    assert "h1, half has 24 x 24 x 24 voxels" in protocol.getErrorMessage()
+    assert "half map 1 has 24 x 24 x 24 voxels" in protocol.getErrorMessage()
     assert "Traceback" not in runner.stderr(protocol)
 
 

@@ -41,6 +41,7 @@ VIEWERS = {
     "OccupyProtLocalResolution": "OccupyResolutionViewer",
     "OccupyProtRegionOccupancy": "OccupyRegionsViewer",
     "OccupyProtBlocks": "OccupyBlocksViewer",
+    "OccupyProtAnalyseClasses": "OccupyClassesViewer",
 }
 
 
@@ -170,6 +171,7 @@ def test_the_tree_has_known_protocols_at_places_that_scipion_has():
         "OccupyProtLocalScale": ("3D", "Analysis", "Heterogeneity"),
         "OccupyProtRegionOccupancy": ("3D", "Analysis", "Heterogeneity"),
         "OccupyProtSelectParticles": ("3D", "Analysis", "Heterogeneity"),
+        "OccupyProtAnalyseClasses": ("3D", "Analysis", "Heterogeneity"),
         "OccupyProtBlocks": ("3D", "Analysis", "Heterogeneity"),
         "OccupyProtLocalResolution": ("3D", "Analysis", "Resolution"),
     }

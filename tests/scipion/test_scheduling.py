@@ -22,6 +22,8 @@ PROTOCOLS = (
     "OccupyProtLocalResolution",
     "OccupyProtRegionOccupancy",
     "OccupyProtBlocks",
+    "OccupyProtSelectParticles",
+    "OccupyProtAnalyseClasses",
 )
 
 
@@ -60,7 +62,7 @@ def point(protocol, name, producer, output):
 def filled(runner, name, pending, producer, imported):
     """A form in which all but one input are there, and that one is not made yet."""
     protocol = runner.new(name, amplify=2.0) if "Modify" in name else runner.new(name)
-    if pending in ("inputMasks", "inputModel"):
+    if pending in ("inputMasks", "inputModel") and hasattr(protocol, "regionsFrom"):
         protocol.regionsFrom.set(["inputModel", "inputMasks"].index(pending))
     for each in pointers_of(protocol):
         if not protocol.getParam(each).allowsNull and each != pending:
@@ -97,6 +99,8 @@ CASES = {
     "OccupyProtLocalResolution": ["inputVolume", "moreVolumes", "inputMask"],
     "OccupyProtRegionOccupancy": ["inputVolumes", "moreVolumes", "inputModel", "inputMasks"],
     "OccupyProtBlocks": ["inputVolumes"],
+    "OccupyProtSelectParticles": ["inputClasses", "inputOccupancies"],
+    "OccupyProtAnalyseClasses": ["inputVolumes", "moreVolumes", "inputModel", "inputMasks"],
 }
 
 

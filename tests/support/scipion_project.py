@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shlex
 import sys
@@ -10,6 +11,7 @@ import time
 import traceback
 import warnings
 from pathlib import Path
+from subprocess import CalledProcessError, check_call
 from unittest import mock
 
 import mrcfile
@@ -21,7 +23,12 @@ from pyworkflow.project import Manager
 from pyworkflow.protocol import MODE_RESUME, runProtocolMain
 from pyworkflow.utils import LoggingConfigurator
 
+from occupy_core.commands.main import main as occupy
+
 VOXEL = 1.35
+# Loaded here, all that a calculation needs is there in the copies of this process.
+for name in ("blocks", "regions", "resolution", "scale"):
+    importlib.import_module(f"occupy_core.commands.{name}.run")
 
 
 def two_bodies(seed: int = 0, n: int = 24, occupancy: float = 0.5) -> np.ndarray:
@@ -51,7 +58,8 @@ def run_in_copy(command: str, wait: bool, *streams) -> int:
 
     What pw_protocol_run.py does, without the three seconds in which a new process loads Scipion:
     a process of its own, with its own logs, that loads the protocol from the files of the project.
-    Other commands, and those nobody waits for (they may be stopped), run as they always do.
+    So do its calculations, see `calculate_in_copy`. Other commands, and those nobody waits for
+    (they may be stopped), run as they always do.
     """
     words = shlex.split(command)
     if not wait or len(words) != 7 or Path(words[1]).name != "pw_protocol_run.py":
@@ -67,7 +75,8 @@ def run_in_copy(command: str, wait: bool, *streams) -> int:
             SqliteDb.OPEN_CONNECTIONS = {}
             folder, database, identifier, out, err = words[2:]
             LoggingConfigurator.setUpProtocolRunLogging(out, err)
-            runProtocolMain(folder, database, int(identifier))
+            with mock.patch.object(_PROCESS, "check_call", calculate_in_copy):
+                runProtocolMain(folder, database, int(identifier))
             status = 0
         except BaseException:
             traceback.print_exc(file=sys.stderr)
@@ -79,7 +88,40 @@ def run_in_copy(command: str, wait: bool, *streams) -> int:
     return number
 
 
+def calculate_in_copy(command: str, *, stdout, stderr, env=None, cwd=None, **options) -> int:
+    """Run `python -m occupy_core` in a copy of this process, which has loaded its libraries.
+
+    Instead of `check_call` of a shell, in which the same program takes two seconds to load them.
+    """
+    words = shlex.split(command)
+    if words[:3] != [sys.executable, "-m", "occupy_core"]:
+        return check_call(command, stdout=stdout, stderr=stderr, env=env, cwd=cwd, **options)
+    stdout.flush()
+    stderr.flush()
+    number = os.fork()
+    if number == 0:
+        status = 1
+        try:
+            os.dup2(stdout.fileno(), 1)
+            os.dup2(stderr.fileno(), 2)
+            sys.stdout, sys.stderr = (os.fdopen(k, "w", buffering=1) for k in (1, 2))
+            os.environ.update(env or {})
+            os.chdir(cwd or ".")
+            status = occupy(words[3:])
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+    if status:
+        raise CalledProcessError(status, command)
+    return 0
+
+
 _LAUNCH = sys.modules["pyworkflow.protocol.launch"]  # the function hides the module
+_PROCESS = sys.modules["pyworkflow.utils.process"]
 _run_in_new_process = _LAUNCH._run
 _OF_THE_TESTS: list[dict] = []
 

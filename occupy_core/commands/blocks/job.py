@@ -36,6 +36,10 @@ class BlocksJob(JobBase):
     bin : int
         Volumes are averaged over cubes of so many voxels along each edge; the masks are on the grid
         of the volumes nevertheless.
+    align_maps : bool
+        Move each volume onto the first, to a fraction of a voxel.
+    match_falloff : bool
+        Weaken each shell of frequencies to the amplitude of the weakest volume.
     blocks : BlocksParams
         How blocks are found.
     where : str, optional
@@ -74,6 +78,8 @@ class BlocksJob(JobBase):
     communities: Path | None = None
     voxel_size: float | None = None
     bin: int = 1
+    align_maps: bool = False
+    match_falloff: bool = False
     blocks: BlocksParams = field(default_factory=BlocksParams)
     where: str | None = None
     plot: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from occupy_core.commands.shared.alike import ALIKE
 from occupy_core.commands.shared.command import (
     COMMON,
     FORCE,
@@ -236,6 +237,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "autoseg, a threshold, is --threshold here.)",
             int,
         ),
+        *ALIKE,
         _VOXEL_SIZE,
         file(
             "params",

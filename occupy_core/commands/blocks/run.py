@@ -79,6 +79,7 @@ class _Run(Run[BlocksJob]):
         ensemble = Ensemble(
             job.volumes, voxel_size=job.voxel_size, names=job.names or None, bin=job.bin
         )
+        ensemble = ensemble.made_alike(align_maps=job.align_maps, match_falloff=job.match_falloff)
         saved = SavedSteps(job, self._sha256)
         table = self._thresholds(ensemble)
         resume = saved.load(ensemble.names)
@@ -87,6 +88,7 @@ class _Run(Run[BlocksJob]):
             steps = first_steps(
                 ensemble, job.blocks, thresholds=table, resume=resume, progress=progress
             )
+            self._recorded += ensemble.notes
             record = self._sketched(*steps)
         else:
             result = find_blocks(

@@ -25,6 +25,9 @@ from occupy_core.commands.blocks.job import BlocksJob
 from occupy_core.commands.shared.provenance import versions
 from occupy_core.errors import MapFormatError, ParameterError
 
+# The fields that decide how volumes are read.
+_READ = ("voxel_size", "bin", "align_maps", "match_falloff")
+
 State = TypeVar("State", OccupiedVoxels, Communities)
 
 
@@ -99,7 +102,7 @@ class SavedSteps:
             contour = read_made_from(job.occupied)
         else:
             checksums = self._inputs()
-            run = {"voxel_size": job.voxel_size, "bin": job.bin, "versions": versions()}
+            run = {name: getattr(job, name) for name in _READ} | {"versions": versions()}
             files = [checksums[key] for key in job.inputs]
             values = [params[name] for name in CONTOUR_FIELDS]
             contour = _digest([run, list(self._names), files, values])

@@ -44,7 +44,7 @@ class RegionsJob(JobBase):
     model : Path, optional
         PDB or mmCIF model; instead of masks.
     half1, half2 : tuple of Path
-        Half maps of each map, for the noise; with masks only.
+        Half maps of each map, for the errors.
     scales : tuple of Path
         Local scale of each map for the column `mean_scale`; by default it is estimated.
     resolutions, resolution_sigmas : tuple of Path
@@ -70,6 +70,10 @@ class RegionsJob(JobBase):
         Write a ChimeraX script, and for a model what it opens: mmCIF and attribute file.
     report : bool
         Write a report: one HTML file with slices, surface and tables.
+    align_maps : bool
+        Move each map onto the first, to a fraction of a voxel.
+    match_falloff : bool
+        Weaken each shell of frequencies to the amplitude of the weakest map.
     voxel_size : float, optional
         Voxel size in Å, instead of what the headers say.
     threads : int, optional
@@ -103,6 +107,8 @@ class RegionsJob(JobBase):
     plot: bool = True
     chimerax: bool = True
     report: bool = False
+    align_maps: bool = False
+    match_falloff: bool = False
     voxel_size: float | None = None
     threads: int | None = None
     force: bool = False

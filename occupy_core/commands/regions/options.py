@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from occupy_core.commands.shared.alike import ALIKE
 from occupy_core.commands.shared.command import (
     COMMON,
     FORCE,
@@ -42,8 +43,9 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         files(
             "half1",
             "--half1",
-            "Half map 1 of each map, for the noise. With masks only; without half maps the noise "
-            "is taken from the solvent. A model needs none.",
+            "Half map 1 of each map, for the noise. With masks and without half maps, it is taken "
+            "from the solvent. With a model half maps are fitted too: where they differ by more "
+            "than the noise that the fit sees, errors are wider.",
         ),
         files("half2", "--half2", "Half map 2 of each map, in the same order."),
         files(
@@ -82,6 +84,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             metavar="NAME [NAME …]",
             many=True,
         ),
+        *ALIKE,
         number(
             "voxel_size",
             "--voxel-size",

@@ -21,6 +21,7 @@ from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import refuse_outputs
 from occupy_core.errors import EstimationError
+from occupy_core.maps.alike import AlikeMaps
 from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import map_name, read_map, require_varying, write_map
 from occupy_core.plain_values import to_dict
@@ -90,11 +91,17 @@ class _Maps:
 class _Run(Run[RegionsJob]):
     """One run of a job."""
 
+    _maps: AlikeMaps
+
     def run(self) -> dict[str, Any]:
         """Do the work and return the record."""
         job = self._job
         report(self._progress, 0.0, "reading")
         model = self._read_model()
+        self._maps = AlikeMaps(
+            _Maps(job), align_maps=job.align_maps, match_falloff=job.match_falloff
+        )
+        self._recorded += self._maps.notes
         table = self._of_masks() if model is None else self._of_model(model)
         if model is not None:
             model = model.moved(np.array(table.shift))
@@ -145,36 +152,35 @@ class _Run(Run[RegionsJob]):
         return model
 
     def _of_model(self, model: AtomicModel) -> RegionTable:
-        table = chain_occupancy(
-            _Maps(self._job),
+        return chain_occupancy(
+            self._maps,
             model,
             self._job.by_model,
+            half_maps=self._half_maps(),
             scale_of=self._scale_of(),
             progress=part(self._progress, 0.0, _MEASURED),
         )
-        if self._job.half1:
-            self._recorded.append(
-                "Half maps are not used with a model: the errors come from what the fit leaves "
-                "over."
-            )
-        return table
 
     def _of_masks(self) -> RegionTable:
         job = self._job
         masks = map(self._read, job.masks)
-        halves = None
-        if job.half1:
-            halves = (
-                (self._read(first), self._read(second))
-                for first, second in zip(job.half1, job.half2, strict=True)
-            )
         return region_occupancy(
-            _Maps(job),
+            self._maps,
             masks,
             job.by_masks,
-            half_maps=halves,
+            half_maps=self._half_maps(),
             scale_of=self._scale_of(),
             progress=part(self._progress, 0.0, _MEASURED),
+        )
+
+    def _half_maps(self) -> Iterator[tuple[DensityMap, DensityMap]] | None:
+        job = self._job
+        if not job.half1:
+            return None
+        like = self._maps.like
+        return (
+            (like(i, self._read(first)), like(i, self._read(second)))
+            for i, (first, second) in enumerate(zip(job.half1, job.half2, strict=True))
         )
 
     def _with_resolution(self, table: RegionTable, model: AtomicModel | None) -> RegionTable:
@@ -205,12 +211,13 @@ class _Run(Run[RegionsJob]):
         """How the local scale of each map, in their order, is had."""
         if not self._job.scales:
             return _local_scale
-        paths = iter(self._job.scales)
+        paths = iter(enumerate(self._job.scales))
 
         def scale_of(density: DensityMap) -> DensityMap:
-            scale = self._read(next(paths))
+            number, path = next(paths)
+            scale = self._read(path)
             require_same_grid(density, scale, "scale map")
-            return scale
+            return self._maps.like(number, scale, filtered=False)
 
         return scale_of
 

@@ -23,6 +23,7 @@ from occupy_core.params import Params
 from occupy_core.progress import Progress, report
 from occupy_core.regions.by_model.atoms import AtomicModel, Division, read_model
 from occupy_core.regions.by_model.fit import ModelInMaps, put_into_maps
+from occupy_core.regions.by_model.half_maps import HalfMaps
 from occupy_core.regions.by_model.model_density import atom_weights
 from occupy_core.regions.by_model.placement import find_placement
 from occupy_core.regions.by_model.rows import Measured, ModelRegions, map_notes
@@ -107,6 +108,7 @@ def chain_occupancy(
     model: AtomicModel | str | os.PathLike[str],
     params: ChainParams | None = None,
     *,
+    half_maps: Iterable[tuple[DensityMap, DensityMap]] | None = None,
     scale_of: Callable[[DensityMap], DensityMap | None] | None = None,
     progress: Progress | None = None,
 ) -> RegionTable:
@@ -120,6 +122,9 @@ def chain_occupancy(
     model : AtomicModel or path
         Model in the frame of the maps.
     params : ChainParams, optional
+    half_maps : iterable of pairs of DensityMap, optional
+        Half maps of each map, in their order: where these differ by more than the noise that the
+        fit sees, errors are wider.
     scale_of : callable, optional
         Returns the local scale of a map, for the column `mean_scale`; called once for each map, in
         their order.
@@ -160,6 +165,8 @@ def chain_occupancy(
     total = len(maps) if isinstance(maps, Sized) else 0
     measured: list[Measured] = []
     check = MapsCheck(first, place=not params.align, falloff=False)  # the fit follows both
+    halves = HalfMaps(fitter, half_maps, follow=params.align)
+    of_halves: list[str] = []
     for density in chain([first], stream):
         done = len(measured) / max(total, len(measured) + 1)
         report(progress, 0.1 + 0.9 * done, f"fitting {density.name}")
@@ -167,9 +174,11 @@ def chain_occupancy(
         check.see(len(measured), density)
         blank = find_blank(density)
         fit = fitter.fit(density, follow=params.align, blank=blank)
+        widened = halves.widen(density, fit)
+        of_halves += [] if widened.note is None else [widened.note]
         mean_scale = regions.mean_scale(None if scale_of is None else scale_of(density))
         cut = regions.cut_off(density, blank)
-        measured.append(Measured(density.name, fit, mean_scale, cut))
+        measured.append(Measured(density.name, widened.fit, mean_scale, cut))
     occupancies = regions.occupancies([m.fit for m in measured], reference)
     rows = [row for i, m in enumerate(measured) for row in regions.rows(m, occupancies, i)]
     report(progress, 1.0, "done")
@@ -178,7 +187,7 @@ def chain_occupancy(
         maps=tuple(m.name for m in measured),
         regions=model.names,
         reference=tuple(model.names[j] for j in occupancies.members),
-        notes=(*check.doubts(), *notes, *occupancies.notes, *map_notes(measured)),
+        notes=(*check.doubts(), *notes, *occupancies.notes, *map_notes(measured), *of_halves),
         shift=shift,
         grid=first.grid,
     )

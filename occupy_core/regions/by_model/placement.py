@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from occupy_core.maps.fourier import resample
+from occupy_core.maps.fourier import frequencies, resample
 from occupy_core.maps.grid import Array, DensityMap, Grid
 from occupy_core.regions.by_model.atoms import AtomicModel
 from occupy_core.regions.by_model.model_density import Band, Coefficients
@@ -76,7 +76,7 @@ def find_placement(density: DensityMap, model: AtomicModel) -> Placement:
     counts = np.zeros(grid.shape, np.float32)
     np.add.at(counts, tuple((atoms % grid.shape).T), 1)
     outside = np.any((atoms < 0) | (atoms >= grid.shape), axis=1).mean()
-    fz, fy, fx = (f**2 for f in _frequencies(grid))
+    fz, fy, fx = (f**2 for f in frequencies(grid))
     k2 = fz[:, None, None] + fy[:, None] + fx
     band = (np.exp(-k2 * _SEARCH_RESOLUTION**2) * (k2 > 0)).astype(np.float32)
     map_f = fft.rfftn(low.data) * band
@@ -136,11 +136,6 @@ def _coarse(grid: Grid) -> Grid:
         for w, n in zip(wanted, grid.shape, strict=True)
     )
     return grid.resampled((nz, ny, nx))
-
-
-def _frequencies(grid: Grid) -> tuple[Values, Values, Values]:
-    (nz, ny, nx), (z, y, x) = grid.shape, grid.voxel_size_zyx
-    return fft.fftfreq(nz, z), fft.fftfreq(ny, y), fft.rfftfreq(nx, x)
 
 
 def _around_zero(shape: tuple[int, int, int]) -> tuple[NDArray[np.int64], ...]:

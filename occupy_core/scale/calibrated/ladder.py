@@ -18,7 +18,6 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from occupy_core.errors import EstimationError
 from occupy_core.maps.filters import gaussian_filter, map_linearly, maximum_filter
@@ -26,7 +25,7 @@ from occupy_core.maps.fourier import coloured_noise
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 from occupy_core.scale.calibrated.calibration import AGREE, Calibration, remarks
 from occupy_core.scale.calibrated.place import Place, find_place
-from occupy_core.scale.calibrated.regional import Maxima, as_occupancy, regional_scale
+from occupy_core.scale.calibrated.regional import Measured, regional_scale
 from occupy_core.scale.calibrated.sharpness import Sharpness
 from occupy_core.scale.full_scale import kernel_footprint, mean_at_full_scale
 from occupy_core.scale.params import ResolvedScale
@@ -46,6 +45,7 @@ from occupy_core.solvent.noise import (
     on_one_scale,
     voxels_left_out,
 )
+from occupy_core.solvent.robust import quantile_of_counts
 
 # [machine] shares of full density at which the curve is measured; linear in between
 SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
@@ -185,10 +185,20 @@ def calibrated_scale(
     place = None
     if gain is not None and numbers.granularity > 0:
         place = find_place(coarse, solvent, cells, numbers.granularity)
-        wide = as_occupancy(cells.means(maxima) - np.float32(solvent.mean), curve, SHARES)
-        own = (cells.maxima(smooth) - np.float32(solvent.mean)) / np.float32(full)
-        made = Maxima(wide, gain * own, content.full)
-        regional = regional_scale(made, place, numbers.granularity, float(error[0]))
+        made = Measured(
+            data=work.data,
+            smooth=smooth,
+            maxima=maxima,
+            factor=1 / unit,
+            solvent=solvent.mean,
+            curve=curve,
+            errors=errors,
+            shares=SHARES,
+            gain=gain,
+            full=content.full,
+        )
+        del scale, sigma
+        regional = regional_scale(made, place, numbers.granularity, known=noise is not None)
         scale, sigma = regional.scale, regional.sigma
     del smooth
     calibration = Calibration(
@@ -281,7 +291,7 @@ def _find_content(
     full[inside] = np.abs(logarithms - mode) < _BELONGS
     limits = float(maxima.min()), float(maxima.max())
     counts = cells.histogram(maxima, full, limits)
-    lower, level, upper = (_quantile(counts, q, limits) for q in (0.16, 0.5, 0.84))
+    lower, level, upper = (quantile_of_counts(counts, q, limits) for q in (0.16, 0.5, 0.84))
     return _Content(
         full=full,
         solvent=solvent.mean,
@@ -387,10 +397,3 @@ def _tables(curve: Float64Array, errors: Float64Array) -> tuple[Float64Array, Fl
     occupancy = np.interp(np.linspace(curve[0], curve[-1], _TABLE), curve, shares)
     sigma = np.interp(occupancy, shares, errors / np.gradient(curve, shares))
     return occupancy, np.clip(sigma, 0, 1)
-
-
-def _quantile(counts: NDArray[np.int64], q: float, limits: tuple[float, float]) -> float:
-    """Return a quantile from a histogram of equal bins, linear within them."""
-    below = np.concatenate([[0], np.cumsum(counts)])
-    place = float(np.interp(q * below[-1], below, np.arange(len(below))))
-    return limits[0] + place * (limits[1] - limits[0]) / len(counts)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from occupy_core.maps.filters import maximum_filter
 from occupy_core.maps.grid import Array, Mask
 from occupy_core.maps.threads import for_slabs
 from occupy_core.scale.calibrated import _loops
@@ -45,6 +46,10 @@ class Place:
     def on_voxels(self) -> Array:
         """Return the confidence of the voxels, 0 to 1, float32, shape of the map."""
         return spread(self.cells, self.confidence)
+
+    def reached(self) -> Mask:
+        """Return the cells with a confidence and those beside, which share voxels with them."""
+        return np.asarray(maximum_filter(self.confidence, np.ones((3, 3, 3), np.bool_)) > 0)
 
 
 def find_place(coarse: Array, solvent: Solvent, cells: Cells, granularity: float) -> Place:
@@ -100,15 +105,13 @@ def inner(chosen: Mask) -> Mask:
     return found
 
 
-def spread(cells: Cells, values: Array, step: tuple[float, float] = (1.0, 0.5)) -> Array:
-    """Return values of cells at the voxels, linear between the middles of cells or sharper.
+def spread(cells: Cells, values: Array) -> Array:
+    """Return values of cells at the voxels, linear between the middles of cells.
 
     Parameters
     ----------
     cells : Cells
     values : ndarray of float32, shape of the cells
-    step : tuple of float
-        Slope of a boundary relative to the linear one, and where in that its middle is, 0 to 1.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def spread(cells: Cells, values: Array, step: tuple[float, float] = (1.0, 0.5)) 
 
     def work(first: int, last: int) -> None:
         for z in range(first, last):
-            _loops.spread_plane(values, cells.edge, z, step, result[z])
+            _loops.spread_plane(values, cells.edge, z, result[z])
 
     for_slabs(work, len(result), _PLANES)
     return result

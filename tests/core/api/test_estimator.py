@@ -1,6 +1,7 @@
 """The estimator for loops: the bytes of a fresh call, whatever came before; only what is asked."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -8,17 +9,18 @@ import pytest
 import occupy_core as occ
 from occupy_core.maps.kept import is_keeping, keeping, kept
 
-GRID = occ.Grid((40, 45, 42), (1.5, 1.4, 1.6))
+GRID = occ.Grid((30, 35, 32), (1.5, 1.4, 1.6))
 PARAMS = {
     "res": {},
     "occ": {"mode": "occ"},
-    "small box": {"mode": "occ", "max_box": 36},
+    "small box": {"mode": "occ", "max_box": 30},
     "OccuPy": {"method": "occupy", "mode": "occ"},
     "OccuPy res": {"method": "occupy"},
     "recalibrated": {"mode": "occ", "nlrc": True},
 }
 
 
+@functools.lru_cache
 def volume(seed, occupancy=0.5):
     return occ.two_bodies(GRID, occupancy=occupancy, noise=0.04, seed=seed)[0].data
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from calibrated_maps import FINE, OCC, bodies, medians
+from calibrated_maps import FINE, OCC, bodies, medians, scale_of_voxels
 from scipy import ndimage
 
 from occupy_core.maps.fourier import resample
@@ -29,7 +29,7 @@ def regions():
 @pytest.fixture(scope="module", params=["res", "occ"])
 def result(request, density):
     """The scale of voxels; `test_regional.py` has the tests of the regional one."""
-    return estimate_scale(density, ScaleParams(mode=request.param, granularity=0.0))
+    return scale_of_voxels(request.param)
 
 
 def again(density, result):
@@ -43,10 +43,7 @@ def again(density, result):
 @pytest.mark.parametrize("noise", [0.03, 0.1])
 @pytest.mark.parametrize("occupancy", [0.1, 0.25, 0.5, 0.75, 1.0])
 def test_the_median_over_a_body_is_its_occupancy(occupancy, noise, mode):
-    density, regions = bodies(occupancy, noise)
-    full, partial = medians(
-        estimate_scale(density, ScaleParams(mode=mode, granularity=0.0)).scale, regions
-    )
+    full, partial = medians(scale_of_voxels(mode, occupancy, noise).scale, bodies()[1])
     assert full == pytest.approx(1.0, abs=0.03)
     assert partial == pytest.approx(occupancy, abs=0.03)
 

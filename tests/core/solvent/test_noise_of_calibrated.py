@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from calibrated_maps import bodies, medians
+from calibrated_maps import bodies, medians, scale_of_voxels
 from scipy import ndimage
 
 from occupy_core.errors import EstimationError, GridMismatchError, OccupyWarning
@@ -45,10 +45,16 @@ def halves_of(noise=0.05, occupancy=0.5):
     return pair, pair[0].with_data(0.5 * (pair[0].data + pair[1].data))
 
 
-def test_half_maps_tell_the_noise(regions):
+@pytest.fixture(scope="module")
+def by_halves():
+    """What is estimated from the mean of two half maps, with them."""
     pair, mean = halves_of()
-    solvent = estimate_scale(mean)
-    result = estimate_scale(mean, half_maps=tuple(pair))
+    return estimate_scale(mean, half_maps=tuple(pair))
+
+
+def test_half_maps_tell_the_noise(regions, by_halves):
+    solvent = estimate_scale(halves_of()[1])
+    result = by_halves
     assert result.calibration.noise_origin == "half maps"
     assert result.calibration.noise_sigma == pytest.approx(
         solvent.calibration.noise_sigma, rel=0.15
@@ -58,22 +64,21 @@ def test_half_maps_tell_the_noise(regions):
     )
 
 
-def test_half_maps_tell_the_noise_of_a_filtered_map_too():
+def test_half_maps_tell_the_noise_of_a_filtered_map_too(by_halves):
     pair, mean = halves_of()
-    reference = estimate_scale(mean, half_maps=tuple(pair)).calibration.noise_sigma
+    reference = by_halves.calibration.noise_sigma
     scaled = estimate_scale(mean.with_data(7 * mean.data), half_maps=tuple(pair))
     assert scaled.calibration.noise_sigma == pytest.approx(7 * reference, rel=1e-3)
 
 
-def test_half_maps_of_different_grey_scales_tell_the_noise_too(regions):
+def test_half_maps_of_different_grey_scales_tell_the_noise_too(by_halves):
     pair, mean = halves_of()
-    reference = estimate_scale(mean, half_maps=tuple(pair))
     larger = pair[1].with_data(np.float32(3.2) * pair[1].data)
     for halves in ((pair[0], larger), (larger, pair[0])):
         result = estimate_scale(mean, half_maps=halves)
         assert result.warnings == ()
         assert result.calibration.noise_sigma == pytest.approx(
-            reference.calibration.noise_sigma, rel=0.05
+            by_halves.calibration.noise_sigma, rel=0.05
         )
 
 
@@ -140,11 +145,11 @@ def test_half_maps_that_agree_with_each_other_only_are_told_before_any_work(regi
         estimate_scale(mean, half_maps=tuple(turned(pair)))
 
 
-def test_the_order_of_the_half_maps_changes_nothing():
+def test_the_order_of_the_half_maps_changes_nothing(by_halves):
     pair, mean = halves_of()
-    one, other = (estimate_scale(mean, half_maps=tuple(p)) for p in (pair, pair[::-1]))
-    np.testing.assert_allclose(one.scale.data, other.scale.data, atol=1e-5)
-    np.testing.assert_allclose(one.sigma.data, other.sigma.data, atol=1e-5)
+    other = estimate_scale(mean, half_maps=tuple(pair[::-1]))
+    np.testing.assert_allclose(by_halves.scale.data, other.scale.data, atol=1e-5)
+    np.testing.assert_allclose(by_halves.sigma.data, other.sigma.data, atol=1e-5)
 
 
 @pytest.mark.parametrize("unit", [1e-15, 1.0, 1e15])
@@ -214,7 +219,7 @@ def around(n, radius, edge=0.0):
 @pytest.mark.parametrize(("radius", "edge"), [(1.0, 0.0), (0.95, 3.0), (0.9, 4.0)])
 def test_a_sphere_around_the_particle_is_no_mask(density, regions, radius, edge, mode):
     params = ScaleParams(mode=mode, granularity=0.0)
-    plain = estimate_scale(density, params)
+    plain = scale_of_voxels(mode)
     sphere = around(56, radius, edge)
     result = estimate_scale(density.with_data(density.data * sphere), params)
     assert result.warnings == ()
@@ -252,7 +257,7 @@ def test_hot_voxels_change_nothing_and_are_told(density, regions, height, mode):
     hot = density.data.copy()
     hot[5, 6, 7] = height * density.data.max()
     hot[28, 28, 40] = 2 * height * density.data.max()
-    plain, result = (estimate_scale(density.with_data(d), params) for d in (density.data, hot))
+    plain, result = scale_of_voxels(mode), estimate_scale(density.with_data(hot), params)
     (warning,) = result.warnings
     assert warning.startswith("In two_bodies, 2 voxels (up to ")
     far = np.ones(density.grid.shape, np.bool_)
