@@ -219,7 +219,7 @@ def modify(
 
 def _modified(density: DensityMap, result: ScaleResult, params: ModifyParams) -> DensityMap:
     """Return the one map that a modification makes; a power of 1 leaves the map as it is."""
-    n = len(params.kinds())
+    n = len(params.kinds(result.params.method))
     powers = (params.amplify, params.attenuate, params.sigmoid)
     problems = params.problems(density.grid)
     if n > 1 or (n == 0 and powers == (None, None, None)):
@@ -237,5 +237,6 @@ def _modified(density: DensityMap, result: ScaleResult, params: ModifyParams) ->
         params,
         sigma=None if result.place is None else result.sigma,
         place=result.place,
+        method=result.params.method,
     )
     return next((modified.map for modified in made), density)

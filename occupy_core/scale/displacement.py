@@ -11,7 +11,8 @@ from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.threads import for_slabs
 from occupy_core.scale.estimate import ScaleResult
 from occupy_core.scale.modify import modification_factor
-from occupy_core.scale.params import ModifyParams, Output
+from occupy_core.scale.outputs import Output
+from occupy_core.scale.params import ModifyParams
 
 _PLANES = 4  # [machine] planes of a slab: its temporary arrays stay in the cache
 

@@ -19,7 +19,8 @@ from occupy_core.maps.grid import Array, DensityMap, require_same_grid
 from occupy_core.maps.register import require_halves_of
 from occupy_core.maps.threads import for_slabs
 from occupy_core.progress import Progress, report
-from occupy_core.scale.params import MODIFICATIONS, Kind, ModifyParams, Output
+from occupy_core.scale.outputs import MODIFICATIONS, Kind, Output
+from occupy_core.scale.params import ModifyParams
 from occupy_core.solvent.histograms import Float64Array
 from occupy_core.solvent.model import SolventModel
 from occupy_core.solvent.region import inscribed_ellipsoid
@@ -73,6 +74,7 @@ def iter_modified(
     sigma: DensityMap | None = None,
     place: DensityMap | None = None,
     half_maps: tuple[DensityMap, DensityMap] | None = None,
+    method: str = "calibrated",
     progress: Progress | None = None,
 ) -> Iterator[ModifiedMap]:
     """Make the modified maps one after the other, so that only one is in memory.
@@ -95,6 +97,8 @@ def iter_modified(
     half_maps : tuple of DensityMap, optional
         Get the same factors. They are neither clipped nor matched, so that they stay linear in
         the input, and their solvent noise is independent.
+    method : str
+        Method of the scale: masks for subtraction are those of OccuPy with "occupy".
     progress : callable, optional
 
     Yields
@@ -122,12 +126,12 @@ def iter_modified(
         _Source(source, weighing, solvent, params, number)
         for number, source in enumerate((density, *(half_maps or ())))
     ]
-    outputs = params.kinds()
+    outputs = params.kinds(method)
     for done, output in enumerate(outputs):
         report(progress, done / len(outputs), output.kind.replace("_", " "))
-        if output.kind == "subtraction_mask":
-            mask = density.with_data(_subtraction_mask(factors, output))
-            yield ModifiedMap(**output._asdict(), map=mask)
+        if output.is_mask:
+            mask = _mask(factors, output, weighing, params)
+            yield ModifiedMap(**output._asdict(), map=density.with_data(mask))
             continue
         made = [source.modified(factors, output) for source in sources]
         halves = (made[1], made[2]) if half_maps else None
@@ -351,13 +355,26 @@ class _Source:
         return coloured_noise(grid, *self._spectrum, seed=int(seed.generate_state(1)[0]))
 
 
-def _subtraction_mask(scale: Array, output: Output) -> Array:
-    """Return the factor of an attenuation or sigmoid as a mask; a subtraction never amplifies."""
+def _mask(scale: Array, output: Output, weighing: _Weighing, params: ModifyParams) -> Array:
+    """Return a mask for signal subtraction of an attenuation or sigmoid, 0 to 1.
+
+    What is subtracted is what the modification takes from the map: the confidence times
+    1 - factor, 0 in solvent. The rest is kept. A subtraction never amplifies. The mask of OccuPy is
+    the factor alone.
+    """
     mask = np.empty_like(scale)
 
     def work(first: int, last: int) -> None:
-        factor = modification_factor(scale[first:last], output, -1)
-        np.minimum(factor, scale[first:last] > 0, out=mask[first:last])
+        slab = slice(first, last)
+        if output.kind == "subtraction_mask":
+            factor = modification_factor(scale[slab], output, -1)
+            np.minimum(factor, scale[slab] > 0, out=mask[slab])
+            return
+        factor = modification_factor(scale[slab], output, params.scale_limit)
+        removed = 1 - np.minimum(factor, 1)
+        if not params.omit_confidence:
+            removed *= weighing.confidence[slab]
+        mask[slab] = removed if output.kind == "subtract_mask" else 1 - removed
 
     for_slabs(work, len(scale), _PLANES)
     return mask

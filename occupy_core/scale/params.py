@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from occupy_core.maps.grid import Grid
 from occupy_core.params import Params
 from occupy_core.scale.full_scale import kernel_footprint, recommended_tau
+from occupy_core.scale.outputs import MASKS, MODIFICATIONS, OCCUPY_MASKS, Output
 
 Method = Literal["calibrated", "occupy"]
 Mode = Literal["res", "occ"]
 METHODS: tuple[str, ...] = get_args(Method)
 MODES: tuple[str, ...] = get_args(Mode)
-
-Kind = Literal["amplified", "attenuated", "sigmoid", "solvent_excluded", "subtraction_mask"]
-MODIFICATIONS: tuple[Kind, ...] = ("amplified", "attenuated", "sigmoid")
 
 _DEFAULT_LOWPASS = 8.0  # [OccuPy] Å
 _LARGEST_DEFAULT_KERNEL = 9  # [OccuPy] voxels
@@ -257,23 +255,6 @@ def is_regional(values: ScaleKind) -> bool:
     return values.method == "calibrated" and values.mode == "occ" and values.granularity > 0
 
 
-class Output(NamedTuple):
-    """One map that a modification makes.
-
-    Parameters
-    ----------
-    kind : str
-    gamma : float or None
-        Power of the modification; None for "solvent_excluded".
-    pivot : float or None
-        Scale that a sigmoid leaves as it is; None for the other modifications.
-    """
-
-    kind: Kind
-    gamma: float | None = None
-    pivot: float | None = None
-
-
 @dataclass(frozen=True, kw_only=True)
 class ModifyParams(Params):
     """How a map is modified by its local scale.
@@ -296,7 +277,8 @@ class ModifyParams(Params):
         Give the modified map (not its halves) the histogram of the input; otherwise it is clipped
         to its range.
     subtraction_mask : bool
-        Make the factors of attenuation and sigmoid as masks for signal subtraction too.
+        Make masks for signal subtraction of the attenuation and the sigmoid, too: one of what is
+        kept and one of what is subtracted; with the method "occupy" their factors, as OccuPy does.
     seed : int
         Of the solvent noise that replaces what is attenuated.
     """
@@ -374,13 +356,14 @@ class ModifyParams(Params):
         """Whether there is anything to make."""
         return bool(self.kinds())
 
-    def kinds(self) -> tuple[Output, ...]:
-        """Return the maps to be made, in their order."""
+    def kinds(self, method: str = "calibrated") -> tuple[Output, ...]:
+        """Return the maps to be made by a scale of some method, in their order."""
         made = self._modifications()
         masks = tuple(
-            Output("subtraction_mask", output.gamma, output.pivot)
+            Output(kind, output.gamma, output.pivot)
             for output in made
             if self.subtraction_mask and output.kind != "amplified"
+            for kind in (OCCUPY_MASKS if method == "occupy" else MASKS)
         )
         if self.exclude_solvent and not made:
             made = (Output("solvent_excluded"),)

@@ -9,7 +9,7 @@ import dataclasses
 import pyworkflow.protocol.params as params
 
 FORM_NAMES = {"subtraction_mask": "subtractionMaskOf"}
-"""Fields whose form parameter is not their camelCase: `subtractionMask` is the output."""
+"""Fields whose form parameter is not their camelCase: `subtractionMask` is an output."""
 
 
 def formName(field):

@@ -8,7 +8,7 @@ from occupy_core.scale import ModifyParams
 MODIFY = ModifyParams()
 POWER = 4.0  # of the amplification, when the form asks for nothing
 MASKS = {"no": None, "attenuation": "attenuated", "sigmoid": "sigmoid"}
-"""Choices of the form, and which modification the one output `subtractionMask` is made of."""
+"""Choices of the form, and which modification the masks for subtraction are made of."""
 
 
 def defineModifyParams(form):
@@ -52,10 +52,11 @@ def defineModifyParams(form):
         choices=list(MASKS),
         default=0,
         display=params.EnumParam.DISPLAY_HLIST,
-        label="Subtraction mask of",
-        help="A mask for particle subtraction: 1 where the modification leaves the map as it "
-        "is, lower where it weakens it, never above 1. It is made of the attenuation or of the "
-        "sigmoid, whose power must be given.",
+        label="Subtraction masks of",
+        help="Two masks for particle subtraction, of the attenuation or of the sigmoid, whose "
+        "power must be given. *keepMask* is white (1) where density stays: for _relion - subtract "
+        "projection_. *subtractMask* is white where density goes: for _cryosparc - particle "
+        "subtraction_. The method _occupy_ gives one _subtractionMask_, white where it stays.",
     )
     _defineFurtherParams(form)
 

@@ -35,6 +35,13 @@ OUTPUTS = {
 }
 """Names of the outputs by what was done to the map."""
 
+MASK_OUTPUTS = {
+    "keep_mask": "keepMask",
+    "subtract_mask": "subtractMask",
+    "subtraction_mask": "subtractionMask",
+}
+"""Names of the masks for subtraction; the last is that of the method occupy."""
+
 
 class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
     """Modifies maps by their local scale: partial occupancy is amplified, attenuated or separated
@@ -45,8 +52,9 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
     their mean, keeps them comparable. Half maps get exactly the factors of their map.
 
     *Outputs*: amplifiedVolume, attenuatedVolume, sigmoidVolume, solventExcludedVolume: those that
-    were asked for, with half maps if the input has them; and a subtractionMask. Sets of them
-    (amplifiedVolumes ...) for a set or classes.
+    were asked for, with half maps if the input has them; and masks for particle subtraction:
+    keepMask (white is kept, as RELION has it) and subtractMask (white is subtracted, as cryoSPARC
+    has it). Sets of them (amplifiedVolumes ...) for a set or classes.
 
     *When to use it*: amplify, to see and to model what is only partly there; attenuate, to take it
     away, as for a reference or for particle subtraction.
@@ -62,9 +70,9 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
     _recordClass = ScaleRecord
     _possibleOutputs = {
         **dict.fromkeys(OUTPUTS.values(), Volume),
-        "subtractionMask": VolumeMask,
+        **dict.fromkeys(MASK_OUTPUTS.values(), VolumeMask),
         **dict.fromkeys((f"{name}s" for name in OUTPUTS.values()), SetOfVolumes),
-        "subtractionMasks": SetOfVolumeMasks,
+        **dict.fromkeys((f"{name}s" for name in MASK_OUTPUTS.values()), SetOfVolumeMasks),
     }
 
     # --------------------------- DEFINE param functions ------------------------------------------
@@ -266,9 +274,10 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
             output = self._newVolume(volume, record.files[kind])
             output.setHalfMaps(record.halfMaps(kind))
             outputs[OUTPUTS[kind]] = output
-        mask = f"subtraction_mask_{MASKS[self._maskChoice()]}"
-        if mask in record.files:
-            outputs["subtractionMask"] = self._newMask(volume, record.files[mask])
+        for kind, name in MASK_OUTPUTS.items():
+            mask = f"{kind}_{MASKS[self._maskChoice()]}"
+            if mask in record.files:
+                outputs[name] = self._newMask(volume, record.files[mask])
         return volume, outputs, {}
 
     # --------------------------- INFO functions --------------------------------------------------
@@ -308,8 +317,8 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
             return []
         given = "not given" if power is None else f"{power:g}"
         return [
-            f"The subtraction mask is to be made of the {choice}, but its power is {given}; give "
-            "one above 1."
+            f"The masks for subtraction are to be made of the {choice}, but its power is {given}; "
+            "give one above 1."
         ]
 
     def _inputWarnings(self):

@@ -111,7 +111,8 @@ class TestOccupy(BaseTest):
         )
         self.assertTrue(modified.amplifiedVolume.hasHalfMaps())
         self.assertTrue(modified.attenuatedVolume.hasHalfMaps())
-        self.assertEqual((BOX, BOX, BOX), modified.subtractionMask.getDim())
+        self.assertEqual((BOX, BOX, BOX), modified.keepMask.getDim())
+        self.assertEqual((BOX, BOX, BOX), modified.subtractMask.getDim())
 
     def test_analysis(self):
         volume = {"inputVolume": (self.map, "outputVolume")}

@@ -20,7 +20,12 @@ from occupy_scipion.viewers.planes import Planes
 from occupy_scipion.viewers.scene import Item, Layer
 
 SCALE, CONFIDENT, ERROR, TRUSTED = "Local scale", "Confidence", "Standard error", "Trust"
-MASK, SUBTRACTION, SOLVENT = "Mask", "Subtraction mask", "Solvent definition"
+MASK, SOLVENT = "Mask", "Solvent definition"
+SUBTRACTION = {
+    "keep_mask": "Keep mask",
+    "subtract_mask": "Subtract mask",
+    "subtraction_mask": "Subtraction mask",
+}
 FINE, COARSE = "FSC 0.143", "FSC 0.5"
 BLOCKS = "Blocks"
 _OF_A_MASK = 0.02  # what is less is not seen as part of it
@@ -74,9 +79,10 @@ def modifiedItems(record, facts=None):
     """A map and what was made of it, each with the scale."""
     layers = scaleLayers(record)
     layers += tuple(
-        maskLayer(f"{SUBTRACTION}, {kind.removeprefix('subtraction_mask_')}", file)
+        maskLayer(f"{title}, {kind.removeprefix(f'{mask}_')}", file)
+        for mask, title in SUBTRACTION.items()
         for kind, file in record.files.items()
-        if kind.startswith("subtraction_mask_")
+        if kind.startswith(f"{mask}_")
     )
     made = {"Input": record.inputs["map"]}
     made |= {TITLES[kind]: record.files[kind] for kind in record.modifiedKinds()}

@@ -12,7 +12,7 @@ from occupy_core.commands.shared.plots import (
 from occupy_core.maps.mrc import read_map
 from occupy_core.scale import ModifyParams, modification_curves
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
-from occupy_scipion.protocols.protocol_modify_map import OUTPUTS
+from occupy_scipion.protocols.protocol_modify_map import MASK_OUTPUTS, OUTPUTS
 from occupy_scipion.records.scale import TITLES, ScaleRecord
 from occupy_scipion.viewers import scenes
 from occupy_scipion.viewers.viewer_base import OccupyViewerBase
@@ -31,7 +31,10 @@ class OccupyViewer(OccupyViewerBase):
         "confidenceVolume": ("showSlices", scenes.CONFIDENT),
         "solventMask": ("showSlices", scenes.SOLVENT),
         **{name: ("showModifiedSlices", TITLES[kind]) for kind, name in OUTPUTS.items()},
-        "subtractionMask": ("showModifiedSlices", scenes.SUBTRACTION),
+        **{
+            name: ("showModifiedSlices", scenes.SUBTRACTION[kind])
+            for kind, name in MASK_OUTPUTS.items()
+        },
     }
 
     # --------------------------- DEFINE param functions ------------------------------------------

@@ -46,13 +46,14 @@ SEEN = {  # of each protocol: what is opened, and words that stand in it
         "amplifiedVolume": ("Amplified",),
         "attenuatedVolume": ("Attenuated",),
         "sigmoidVolume": ("Sigmoid",),
-        "subtractionMask": ("Subtraction mask",),
+        "keepMask": ("Keep mask",),
+        "subtractMask": ("Subtract mask",),
     },
     "local_scale_of_a_set": {
         "scaleVolumes": ("all maps", "import_state_1", "Local scale"),
         "solventMasks": ("all maps", "Solvent definition"),
     },
-    "modified_set": {"amplifiedVolumes": ("all maps",), "subtractionMasks": ("Subtraction mask",)},
+    "modified_set": {"amplifiedVolumes": ("all maps",), "keepMasks": ("Keep mask",)},
     "resolution_of_a_set": {
         "resolution_Volumes": ("globalResolution", "all maps"),
         "resolutionMasks": ("Mask",),

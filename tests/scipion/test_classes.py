@@ -219,7 +219,7 @@ def test_each_class_is_modified_by_the_scale_with_its_id(runner, imported, scale
         subtractionMaskOf=1,
     )
     assert type(protocol.attenuatedVolumes) is SetOfVolumes
-    assert type(protocol.subtractionMasks) is SetOfVolumeMasks
+    assert type(protocol.keepMasks) is type(protocol.subtractMasks) is SetOfVolumeMasks
     items = items_of(protocol.attenuatedVolumes)
     assert [item.getObjId() for item in items] == [1, 2, 3]
     assert [item.particles.get() for item in items] == list(MEMBERS)

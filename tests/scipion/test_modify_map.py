@@ -65,7 +65,7 @@ def test_each_modification_is_an_output_at_the_place_of_the_map(imported, modifi
     producer, name = imported
     volume = getattr(producer, name)
     outputs = dict(modified.iterOutputAttributes())
-    assert set(outputs) == {*VOLUMES, "subtractionMask"}
+    assert set(outputs) == {*VOLUMES, "keepMask", "subtractMask"}
     for output in outputs.values():
         assert output.getDim() == (N, N, N)
         assert output.getSamplingRate() == VOXEL
@@ -73,8 +73,9 @@ def test_each_modification_is_an_output_at_the_place_of_the_map(imported, modifi
         voxel, origin = header(output)
         assert voxel == pytest.approx(VOXEL)
         assert origin == pytest.approx(volume.getShiftsFromOrigin())
-    assert isinstance(modified.subtractionMask, VolumeMask)
-    assert read(modified.subtractionMask).max() <= 1
+    keep, subtract = modified.keepMask, modified.subtractMask
+    assert type(keep) is type(subtract) is VolumeMask
+    np.testing.assert_allclose(read(keep) + read(subtract), 1, atol=1e-6)
 
 
 def test_the_maps_are_those_that_the_core_makes(imported, modified):
@@ -103,13 +104,13 @@ def test_half_maps_are_carried_and_modified(imported, modified):
         assert len(halves) == 2
         for half, original in zip(halves, originals, strict=True):
             assert not np.array_equal(read_map(half).data, read_map(original).data)
-    assert not modified.subtractionMask.hasHalfMaps()
+    assert not modified.keepMask.hasHalfMaps()
 
 
 def test_modified_maps_are_transforms_of_the_input_and_come_from_the_scale(modified):
     relations = [(r["name"], r["object_parent_extended"]) for r in modified.getRelations()]
-    assert relations.count(("relation_transform", "outputVolume")) == 4
-    assert relations.count(("relation_datasource", "scaleVolume")) == 4
+    assert relations.count(("relation_transform", "outputVolume")) == 5
+    assert relations.count(("relation_datasource", "scaleVolume")) == 5
 
 
 def test_the_summary_and_the_methods_name_the_powers(modified):
@@ -221,7 +222,7 @@ def test_the_subtraction_mask_can_be_that_of_the_sigmoid(runner, imported, modif
         subtractionMaskOf=2,
         **POWERS,
     )
-    assert not np.array_equal(read(protocol.subtractionMask), read(modified.subtractionMask))
+    assert not np.array_equal(read(protocol.subtractMask), read(modified.subtractMask))
 
 
 def test_a_map_without_half_maps_gives_maps_without(runner):
@@ -316,9 +317,9 @@ def test_continue_redoes_what_changed_and_nothing_else(runner, alone):
     assert not list(folder.glob("sigm_4.0-0.30*"))
     assert runner.resume(alone, kernelSize=5) == ["scaleStep", "modifyStep", "createOutputStep"]
     assert runner.resume(alone, subtractionMaskOf=1) == ["modifyStep", "createOutputStep"]
-    mask = read(alone.subtractionMask)
+    mask = read(alone.keepMask)
     assert runner.resume(alone, subtractionMaskOf=2) == ["createOutputStep"]
-    assert not np.array_equal(read(alone.subtractionMask), mask)
+    assert not np.array_equal(read(alone.keepMask), mask)
     assert runner.resume(alone, subtractionMaskOf=0) == ["modifyStep", "createOutputStep"]
     # An output that is not wanted any more goes, and then the pivot has no effect.
     assert runner.resume(alone, sigmoid=None) == ["modifyStep", "createOutputStep"]

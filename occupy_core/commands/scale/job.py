@@ -10,7 +10,8 @@ from typing import Any
 from occupy_core.commands.shared.half_maps import half_map_problems
 from occupy_core.commands.shared.job import JobBase, run_problems
 from occupy_core.maps.mrc import map_name
-from occupy_core.scale.params import ModifyParams, Output, ScaleParams, is_regional
+from occupy_core.scale.outputs import Output
+from occupy_core.scale.params import ModifyParams, ScaleParams, is_regional
 
 _SCALED = ("amplified", "attenuated", "sigmoid")
 
@@ -112,9 +113,14 @@ class ScaleJob(JobBase):
         return self.name or map_name(self.map)
 
     @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The modified maps and masks."""
+        return self.modify.kinds(self.scale.method)
+
+    @property
     def is_scaled(self) -> bool:
         """Whether the map is modified by its scale."""
-        return any(output.kind in _SCALED for output in self.modify.kinds())
+        return any(output.kind in _SCALED for output in self.outputs)
 
     @property
     def is_regional(self) -> bool:
@@ -188,11 +194,11 @@ class ScaleJob(JobBase):
             names["solvent_definition"] = f"solDef_{x}.mrc"
         if self.save_all_maps:
             names["lowpass"] = f"lowpass_{x}.mrc"
-        for output in self.modify.kinds():
+        for output in self.outputs:
             key = output_key(output.kind, output.pivot)
             prefix = _prefix(output, self.modify.exclude_solvent)
             names[key] = f"{prefix}_{x}.mrc"
-            if self.half1 is not None and output.kind != "subtraction_mask":
+            if self.half1 is not None and not output.is_mask:
                 for half in ("half1", "half2"):
                     names[f"{key}_{half}"] = f"{prefix}_{half}_{x}.mrc"
         if self.plot:
@@ -201,7 +207,7 @@ class ScaleJob(JobBase):
                 "slices_plot": f"slices_{x}.png",
                 "histogram_plot": f"scaleHist_{x}.png",
             }
-            if any(output.gamma for output in self.modify.kinds()):
+            if any(output.gamma for output in self.outputs):
                 names["modification_plot"] = f"modification_{x}.png"
         if self.chimerax:
             names["chimerax"] = f"chimX_{x}.cxc"
@@ -215,7 +221,7 @@ class ScaleJob(JobBase):
 
 def output_key(kind: str, pivot: float | None) -> str:
     """Return what a modified map is called in the record; only a sigmoid has a pivot."""
-    if kind == "subtraction_mask":
+    if kind.endswith("_mask"):
         return f"{kind}_{'attenuated' if pivot is None else 'sigmoid'}"
     return kind
 
@@ -227,8 +233,9 @@ def _prefix(output: Output, exclude_solvent: bool) -> str:
     power = _number(output.gamma, 1)
     if output.pivot is not None:
         power += f"-{_number(output.pivot, 2)}"
-    if output.kind == "subtraction_mask":
-        return f"subMask_{'attn' if output.pivot is None else 'sigm'}_{power}"
+    if output.is_mask:
+        name = "subMask" if output.kind == "subtraction_mask" else output.kind
+        return f"{name}_{'attn' if output.pivot is None else 'sigm'}_{power}"
     short = {"amplified": "ampl", "attenuated": "attn", "sigmoid": "sigm"}[output.kind]
     return f"{short}_{power}" + ("_solExcl" if exclude_solvent else "")
 

@@ -262,8 +262,9 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         switch(
             "modify.subtraction_mask",
             "--subtraction-mask",
-            "Write the factors of the attenuation or the sigmoid as a mask too. For signal "
-            "subtraction; it never exceeds 1.",
+            "Write masks for signal subtraction of the attenuation or the sigmoid: keep_mask_… is "
+            "white (1) where density stays, for RELION; subtract_mask_… where it goes, for "
+            "cryoSPARC. With occupy: subMask_…, the factor alone.",
         ),
         number(
             "modify.scale_limit",

@@ -30,7 +30,7 @@ from occupy_core.plain_values import to_dict
 from occupy_core.progress import Progress, part, report
 from occupy_core.scale.lowpass import occupy_lowpass
 from occupy_core.scale.modify import ModifiedMap, iter_modified, modification_curves
-from occupy_core.scale.params import Output
+from occupy_core.scale.outputs import Output
 from occupy_core.scale.parts import scale_parts
 
 # Fractions of the whole at which its parts end.
@@ -199,6 +199,7 @@ class _Run(Run[ScaleJob]):
             sigma=None if estimate.place is None else estimate.sigma,
             place=estimate.place,
             half_maps=self._half_maps(density),
+            method=job.scale.method,
             progress=part(self._progress, _ESTIMATED, _MODIFIED),
         ):
             key, label = output_key(modified.kind, modified.pivot), _label(modified)
@@ -241,7 +242,7 @@ class _Run(Run[ScaleJob]):
         if "modification_plot" in self._names:
             figure = plots.new_figure(5, 4.8)
             scale, curves = modification_curves(job.modify)
-            labels = {str(output.kind): _label(output) for output in job.modify.kinds()}
+            labels = {str(output.kind): _label(output) for output in job.outputs}
             plots.draw_modification(figure, scale, {labels[k]: c for k, c in curves.items()})
             self._save(figure, "modification_plot")
 
@@ -295,8 +296,7 @@ def _offset_warnings(job: ScaleJob, estimate: Estimate) -> list[str]:
 
 def _maps_shown(job: ScaleJob) -> list[str]:
     """Return the modified maps for the ChimeraX script: no masks, no half maps."""
-    outputs = [output for output in job.modify.kinds() if output.kind != "subtraction_mask"]
-    return [output_key(output.kind, output.pivot) for output in outputs]
+    return [output_key(out.kind, out.pivot) for out in job.outputs if not out.is_mask]
 
 
 def _label(made: ModifiedMap | Output) -> str:

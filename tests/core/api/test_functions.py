@@ -9,7 +9,7 @@ from small_models import density_of, noisy, three_chains
 import occupy_core as occ
 from occupy_core.scale.estimate import estimate_confidence, estimate_scale
 from occupy_core.scale.modify import iter_modified, modification_factor
-from occupy_core.scale.params import Output
+from occupy_core.scale.outputs import Output
 
 GRID = occ.Grid((40, 45, 42), (1.5, 1.4, 1.6), origin=(3.0, -4.0, 5.5))
 EDGES = GRID.voxel_size

@@ -147,7 +147,8 @@ def test_subtraction_masks_are_the_factors_that_never_amplify(density, result):
     params = {"attenuate": 3.0, "sigmoid": 4.0, "pivot": 0.3, "subtraction_mask": True}
     made = list(
         iter_modified(
-            density, result.scale, result.confidence, result.solvent, ModifyParams(**params)
+            *(density, result.scale, result.confidence, result.solvent, ModifyParams(**params)),
+            method="occupy",
         )
     )
     masks = {one.pivot: one.map for one in made if one.kind == "subtraction_mask"}
@@ -164,8 +165,31 @@ def test_scale_zero_is_zero_in_a_subtraction_mask(density, result):
     empty = result.scale.with_data(np.zeros(GRID.shape))
     for values in ({"attenuate": 1.01}, {"sigmoid": 1.01}):
         params = ModifyParams(subtraction_mask=True, exclude_solvent=True, **values)
-        *_, mask = iter_modified(density, empty, result.confidence, result.solvent, params)
+        *_, mask = iter_modified(
+            density, empty, result.confidence, result.solvent, params, method="occupy"
+        )
         assert not mask.map.data.any()
+
+
+@pytest.mark.parametrize("regional", [False, True])
+def test_keep_and_subtract_masks_share_what_a_modification_takes(density, result, regional):
+    rng = np.random.default_rng(3)
+    place = density.with_data(rng.random(GRID.shape, dtype=np.float32)) if regional else None
+    values = {"attenuate": 3.0, "sigmoid": 4.0, "pivot": 0.3, "subtraction_mask": True}
+    made = iter_modified(
+        *(density, result.scale, result.confidence, result.solvent, ModifyParams(**values)),
+        place=place,
+    )
+    masks = {(one.kind, one.pivot): one.map for one in made if one.kind.endswith("mask")}
+    confidence = (place or result.confidence).data
+    for output, pivot in ((Output("attenuated", 3.0), None), (SIGMOID, 0.3)):
+        keep, subtract = masks["keep_mask", pivot], masks["subtract_mask", pivot]
+        taken = confidence * (1 - np.minimum(factors(result, output), 1))
+        np.testing.assert_allclose(subtract.data, taken, atol=1e-6)
+        np.testing.assert_array_equal(keep.data, 1 - subtract.data)
+        assert 0 <= subtract.data.min() < subtract.data.max() <= 1
+        assert not subtract.data[confidence == 0].any()
+        assert keep.grid == GRID
 
 
 def test_maps_are_made_one_by_one_in_order(density, result):

@@ -7,7 +7,8 @@ import pytest
 
 from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import Grid
-from occupy_core.scale.params import ModifyParams, Output, ScaleParams, processing_shape
+from occupy_core.scale.outputs import Output
+from occupy_core.scale.params import ModifyParams, ScaleParams, processing_shape
 
 GRID = Grid.cubic(64, 1.5)  # a box of 96 Å
 
@@ -172,8 +173,10 @@ def test_outputs_are_listed_in_order_with_their_powers():
         Output("amplified", 4.0),
         Output("attenuated", 3.0),
         Output("sigmoid", 5.0, 0.3),
-        Output("subtraction_mask", 3.0),
-        Output("subtraction_mask", 5.0, 0.3),
+        Output("keep_mask", 3.0),
+        Output("subtract_mask", 3.0),
+        Output("keep_mask", 5.0, 0.3),
+        Output("subtract_mask", 5.0, 0.3),
     )
     assert params.active
 

@@ -104,7 +104,7 @@ def test_a_run_writes_exactly_what_it_says(small, halves, tmp_path):
 def test_every_map_lies_on_the_input(small, halves, tmp_path):
     result = run_scale(ScaleJob(small, tmp_path / "out", **halves, **EVERYTHING))
     maps = [path for path in result.files.values() if path.suffix == ".mrc"]
-    assert len(maps) == 16
+    assert len(maps) == 18
     for path in maps:
         assert read_map(path).grid == GRID
 
