@@ -6,6 +6,7 @@ SHOWN_CLASSES = (
     "SetOfVolumeMasks",
     "SetOfVolumes",
     "SetOfAtomStructs",
+    "SetOfClasses3D",
     "SetOfParticles",
     "VolumeMask",
     "Volume",

@@ -13,7 +13,7 @@ pytest.importorskip("relion", reason="scipion-em-relion is not installed")
 import numpy as np
 from pwem.objects import Pointer, SetOfClasses3D
 from relion_classes import MEMBERS, VOXEL, write_classification
-from scipion_project import read, two_bodies, write_mrc
+from scipion_project import opened, read, two_bodies, write_mrc
 
 from occupy_core.commands.classes.job import ClassesJob
 from occupy_core.commands.main import main
@@ -99,6 +99,20 @@ def test_classes_that_are_alike_are_one_with_all_their_particles(analysed):
     assert all(p.hasTransform() for p in particles)
     assert merged[2].getRepresentative().getSamplingRate() == VOXEL
     assert merged.getImages().getSize() == sum(MEMBERS)
+
+
+def test_a_double_click_on_each_output_opens_it(runner, analysed):
+    views = opened(runner, analysed)
+    assert {"map", "region", "verdict"} <= set(views["regionOccupancies"].columns)
+    scene = views["resolution_Volumes"].scene
+    assert scene.mode == "all maps"
+    for item, volume in zip(scene.items, analysed.resolution_Volumes, strict=True):
+        resolution = item.layer("FSC 0.143").values
+        assert resolution.plane(0, 10).tobytes() == read(volume)[10].tobytes()
+    scale = views["scaleVolume"].scene.chosen().values
+    assert scale.plane(0, 10).tobytes() == read(analysed.scaleVolume)[10].tobytes()
+    sizes = [row[2] for row in views["mergedClasses"].rows]
+    assert sizes == [MEMBERS[0], MEMBERS[1] + MEMBERS[2]]
 
 
 def test_the_command_line_writes_the_same_bytes(analysed, tmp_path):

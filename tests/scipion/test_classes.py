@@ -13,7 +13,7 @@ pytest.importorskip("relion", reason="scipion-em-relion is not installed")
 import numpy as np
 from pwem.objects import Pointer, SetOfClasses3D, SetOfVolumes, SetOfVolumesFlex, VolumeFlex
 from relion_classes import MEMBERS, VOXEL, write_classification
-from scipion_project import header, read, two_bodies, write_mrc
+from scipion_project import header, opened, read, two_bodies, write_mrc
 
 from occupy_scipion.convert.volumes import iterVolumes
 from occupy_scipion.objects import SetOfVolumeMasks
@@ -297,6 +297,11 @@ def test_particles_of_the_classes_that_have_a_region_are_selected(runner, import
     assert sorted(values) == [2, 3]
     assert [len(found) for found in values.values()] == [1, 1]
     images = getattr(*imported).getImages()
+    view = opened(runner, protocol)["selectedParticles"]
+    assert {"occupancyClass"} <= set(view.columns)
+    assert any(name.startswith("occupancy_") for name in view.columns)
+    assert len(view.rows) == len(selected)
+    assert view.words[0] == protocol.summary()[0]
     assert protocol.selectedParticles.getSamplingRate() == images.getSamplingRate()
     assert protocol.selectedParticles.getAlignment() == images.getAlignment()
     first, *others = protocol.summary()
