@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from occupy_core.errors import ParameterError
 
 T = TypeVar("T")
 
+_MOST_SHOWN = 80  # [layout] characters of a value in a sentence
 _NAMES = {
     float: "a number",
     int: "a whole number",
@@ -105,7 +107,7 @@ def from_dict(cls: type[T], values: Mapping[str, Any], where: str) -> T:
 
 def _converted(value: Any, expected: ValueType, name: str, where: str) -> Any:
     kind = expected.kind
-    what = f"The parameter '{name}' of {where} is {value!r} but must be"
+    what = f"The parameter '{name}' of {where} is {_shown(value)} but must be"
     if value is None and expected.optional:
         return None
     if expected.many:
@@ -123,14 +125,36 @@ def _converted(value: Any, expected: ValueType, name: str, where: str) -> Any:
     if kind is bool and isinstance(value, bool):
         return value
     if kind is float and isinstance(value, Real) and not isinstance(value, bool):
-        if math.isfinite(value):
+        if _is_finite(value):
             return float(value)
     elif kind is int and isinstance(value, Integral | float) and not isinstance(value, bool):
-        if math.isfinite(value) and value == int(value):
+        if _is_finite(value) and value == int(value):
             return int(value)
-    elif kind in (str, Path) and isinstance(value, str | Path):
+    elif kind in (str, Path) and isinstance(value, str | Path) and _is_text(str(value)):
         return kind(value)
     raise ParameterError(f"{what} {_NAMES.get(kind, 'a group of parameters')}.")
+
+
+def _is_finite(value: Real | float) -> bool:
+    """Whether a number is one that a float can hold."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of 400 digits
+        return False
+
+
+def _is_text(value: str) -> bool:
+    """Whether a text can be the name of a file, or a part of it."""
+    try:
+        return b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:  # half of a pair of UTF-16
+        return False
+
+
+def _shown(value: Any) -> str:
+    """What stands for a value in a sentence: not a thousand digits, and one line."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} …"
 
 
 def to_dict(parameters: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def read_job_values(path: Path) -> dict[str, Any]:
 def read_record(path: Path) -> dict[str, Any]:
     """Read a params.json or the record of an earlier run, whole."""
     try:
-        record = json.loads(read_plain(path).decode("utf-8"))
+        record = json.loads(read_plain(path).decode("utf-8-sig"))
     except OSError as error:
         raise ParameterError(f"{path} cannot be read: {error.strerror}; check the path.") from error
     except (ValueError, RecursionError) as error:
@@ -76,7 +76,8 @@ def changed_inputs(before: Path | None, record: dict[str, Any]) -> list[str]:
     entries = {} if before is None else read_record(before).get("inputs")
     if not isinstance(entries, dict):
         return []
-    known = {entry["file"]: entry["sha256"] for entry in entries.values()}
+    written = [entry for entry in entries.values() if isinstance(entry, dict)]
+    known = {str(entry.get("file")): entry.get("sha256") for entry in written}
     changed = [
         entry["file"]
         for entry in record["inputs"].values()
