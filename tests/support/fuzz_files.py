@@ -18,7 +18,8 @@ from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.saved import load_communities, load_occupied, read_made_from
 from occupy_core.commands.blocks.job import BlocksJob
 from occupy_core.commands.blocks.run import run_blocks
-from occupy_core.commands.blocks.tables import read_occupancies, read_thresholds
+from occupy_core.commands.blocks.tables import read_occupancies
+from occupy_core.commands.blocks.thresholds import read_thresholds
 from occupy_core.commands.regions.job import RegionsJob
 from occupy_core.commands.resolution.job import ResolutionJob
 from occupy_core.commands.scale.job import ScaleJob

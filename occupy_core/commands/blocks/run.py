@@ -20,7 +20,7 @@ from occupy_core.commands.blocks.answer import answer
 from occupy_core.commands.blocks.chimerax import BlockScene, write_block_scene
 from occupy_core.commands.blocks.job import BlocksJob, block_names
 from occupy_core.commands.blocks.steps import SavedSteps
-from occupy_core.commands.blocks.tables import read_thresholds
+from occupy_core.commands.blocks.thresholds import read_thresholds
 from occupy_core.commands.shared import plots
 from occupy_core.commands.shared.notebook import notebook_text
 from occupy_core.commands.shared.provenance import versions

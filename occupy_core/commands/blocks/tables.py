@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -16,99 +13,17 @@ import numpy as np
 from occupy_core.blocks.find import BlocksResult
 from occupy_core.blocks.track.rules import apply_rule
 from occupy_core.blocks.track.tracking import Relation
-from occupy_core.commands.shared.quoting import csv_name, csv_text, one_line
+from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.record import read_record
 from occupy_core.commands.shared.staging import output_errors, refuse_outputs, staged_outputs
 from occupy_core.errors import MapFormatError, OutputError, ParameterError
-from occupy_core.files import read_plain
 from occupy_core.maps.mrc import map_name
 
 _DIGITS = 4  # [layout]
 THRESHOLD_COLUMNS = ("volume", "threshold", "solvent", "on_fraction", "used", "outlying", "empty")
 RELATION_COLUMNS = tuple(field.name for field in fields(Relation))
-# What the columns of a given table of thresholds may be called: as here, or as SIREN does.
-_VALUE_HEADS = ("threshold", "denormalized_predictions")
-_VOLUME_HEADS = ("volume", "", "unnamed: 0", "vol")
 
 Row = dict[str, Any]
-
-
-def read_thresholds(path: Path, names: Sequence[str]) -> tuple[dict[str, float], list[str]]:
-    """Read a table of thresholds.
-
-    Parameters
-    ----------
-    path : Path
-        Lines ``volume,threshold``, with a head or without, or with more columns (as the
-        thresholds.csv that is written, and as SIREN's predictions.csv). A volume stands there by
-        its name, its file name or its path.
-    names : sequence of str
-        Names of the volumes.
-
-    Returns
-    -------
-    thresholds : dict of str to float
-        By the names of the volumes, of those that the table has.
-    warnings : list of str
-        What the table has besides.
-
-    Raises
-    ------
-    ParameterError
-        When the file cannot be read, a threshold is no number, or a volume stands there twice.
-    """
-    try:
-        text = read_plain(path).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text"
-        raise ParameterError(
-            f"The table of thresholds {path} cannot be read: {reason}; check the path."
-        ) from error
-    written = {csv_name(name): name for name in names}
-    found: dict[str, float] = {}
-    unknown: list[str] = []
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=None)))
-    except csv.Error as error:
-        raise ParameterError(f"{path} is no table of thresholds ({error}).") from error
-    lines = [(n, row) for n, row in enumerate(rows, start=1) if any(row)]
-    first, of_name, of_value = _columns(lines)
-    for number, row in lines[first:]:
-        value = _number(row[of_value] if of_value < len(row) else "")
-        if value is None:
-            raise ParameterError(
-                f"Line {number} of {path} is '{one_line(','.join(row))}' but must hold a volume "
-                "and its threshold, as in vol_1,0.8; correct it."
-            )
-        given = row[of_name].strip()
-        name = written.get(row[of_name]) or written.get(given) or map_name(given)
-        if name not in names:
-            unknown.append(given)
-        elif found.setdefault(name, value) != value:
-            raise ParameterError(f"{path} has two thresholds for {name}; leave one of them.")
-    if not unknown:
-        return found, []
-    return found, [
-        f"{path} has thresholds for {len(unknown)} volumes that are not given, such as "
-        f"{unknown[0]}; they were not used."
-    ]
-
-
-def _columns(lines: Sequence[tuple[int, list[str]]]) -> tuple[int, int, int]:
-    """Return the number of head lines and the columns of the volume and of its threshold."""
-    if not lines or (len(lines[0][1]) > 1 and _number(lines[0][1][1]) is not None):
-        return 0, 0, 1
-    head = [cell.strip().lower() for cell in lines[0][1]]
-    of_value = next((head.index(name) for name in _VALUE_HEADS if name in head), 1)
-    return 1, next((head.index(name) for name in _VOLUME_HEADS if name in head), 0), of_value
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def threshold_rows(result: BlocksResult) -> list[Row]:

@@ -61,6 +61,7 @@ def run(arguments: Sequence[str]) -> int:
 def _report(given: dict[str, Any]) -> None:
     from occupy_core.commands.report.build import open_report, save_report
     from occupy_core.commands.report.registry import results_in
+    from occupy_core.commands.shared.record import as_written
 
     folders = given.get("results") or []
     folders = [folders] if isinstance(folders, Path) else folders
@@ -70,7 +71,8 @@ def _report(given: dict[str, Any]) -> None:
         )
     results = [result for folder in folders for result in results_in(folder)]
     path = given.get("output") or results[0].folder / _NAME
-    save_report(path, results, force=given.get("force", False))
+    with as_written([result.folder / result.name for result in results]):
+        save_report(path, results, force=given.get("force", False))
     if not given.get("quiet"):
         print(f"Written: {path}")
     if given.get("open") and not open_report(path):

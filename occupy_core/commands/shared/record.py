@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from occupy_core.commands.shared.quoting import one_line
 from occupy_core.errors import ParameterError
 from occupy_core.files import read_plain
 
@@ -32,6 +34,26 @@ def read_record(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise ParameterError(f"{path} does not hold the parameters of a job; check the path.")
     return record
+
+
+@contextmanager
+def as_written(records: Sequence[Path]) -> Iterator[None]:
+    """Say that a record is damaged, or was edited, when what is needed of it is not there.
+
+    Raises
+    ------
+    ParameterError
+        With the records that are used inside.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        named = ", ".join(str(path) for path in records)
+        found = one_line(f"{type(error).__name__}: {error}")
+        raise ParameterError(
+            f"{named} cannot be used, for something in it is missing or is not as it was written "
+            f"({found}); run the command again."
+        ) from error
 
 
 def file_beside(record: Path, name: Any) -> Path:

@@ -18,9 +18,9 @@ from occupy_core.commands.blocks.run import run_blocks
 from occupy_core.commands.blocks.tables import (
     choose,
     read_occupancies,
-    read_thresholds,
     write_subset,
 )
+from occupy_core.commands.blocks.thresholds import read_thresholds
 from occupy_core.commands.shared.provenance import sha256
 from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.maps import read_map
@@ -148,6 +148,13 @@ def test_nothing_to_be_found_is_a_result_too(tmp_path):
         "volume,threshold\nvol_1.mrc,0.5\n/any/vol_2.mrc,0.25\n",
         "\ufeffvolume,other,threshold\nvol_1,9,0.5\n\nvol_2,9,0.25\n",
         ",predictions,denormalized_predictions\nvol_1.mrc,-0.2,0.5\nvol_2.mrc,1,0.25\n",
+        "vol_1;0.5\nvol_2;0.25\n",
+        "vol_1;0,5\nvol_2;0,25\n",
+        "volume;threshold\nvol_1;0,5\nvol_2;0,25\n",
+        "\ufeffsep=;\r\nvolume;other;threshold\r\nvol_1;9,1;0,5\r\nvol_2;9;0,25\r\n",
+        "vol_1\t0,5\nvol_2\t0,25\n",
+        "vol_1;0.5\nvol_2;0.25\n".replace(";", " ; "),
+        '"vol_1","0,5"\n"vol_2","0,25"\n',
     ],
 )
 def test_tables_of_thresholds_are_read_in_several_forms(tmp_path, text):
@@ -190,7 +197,12 @@ def test_a_table_that_was_written_is_read_whatever_the_volumes_are_called(tmp_pa
         ("vol_1,0.5\nvol_2,high\n", "Line 2 of .* is 'vol_2,high'"),
         ("volume,threshold\nvol_1\n", "Line 2 of .* is 'vol_1'"),
         ("vol_1,0.5\nvol_1,0.6\n", "two thresholds for vol_1"),
-        ("vol_1,nan\nvol_2,nan\n", "Line 2 of .* is 'vol_2,nan'"),
+        ("vol_1,nan\nvol_2,nan\n", "Line 1 of .* is 'vol_1,nan'"),
+        ("vol_1,0,5\nvol_2,0,25\n", "Line 1 of .* is 'vol_1,0,5' .* by semicolons"),
+        ("volume,threshold\nvol_1,0,5\n", "Line 2 of .* is 'vol_1,0,5' .* by semicolons"),
+        ("vol_1;1.234,5\nvol_2;0,5\n", "Line 1 of .* is 'vol_1;1.234,5'"),
+        ("vol_1;0,5\nvol_2;0.25\n", "Line 1 of .* is 'vol_1;0,5'"),
+        ("vol_1;1,234,567\nvol_2;0,5\n", "Line 1 of .* is 'vol_1;1,234,567'"),
     ],
 )
 def test_what_is_wrong_in_a_table_is_said_with_its_line(tmp_path, text, sentence):

@@ -1,14 +1,16 @@
 """A search for blocks goes on from the states of an earlier one, and takes over only what fits."""
 
+import random
 import shutil
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 
 import mrcfile
+import numpy as np
 import pytest
 from small_blocks import RULE
 from small_jobs import contents
 
-from occupy_core import ParameterError
+from occupy_core import MapFormatError, ParameterError
 from occupy_core.blocks import find
 from occupy_core.blocks.params import (
     CONTOUR_FIELDS,
@@ -16,6 +18,7 @@ from occupy_core.blocks.params import (
     SKETCH_FIELDS,
     BlocksParams,
 )
+from occupy_core.blocks.saved import load_communities, load_occupied
 from occupy_core.commands.blocks.job import BlocksJob
 from occupy_core.commands.blocks.run import run_blocks
 from occupy_core.maps.ensemble import volumes_in
@@ -154,3 +157,37 @@ def test_a_state_of_other_volumes_is_refused(searched, ensemble_files, tmp_path)
     with pytest.raises(ParameterError, match="box of 10 x 11 x 13"):
         run_blocks(BlocksJob(ensemble_files, tmp_path / "out", occupied=state, bin=2))
     assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("key", ["state_occupied", "state_communities"])
+def test_a_flipped_bit_of_a_state_is_told_or_changes_nothing(searched, tmp_path, key):
+    load = load_occupied if key == "state_occupied" else load_communities
+    whole = searched.files[key].read_bytes()
+    good, path = held(load(searched.files[key])), tmp_path / "state.npz"
+    refused = 0
+    for seed in range(150):
+        draw = random.Random(seed)
+        content = bytearray(whole)
+        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        path.write_bytes(content)
+        try:
+            assert held(load(path)) == good
+        except MapFormatError as error:
+            refused += 1
+            assert "run the step" in str(error)
+    assert refused > 75
+
+
+def held(state):
+    """What a state holds, as something that can be compared."""
+    return {name: array_bytes(getattr(state, name)) for name in (f.name for f in fields(state))}
+
+
+def array_bytes(value):
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    return (
+        {f.name: array_bytes(getattr(value, f.name)) for f in fields(value)}
+        if is_dataclass(value)
+        else value
+    )

@@ -1,6 +1,7 @@
 """Parameters go to JSON and come back, and what does not fit is named."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from occupy_core import ParameterError
+from occupy_core.commands.blocks.job import BlocksJob
+from occupy_core.commands.regions.job import RegionsJob
+from occupy_core.commands.resolution.job import ResolutionJob
+from occupy_core.commands.scale.job import ScaleJob
+from occupy_core.commands.shared.record import changed_inputs
 from occupy_core.plain_values import ValueType, from_dict, to_dict, value_types
 
 
@@ -122,3 +128,80 @@ def test_lists_become_tuples_and_come_back():
 def test_what_is_no_list_of_the_type_is_refused(value):
     with pytest.raises(ParameterError, match="'files' of the job"):
         from_dict(Several, {"files": value}, "the job")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("power", 10**400),
+        ("power", -(10**4000)),
+        ("count", 10**400),
+        ("count", 1e308 * 10),
+        ("file", "a\0b"),
+        ("text", "\ud800"),
+        ("text", "a\0"),
+        ("file", [["x"] * 500]),
+    ],
+)
+def test_what_no_number_and_no_name_can_be_is_told_in_a_short_sentence(name, value):
+    values = {"file": "f", "inner": {}, name: value}
+    if name == "power":
+        values = {"file": "f", "inner": {"power": value}}
+    with pytest.raises(ParameterError, match=f"parameter '{name}' of p.json is ") as caught:
+        from_dict(Outer, values, "p.json")
+    assert len(str(caught.value)) < 200
+
+
+ODD = [10**400, -1, True, None, "", "\0", [], [[]], ["\0"], {}, {"a": 1}, "\ud800", [10**400]]
+JOBS = [
+    (ScaleJob, {"map": "a.mrc"}),
+    (ResolutionJob, {"map": "a.mrc"}),
+    (RegionsJob, {"maps": ["a.mrc"], "masks": ["b.mrc"]}),
+    (BlocksJob, {"volumes": ["a.mrc"]}),
+]
+
+
+def nested(values, path=()):
+    for key, value in values.items():
+        yield (*path, key)
+        if isinstance(value, dict):
+            yield from nested(value, (*path, key))
+
+
+@pytest.mark.parametrize(("job", "start"), JOBS)
+def test_any_value_in_any_place_of_a_job_is_taken_or_told(job, start, tmp_path):
+    base = job.from_dict(start).to_dict()
+    for path in nested(base):
+        for odd in ODD:
+            values = json.loads(json.dumps(base))
+            above = values
+            for key in path[:-1]:
+                above = above[key]
+            above[path[-1]] = odd
+            (tmp_path / "p.json").write_text(json.dumps(values), encoding="utf-8")
+            with suppress(ParameterError):
+                assert all(
+                    isinstance(text, str) for text in job.load(tmp_path / "p.json").problems()
+                )
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
+def test_a_byte_order_mark_before_a_file_of_parameters_is_no_matter(tmp_path, mark):
+    (tmp_path / "p.json").write_bytes(mark + b'{"map": "a.mrc", "scale": {"tau": 0.9}}')
+    assert ScaleJob.load(tmp_path / "p.json").scale.tau == 0.9
+
+
+@pytest.mark.parametrize("text", ["[" * 10**5, '{"a":' * 10**5, "1" * 10**5, "\0", "\ud800", ""])
+def test_a_file_that_is_no_json_is_told(tmp_path, text):
+    (tmp_path / "p.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(ParameterError, match="p.json is not a JSON file"):
+        ScaleJob.load(tmp_path / "p.json")
+
+
+@pytest.mark.parametrize(
+    "inputs", [3, [], {"map": 3}, {"map": {}}, {"map": {"file": [1], "sha256": None}}, {"": None}]
+)
+def test_odd_inputs_of_an_earlier_record_cost_no_result(tmp_path, inputs):
+    (tmp_path / "p.json").write_text(json.dumps({"job": {}, "inputs": inputs}))
+    new = {"inputs": {"map": {"file": "/a.mrc", "sha256": "0"}}}
+    assert changed_inputs(tmp_path / "p.json", new) == []
