@@ -171,10 +171,11 @@ def test_a_flipped_bit_of_a_state_is_told_or_changes_nothing(searched, tmp_path,
         content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
         path.write_bytes(content)
         try:
-            assert held(load(path)) == good
-        except MapFormatError as error:
+            found = load(path)
+        except MapFormatError:
             refused += 1
-            assert "run the step" in str(error)
+        else:
+            assert held(found) == good
     assert refused > 75
 
 
