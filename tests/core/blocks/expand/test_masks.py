@@ -88,7 +88,7 @@ def test_a_thin_chain_is_a_block_though_another_mostly_agrees():
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize(("noise", "softness"), [(0.05, 0.7), (0.3, 0.0), (0.3, 0.5)])
 def test_masks_of_known_blocks_are_found(seed, noise, softness):
-    known = ellipsoids(30, 150, seed=seed, noise=noise, softness=softness)
+    known = ellipsoids(24, 100, seed=seed, noise=noise, softness=softness)
     found = find_blocks(ensemble_of(known))
     assert len(found.blocks) == 6
     assert jaccards(known, found).min() > 0.85
