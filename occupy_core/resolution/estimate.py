@@ -17,7 +17,7 @@ from occupy_core.resolution.learned.features import resolution_features
 from occupy_core.resolution.learned.mask import refine_mask
 from occupy_core.resolution.learned.trees import LEAST_HALF, load_models
 from occupy_core.resolution.measure.analysis import Analysis, analyse_map, onto
-from occupy_core.resolution.measure.bands import window_for
+from occupy_core.resolution.messages import Findings, messages
 from occupy_core.resolution.read.crossing import COARSEST, first_crossing, fsc_from_energy
 from occupy_core.resolution.read.global_resolution import (
     LOCAL_QUANTILE,
@@ -41,9 +41,6 @@ from occupy_core.resolution.result import (
 from occupy_core.resolution.use.local_filter import filter_locally
 
 _SMALLEST_EDGE = 16  # [guard] voxels
-_DISAGREES = 0.25  # [words] log ratio of two estimates beyond which the user is told
-_MANY = 0.25  # [words] of the molecule
-_OTHER_WINDOW = 0.2  # [words] log ratio to the usual window; the trees know no other
 
 
 def estimate_resolution(
@@ -125,12 +122,17 @@ def estimate_resolution(
     nyquist = 2 * max(density.grid.voxel_size)
     if single is not None:
         single = _up_to(nyquist, single)
-    result = _result(
-        density, params, analysis, _up_to(nyquist, answer),
-        inside=inside, overall=_whole_up_to(nyquist, overall), source=source,
-        filtered=filtered, second=second, unit=unit,
+    findings = Findings(
+        analysis=analysis,
+        local=_up_to(nyquist, answer),
+        overall=_whole_up_to(nyquist, overall),
+        source=source,
+        inside=inside,
+        second=second,
         single=single if half_maps is not None else None,
-    )  # fmt: skip
+        unit=unit,
+    )
+    result = _result(density, params, findings, filtered)
     return result if unit == 1.0 else in_angstroms(result, unit, grid)
 
 
@@ -282,18 +284,12 @@ def _blurred_outside(local: LocalResolution, inside: Mask) -> Array:
 def _result(
     density: DensityMap,
     params: ResolutionParams,
-    analysis: Analysis,
-    local: LocalResolution,
-    *,
-    inside: Mask,
-    overall: GlobalResolution,
-    source: str,
+    findings: Findings,
     filtered: tuple[DensityMap, ...],
-    second: Array | None,
-    single: LocalResolution | None,
-    unit: float,
 ) -> ResolutionResult:
     """Bring everything to the grid of the map and put it together."""
+    analysis, local, inside = findings.analysis, findings.local, findings.inside
+    single, second = findings.single, findings.second
     background = np.float32(params.background)
 
     def spread(values: Array, name: str, outside: np.float32 = background) -> DensityMap:
@@ -311,17 +307,6 @@ def _result(
         f"censored_{density.name}",
     )
     fraction = float(censored.data[inside].mean()) if within.size else 0.0
-    messages = _messages(
-        analysis,
-        local,
-        overall,
-        source=source,
-        inside=inside,
-        fraction=fraction,
-        second=second,
-        single=single,
-        unit=unit,
-    )
     return ResolutionResult(
         resolution=resolution,
         resolution05=None if local.coarse is None else spread(local.coarse, "resolution05"),
@@ -331,113 +316,13 @@ def _result(
         single_map=None if single is None else spread(single.fine, "resolution_single_map"),
         second_opinion=None if second is None else spread(second, "disagreement", zero),
         filtered=filtered,
-        overall=overall,
+        overall=findings.overall,
         state=analysis.state,
         finest_detail=1 / analysis.spectrum.cutoff_frequency,
         window=analysis.energies.window,
-        source=source,
+        source=findings.source,
         quantiles={f"{level:.0%}": float(v) for level, v in zip(levels, values, strict=True)},
         censored_fraction=fraction,
         model_checksum=load_models().checksum,
-        warnings=messages,
+        warnings=messages(findings, fraction),
     )
-
-
-def _messages(
-    analysis: Analysis,
-    local: LocalResolution,
-    overall: GlobalResolution,
-    *,
-    source: str,
-    inside: Mask,
-    fraction: float,
-    second: Array | None,
-    single: LocalResolution | None,
-    unit: float,
-) -> tuple[str, ...]:
-    """Say what the user should know about the result, one sentence each; `unit` is in Å."""
-    limit = unit / analysis.spectrum.cutoff_frequency
-    found = []
-    if source == "nothing" or not inside.any():
-        found.append("Nothing stands out of the noise; no resolution is reported.")
-        return tuple(found)
-    if analysis.state.inverted:
-        found.append(
-            "The molecule is darker than its solvent: the contrast of the map is inverted. Its "
-            "resolution and mask are reported as of the map with its sign changed."
-        )
-    if source == "learned":
-        usual = window_for(analysis.spectrum.grid, analysis.spectrum.cutoff_frequency)
-        found.append(
-            f"The noise of the solvent cannot be measured ({'; '.join(analysis.state.words())}); "
-            "the resolution comes from a model learned on simulated maps and is unknown at FSC 0.5."
-        )
-        if abs(np.log(analysis.energies.window / usual)) > _OTHER_WINDOW:
-            found.append(
-                f"The model was learned with windows of {usual * unit:.3g} Å; in a window of "
-                f"{analysis.energies.window * unit:g} Å it may be far off. Leave the window out."
-            )
-    if unit != 1.0:
-        found.append(
-            f"The voxels are large ({unit * max(analysis.spectrum.grid.voxel_size):.3g} Å), so the "
-            f"windows are too: {unit * analysis.energies.window:.3g} Å. Resolutions are not "
-            "resolved within them."
-        )
-        if source == "learned":
-            found.append(
-                "The model was learned on maps of smaller voxels; half maps are more to be "
-                "trusted here."
-            )
-    if fraction > 0.01:
-        what = "was low-passed at" if analysis.spectrum.cut else "has its Nyquist limit at"
-        found.append(
-            f"The map {what} {limit:.2f} Å and {fraction:.0%} of the molecule is better than or "
-            "equal to that; values past it are extrapolated and flagged as censored."
-        )
-    if overall.censored:
-        found.append(
-            "The FSC of the whole molecule has not fallen to 0.143 by the limit of the map."
-        )
-    within = onto(inside, local.fine.shape)
-    found += _disagreements(
-        local, overall, source, within=within, second=second, single=single, unit=unit
-    )
-    return tuple(found)
-
-
-def _disagreements(
-    local: LocalResolution,
-    overall: GlobalResolution,
-    source: str,
-    *,
-    within: Mask,
-    second: Array | None,
-    single: LocalResolution | None,
-    unit: float,
-) -> list[str]:
-    """Say where estimates do not agree, or nothing is resolved; `within` is the mask."""
-    found = []
-    if second is not None and float((second[within] > _DISAGREES).mean()) > _MANY:
-        found.append(
-            "The second opinion (monogenic amplitude) disagrees over much of the molecule; look at "
-            "where it does before trusting details of the local resolution."
-        )
-    unresolved = overall.at_0143 is not None and overall.at_0143 > 0.99 * COARSEST
-    if source == "half maps" and unresolved:
-        found.append(
-            "The half maps do not agree at any resolution; they may be of different maps, or one "
-            "may be moved, turned or inverted."
-        )
-    elif unresolved:
-        found.append(
-            f"Within the mask nothing is resolved even at {COARSEST * unit:.0f} Å; look whether it "
-            "lies on the molecule."
-        )
-    elif single is not None:
-        ratio = float(np.median(np.abs(np.log(single.fine / local.fine)[within])))
-        if ratio > _DISAGREES:
-            found.append(
-                f"The map alone and the half maps differ by {np.expm1(ratio):.0%} in local "
-                "resolution; the half maps decide, and the map may have been modified."
-            )
-    return found
