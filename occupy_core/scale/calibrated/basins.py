@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,14 @@ from occupy_core.solvent.cells import Cells
 
 _TIE = 1e-3  # [guard] of the smoothed map: leads upwards where a map of few grey values is flat
 _PLANES = 2  # [machine]
+
+
+class Contacts(NamedTuple):
+    """Pairs that touch, shape (n,) each: the number of either, and the area (Å²)."""
+
+    first: Integers
+    second: Integers
+    area: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +82,7 @@ class Basins:
         return np.asarray(total / count)
 
     @cached_property
-    def contacts(self) -> tuple[Integers, Integers, Floats]:
+    def contacts(self) -> Contacts:
         """Return the pairs of basins that touch, and the area (Å²) over which they do."""
         labels, n = self.labels, len(self)
         z, y, x = self.cells.grid.voxel_size_zyx
@@ -97,7 +105,7 @@ class Basins:
 
         for_slabs(write, planes, _PLANES)
         both, faces = np.unique(pairs, return_counts=True)
-        return both // n, both % n, faces * (z * y * x) ** (2 / 3)
+        return Contacts(both // n, both % n, faces * (z * y * x) ** (2 / 3))
 
 
 def find_basins(
@@ -215,14 +223,12 @@ def _statistics(region: Integers, values: Floats, variances: Floats, n: int) -> 
     return Regions(region, level, weight, np.bincount(region, minlength=n))
 
 
-def _between(
-    region: Integers, contacts: tuple[Integers, Integers, Floats], n: int
-) -> tuple[Integers, Integers, Floats]:
+def _between(region: Integers, contacts: Contacts, n: int) -> Contacts:
     """Return the pairs of regions that touch, and their areas."""
-    one, other, area = region[contacts[0]], region[contacts[1]], contacts[2]
+    one, other, area = region[contacts.first], region[contacts.second], contacts.area
     apart = one != other
     one, other = one[apart], other[apart]
     both = np.minimum(one, other) * n + np.maximum(one, other)
     pairs, which = np.unique(both, return_inverse=True)
     areas = np.bincount(which, area[apart], len(pairs))
-    return pairs // n, pairs % n, areas.astype(np.float64)
+    return Contacts(pairs // n, pairs % n, areas.astype(np.float64))
