@@ -167,7 +167,7 @@ class Regions:
 def join(
     values: Floats,
     variances: Floats,
-    contacts: tuple[Integers, Integers, Floats],
+    contacts: Contacts,
     price: float,
     least: int,
 ) -> Regions:
@@ -180,8 +180,8 @@ def join(
     Parameters
     ----------
     values, variances : ndarray of float64, shape (basins,)
-    contacts : tuple of ndarray
-        Pairs of basins that touch and the area over which they do, Å².
+    contacts : Contacts
+        Of the basins.
     price : float
         Of an Å² of boundary.
     least : int
