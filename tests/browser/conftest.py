@@ -40,10 +40,22 @@ def results(tmp_path_factory):
             ScaleJob(
                 small,
                 folder / "modify",
-                scale=ScaleParams(mode="occ", granularity=0.0),  # of which the preview is exact
+                scale=occ,
                 modify=ModifyParams(sigmoid=3, pivot=0.4, exclude_solvent=True),
                 **quick,
             )
+        ),
+        "modify by voxels": run_scale(
+            ScaleJob(
+                small,
+                folder / "modify_voxels",
+                scale=ScaleParams(mode="occ", granularity=0.0),
+                modify=ModifyParams(sigmoid=3, pivot=0.4, exclude_solvent=True),
+                **quick,
+            )
+        ),
+        "amplify": run_scale(
+            ScaleJob(small, folder / "amplify", modify=ModifyParams(amplify=4), scale=occ, **quick)
         ),
         "resolution": run_resolution(ResolutionJob(small, folder / "resolution", **quick)),
     }

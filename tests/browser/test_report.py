@@ -255,9 +255,13 @@ def test_power_and_pivot_change_slice_curve_and_the_values_to_use(opened):
     assert "--sigmoid 8 --pivot 0.7 --exclude-solvent" in command
 
 
-def test_the_excluded_solvent_of_the_preview_is_that_of_the_run(opened, results):
-    """Right of the line stands what the run has written, to within the steps of the bytes."""
-    report, result = opened("modify"), results["modify"]
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("modify", "sigmoid"), ("modify by voxels", "sigmoid"), ("amplify", "amplified")],
+)
+def test_the_preview_is_what_the_run_has_written(opened, results, name, kind):
+    """Right of the line, to within the steps of the bytes."""
+    report, result = opened(name), results[name]
     crop = report.run("return page.view.grid;")
     values = report.run(
         "const a = page.view.after, f = a.factors();"
@@ -265,10 +269,12 @@ def test_the_excluded_solvent_of_the_preview_is_that_of_the_run(opened, results)
     )
     shape, start = crop["shape"], crop["start"]
     part = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
-    written = read_map(result.files["sigmoid"]).data[part]
+    written = read_map(result.files[kind]).data[part]
     spread = float(np.ptp(written))
     difference = np.abs(np.array(values).reshape(shape) - written)
     assert np.quantile(difference, 0.99) < 0.02 * spread
+    assert difference.max() < 0.1 * spread
+    assert report.run("return page.view.after.place !== undefined;") == (name != "modify by voxels")
 
 
 def test_a_guess_is_hatched_where_the_map_cannot_tell(opened, results):

@@ -54,8 +54,9 @@ function modificationFactor(scale, { kind, power, pivot, scaleLimit }) {
 class After {
   constructor(view, params) {
     Object.assign(this, { view, params });
-    this.scale = view.volumes.get("scale");
-    this.confidence = view.volumes.get("confidence");
+    this.place = view.volumes.get("place"); // of a regional scale: places are weighed, not voxels
+    this.scale = view.volumes.get(this.place ? "used" : "scale");
+    this.confidence = this.place || view.volumes.get("confidence");
   }
 
   factors() {
@@ -68,9 +69,18 @@ class After {
   value(factors, i) {
     const { base } = this.view;
     const sure = this.params.omitConfidence ? 1 : clamp(this.confidence.valueOf(this.confidence.bytes[i]) ?? 0, 0, 1);
-    const factor = factors[this.scale.bytes[i]];
-    const weight = this.params.excludeSolvent ? sure * factor : 1 + sure * (factor - 1);
-    return base.valueOf(base.bytes[i]) * weight;
+    const before = base.valueOf(base.bytes[i]);
+    const change = sure * (factors[this.scale.bytes[i]] - 1);
+    const { excludeSolvent, level } = this.params;
+    if (this.place) return this.clipped((before + change * (before - level)) * (excludeSolvent ? sure : 1));
+    return this.clipped(before * (change + (excludeSolvent ? sure : 1)));
+  }
+
+  // Within the grey values of the map, as the run writes it; without solvent there is zero, too.
+  clipped(value) {
+    const { range, excludeSolvent } = this.params;
+    if (!range) return value;
+    return excludeSolvent ? clamp(value, Math.min(range[0], 0), Math.max(range[1], 0)) : clamp(value, ...range);
   }
 
   grey(factors, i) {

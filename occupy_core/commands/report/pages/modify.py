@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from occupy_core.commands.report.page import Page, Result, paragraph
+from occupy_core.commands.report.page import Page, Result, Scene, paragraph
 from occupy_core.commands.report.pages import scale as scale_page
+from occupy_core.commands.report.volumes import Shown
+from occupy_core.commands.shared.colors import CONFIDENCE, local_scale
+from occupy_core.maps.mrc import read_map
+from occupy_core.scale.modify import full_within_error
 
 KIND = "modify"
 _DONE = {
@@ -26,11 +31,12 @@ def page(result: Result) -> Page:
     record = result.record
     modify = record["job"]["modify"]
     kind = next(kind for kind in _DONE if kind in record["files"])
+    scene = _scene(result)
     return Page(
         kind=KIND,
         title=f"{scale_page.name_of(record)}, modified by its local scale",
         sections=(
-            ("Power and pivot", paragraph(_tried(record))),
+            ("Power and pivot", paragraph(_tried(record, scene))),
             ("Weak parts", scale_page.weak_parts(record)),
             ("Solvent model", scale_page.solvent(record)),
         ),
@@ -44,10 +50,12 @@ def page(result: Result) -> Page:
                 "excludeSolvent": modify.get("exclude_solvent", False),
                 "omitConfidence": modify.get("omit_confidence", False),
                 "scaleLimit": modify.get("scale_limit", 0.05),
+                "level": record["limits"]["solvent_mean"],
+                "range": _grey_range(scene, modify),
             },
             "record": result.name,
         },
-        scene=scale_page.scene(result),
+        scene=scene,
         methods=f"{scale_page.methods(record)} {_methods(record)}",
         command=f"scale --params {result.name} --outdir again",
     )
@@ -58,19 +66,58 @@ _TRIED = (
     "it), computed here from the scale. The run also adds solvent noise to what it attenuates, "
     "which is left out here."
 )
-_BY_PLACE = (
+_BY_VOXEL = (
     " With the regional scale the run weighs each place by its neighbourhood, counts from the "
-    "level of the solvent, and leaves alone what is full within its error. The slices here weigh "
-    "each voxel by itself, so they show the run to within some percent only; its maps decide."
+    "level of the solvent, and leaves alone what is full within its error. The regional confidence "
+    "or the standard error is not with the result any more, so the slices here weigh each voxel by "
+    "itself and show the run to within some percent only; its maps decide."
 )
 
 
-def _tried(record: Mapping[str, Any]) -> str:
+def _tried(record: Mapping[str, Any], scene: Scene | None) -> str:
     """What the slices show, and where the run differs from them."""
-    scale = record["job"]["scale"]
-    regional = scale["method"] == "calibrated" and scale.get("granularity", 0) > 0
-    # The mode follows from what is asked for: maps are modified by occupancy.
-    return _TRIED + (_BY_PLACE if regional and record["parameters"]["mode"] == "occ" else "")
+    used = record["parameters"]
+    regional = (
+        used["method"] == "calibrated" and used["mode"] == "occ" and used.get("granularity", 0) > 0
+    )
+    plainly = record.get("scale_usage") in record["warnings"]
+    shown = scene is not None and any(volume.key == "place" for volume in scene.volumes)
+    return _TRIED + (_BY_VOXEL if regional and not plainly and not shown else "")
+
+
+def _scene(result: Result) -> Scene | None:
+    """Return the scene of the scale, with what places are weighed by where that is known."""
+    scene = scale_page.scene(result)
+    place = result.file("regional_confidence") or result.input("regional_confidence")
+    if scene is None or place is None:
+        return scene
+    found = {volume.key: volume.density for volume in scene.volumes}
+    if "sigma" not in found:
+        return scene
+    weight = read_map(place, voxel_size=result.record["job"]["voxel_size"])
+    used = full_within_error(found["scale"].data, found["sigma"].data)
+    more = (
+        Shown(
+            key="used",
+            title="Scale, full within its error",
+            density=found["scale"].with_data(used),
+            colors=local_scale(0.0),
+            known=weight.data > 0,
+        ),
+        Shown(key="place", title="Regional confidence", density=weight, colors=CONFIDENCE),
+    )
+    return replace(scene, volumes=(*scene.volumes, *more))
+
+
+def _grey_range(scene: Scene | None, modify: Mapping[str, Any]) -> list[float] | None:
+    """Return the least and the largest grey value of the map, to which modified ones are clipped.
+
+    None where they get its histogram, or are filtered first.
+    """
+    if scene is None or modify.get("hist_match") or modify.get("lowpass_output"):
+        return None
+    data = scene.volumes[0].density.data
+    return [float(data.min()), float(data.max())]
 
 
 def _methods(record: Mapping[str, Any]) -> str:

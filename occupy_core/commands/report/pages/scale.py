@@ -67,7 +67,7 @@ def scene(result: Result) -> Scene | None:
     density = read_map(source, voxel_size=voxel_size)
     seen = read_map(confidence, voxel_size=voxel_size)
     inside = seen.data >= _CONTENT
-    sigma = result.file("scale_sigma")
+    sigma = result.file("scale_sigma") or result.input("scale_sigma")
     volumes = [
         Shown(key="map", title="Map", density=density),
         Shown(
