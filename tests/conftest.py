@@ -52,6 +52,15 @@ def coarse_figures():
         yield
 
 
+@pytest.fixture
+def real_figures():
+    """Let them draw real figures after all, to compare them with those of another process."""
+    from occupy_core.commands.shared import plots, run
+
+    with mock.patch.object(run, "save_figure", plots.save_figure):
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared(request):
     """Folder of real maps beside the repository; tests that need it are skipped without it."""

@@ -115,6 +115,7 @@ def test_a_double_click_on_each_output_opens_it(runner, analysed):
     assert sizes == [MEMBERS[0], MEMBERS[1] + MEMBERS[2]]
 
 
+@pytest.mark.usefixtures("real_figures")
 def test_the_command_line_writes_the_same_bytes(analysed, tmp_path):
     folder = Path(analysed.getResultFolder())
     job = ClassesJob.load(folder / "params.json")

@@ -134,6 +134,7 @@ def written(folder):
     }
 
 
+@pytest.mark.usefixtures("real_figures")
 def test_continue_does_again_only_what_changed_and_gives_what_one_run_gives(
     runner, imported, tmp_path
 ):
