@@ -23,7 +23,11 @@ _FULL_ABOVE = 0.85  # [words] full: the interval starts above this
 _HALF = 0.5  # [words] mass near full: the interval reaches the full, and starts above this
 _COARSER = 2.0  # [words] standard errors: clearly worse resolved
 _BLURRED = 50.0  # [words] Å²: a B-factor that much above the reference is that of something mobile
-_BESIDE = 0.2  # [taste: not swept] of the volume of a region: what lies beside it may be it, moved
+# [measured: python -m benchmarks.verdict; 0 beside absent chains, 0.04 to 0.6 beside moved ones]
+# of the volume of a region: what lies beside it may be it, moved
+_BESIDE = 0.03
+# [physics] Å²: 2.5 times what regions differ by; so wide is no vibration, but another place
+_ELSEWHERE = 250.0
 _DETECTION = 3.29  # [paper: 10.1021/ac60259a007] standard errors, 5 % misses and 5 % false alarms
 # Ligands of membranes, by their names in the dictionary of chemical components, and words in the
 # names of masks. The occupancy of what is disordered or comes and goes means nothing.
@@ -68,7 +72,7 @@ def verdict(
         "flexible": it reaches 0.85 and starts above a half, and the region is resolved worse than
         its neighbours by two standard errors, or blurred by more than 50 Å². "partial": it holds
         neither 0 nor 1. Else "undecided", also where density without atoms lies beside what is not
-        full: it may have moved there.
+        full: it may have moved there; and where it is blurred by more than 250 Å².
     """
     if not (math.isfinite(occupancy) and math.isfinite(sigma)):
         return "undecided"
@@ -80,6 +84,8 @@ def verdict(
     if low > _FULL_ABOVE and low <= 1 <= high:
         return "full"
     if low > 1 or beside > _BESIDE:
+        return "undecided"
+    if low > 0 and blur > _ELSEWHERE and blur > _COARSER * blur_sigma:
         return "undecided"
     if high < _ABSENT_BELOW:
         return "absent"

@@ -16,6 +16,9 @@ from occupy_scipion.convert.volumes import (
     volumesOf,
 )
 
+_CHANGED = ("postprocess", "sharp", "deblur", "deepemhancer", "locscale", "bfactor", "modifymap")
+"""Parts of the class names of protocols whose maps are no raw reconstructions."""
+
 
 class VolumeInputs:
     """The part of the base of the protocols that knows their input maps.
@@ -129,6 +132,17 @@ class VolumeInputs:
             sentence
             for volume in self.volumes()
             for sentence in halfMapWarning(volume, volumeName(volume), self._withoutHalfMaps)
+        ]
+
+    def _sharpeningWarnings(self):
+        """Sentences about maps that come from a protocol that changes the local scale."""
+        producers = [p.getObjValue() for p in self.inputPointers() if p.hasExtended()]
+        return [
+            f"The input comes from _{producer.getObjLabel() or type(producer).__name__}_, which "
+            "changes the local scale or masks the solvent away. Use the map as it was "
+            "reconstructed, without sharpening and masking, if you can."
+            for producer in producers
+            if any(word in type(producer).__name__.lower() for word in _CHANGED)
         ]
 
     def _originWarning(self):

@@ -257,12 +257,12 @@ class OccupyProtAnalyseClasses(OneResult, OccupyProtBase):
     # --------------------------- OUTPUT functions ------------------------------------------------
     def _scaleFile(self):
         job = steps.scale_job(self._job())
-        return Record(str(job.outdir / job.output_names()["result"])).files["scale"]
+        return Record(self._inProject(job.outdir / job.output_names()["result"])).files["scale"]
 
     def _newResolutions(self, volumes):
         found = SetOfVolumes.create(self._getPath(), suffix="resolution")
         for volume, job in zip(volumes, steps.resolution_jobs(self._job()), strict=True):
-            record = ResolutionRecord.of(str(job.outdir))
+            record = ResolutionRecord.of(self._inProject(job.outdir))
             item = self._newVolume(volume, record.files["resolution"])
             item.setObjId(volume.getObjId())
             item.setObjLabel(volume.getObjLabel())
@@ -283,7 +283,7 @@ class OccupyProtAnalyseClasses(OneResult, OccupyProtBase):
         return table
 
     def _newBlockMasks(self, volume):
-        record = BlocksRecord.of(str(steps.blocks_job(self._job()).outdir))
+        record = BlocksRecord.of(self._inProject(steps.blocks_job(self._job()).outdir))
         if not record.blocks:
             return None
         masks = SetOfVolumeMasks.create(self._getPath(), suffix="block_masks")
@@ -381,7 +381,7 @@ class OccupyProtAnalyseClasses(OneResult, OccupyProtBase):
         return errors
 
     def _inputWarnings(self):
-        return self._originWarning()
+        return [*self._sharpeningWarnings(), *self._originWarning()]
 
     def _citations(self):
         return [WOJDYR_2022, BENJAMINI_1995]
@@ -389,6 +389,11 @@ class OccupyProtAnalyseClasses(OneResult, OccupyProtBase):
     # --------------------------- UTILS functions -------------------------------------------------
     def _job(self):
         return ClassesJob.load(Path(self._getExtraPath(_JOB)))
+
+    @staticmethod
+    def _inProject(path):
+        """A path from the folder of the project, so that the project can be moved."""
+        return os.path.relpath(path)
 
     def _masks(self):
         return [mask for pointer in self.inputMasks for mask in iterVolumes(pointer)]

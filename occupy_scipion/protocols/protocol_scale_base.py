@@ -8,8 +8,6 @@ from occupy_scipion.constants import FORSBERG_2023
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
 
 SCALE = ScaleParams()
-_CHANGED = ("postprocess", "sharp", "deblur", "deepemhancer", "locscale", "bfactor", "modifymap")
-"""Parts of the class names of protocols whose maps are no raw reconstructions."""
 
 
 class OccupyProtScaleBase(OccupyProtBase):
@@ -151,16 +149,5 @@ class OccupyProtScaleBase(OccupyProtBase):
         )
 
     # --------------------------- INFO functions --------------------------------------------------
-    def _sharpeningWarnings(self):
-        """Sentences about maps that come from a protocol that changes the local scale."""
-        producers = [p.getObjValue() for p in self.inputPointers() if p.hasExtended()]
-        return [
-            f"The input comes from _{producer.getObjLabel() or type(producer).__name__}_, which "
-            "changes the local scale or masks the solvent away. Use the map as it was "
-            "reconstructed, without sharpening and masking, if you can."
-            for producer in producers
-            if any(word in type(producer).__name__.lower() for word in _CHANGED)
-        ]
-
     def _citations(self):
         return [FORSBERG_2023]

@@ -86,6 +86,8 @@ def test_each_class_has_its_local_resolution(analysed):
     assert [item.particles.get() for item in items] == list(MEMBERS)
     assert all(read(item).max() > 0 for item in items)
     assert read(analysed.scaleVolume).max() <= 1.0001
+    made = [item.getFileName() for item in items] + [analysed.scaleVolume.getFileName()]
+    assert not any(Path(name).is_absolute() for name in made)  # a project can be moved
 
 
 def test_classes_that_are_alike_are_one_with_all_their_particles(analysed):

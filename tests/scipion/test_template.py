@@ -20,7 +20,7 @@ from pyworkflow.project import Manager
 from scipion_project import VOXEL, two_bodies, write_mrc
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("chain_occupancy", "classes", "ensemble", "local_scale")
+NAMES = ("chain_occupancy", "classes", "ensemble", "local_scale", "subset")
 
 
 def template_of(name: str):

@@ -77,3 +77,17 @@ def noisy(data, level, seed, grid=GRID, name="map"):
     """Map of density and white noise of `level` times its 99.9 percentile."""
     noise = np.random.default_rng(seed).normal(size=data.shape)
     return DensityMap(data + level * np.percentile(data, 99.9) * noise, grid, name)
+
+
+def solid_chain(chain, centre, radius, *, seed=0, b=30.0):
+    """Lines of a chain that fills a ball of a radius in Å about as densely as a protein does."""
+    rng = np.random.default_rng(seed)
+    axis = np.arange(-radius, radius + 1e-6, 5.1)  # a residue takes 134 Å³
+    grid = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
+    inside = grid[np.linalg.norm(grid, axis=1) <= radius]
+    lines = []
+    for number, where in enumerate(inside, start=1):
+        for name in ("N", "CA", "C", "O", "CB"):
+            position = np.asarray(centre) + where + rng.normal(0, 1.3, 3)
+            lines.append(pdb_line(len(lines) + 1, f" {name}", "ALA", chain, number, position, b=b))
+    return [*lines, "TER"]

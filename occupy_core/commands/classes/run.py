@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -36,6 +37,13 @@ _COLUMNS = (
     *("map", "particles", "region", "verdict", "occupancy", "sigma", "share", "share_sigma"),
     *("resolution", "resolution_sigma", "coarser", "blur", "flags"),
 )
+# What was done to a map, by the flags of its state, and words in the names of its files.
+_CHANGED = {
+    "sharpened": "sharpened",
+    "modified": "filtered locally or modified by a network",
+    "clipped": "low density cut off",
+}
+_CALLED = re.compile(r"post-?_?process|sharp|deepemhancer|locscale|_masked", re.IGNORECASE)
 _SHARES = ("condition", "region", "share", "sigma", "replicates")
 _SHOWN = ("regions", "blocks", "scale")  # [layout] steps that have a page of their own
 # What the record of the occupancies holds that is that of the whole analysis, too.
@@ -84,6 +92,7 @@ class _Run(Run[ClassesJob]):
         records = dict(self._steps())
         report(self._progress, _MEASURED, "writing")
         found = {name: record for name, (_, record) in records.items()}
+        checks += self._processed(found)
         regions = found.get("regions")
         record: dict[str, Any] = {
             "job": self._recorded_job(),
@@ -127,6 +136,22 @@ class _Run(Run[ClassesJob]):
             require_same_grid(first, density, "map")
             check.see(i, density)
         return check.doubts()
+
+    def _processed(self, found: dict[str, dict[str, Any]]) -> list[str]:
+        """Tell of maps that are no raw reconstructions, by what they look like or are called."""
+        told = []
+        for i, (path, name) in enumerate(zip(self._job.maps, self._job.map_names, strict=True), 1):
+            flags = found[f"resolution_{i}"]["state_flags"]
+            why = [word for flag, word in _CHANGED.items() if flags.get(flag)]
+            if _CALLED.search(path.name):
+                why.append("by its name")
+            if why:
+                told.append(
+                    f"{name} seems to be post-processed ({', '.join(why)}): sharpening and masks "
+                    "read as changes of occupancy and resolution; give the map as it was "
+                    "reconstructed."
+                )
+        return told
 
     def _steps(self) -> Iterator[tuple[str, tuple[Path, dict[str, Any]]]]:
         """Do the steps, and yield the name, the path within the output folder and the record."""

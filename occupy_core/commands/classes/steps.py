@@ -88,6 +88,7 @@ def resolution_jobs(job: ClassesJob) -> Iterator[ResolutionJob]:
             half2=job.half2[i] if job.half2 else None,
             voxel_size=job.voxel_size,
             resolution=ResolutionParams(second_opinion=False),
+            or_nothing=True,
             threads=job.threads,
             force=job.force,
         )

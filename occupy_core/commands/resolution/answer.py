@@ -7,6 +7,7 @@ from typing import Any
 
 from occupy_core.commands.shared.answer import Answer, Number, percent
 
+TOO_COARSE = "too little detail"
 SOURCES = {
     "half maps": "from the half maps",
     "solvent noise": "from the noise of the solvent",
@@ -28,7 +29,9 @@ def answer(record: Mapping[str, Any]) -> Answer:
     """
     quantiles = record["quantiles"]
     if quantiles is None:
-        nothing = "Nothing is resolved in this map: no more than noise was found."
+        coarse = record["state"] == TOO_COARSE
+        why = "it holds too little detail" if coarse else "no more than noise was found"
+        nothing = f"Nothing is resolved in this map: {why}."
         return Answer(sentence=nothing, limits=(f"State of the map: {record['state']}.",))
     sigma = record["sigma_median"]
     local = (

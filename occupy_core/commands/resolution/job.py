@@ -33,6 +33,9 @@ class ResolutionJob(JobBase):
         Voxel size in Å, instead of what the headers of the maps say.
     resolution : ResolutionParams
         How the resolution is estimated.
+    or_nothing : bool
+        When the map holds too little detail for a local resolution, write maps that are zero, and
+        say why, instead of ending with an error: as one of several maps it may not stop the rest.
     plot : bool
         Draw figures.
     chimerax : bool
@@ -56,6 +59,7 @@ class ResolutionJob(JobBase):
     mask: Path | None = None
     voxel_size: float | None = None
     resolution: ResolutionParams = field(default_factory=ResolutionParams)
+    or_nothing: bool = False
     plot: bool = False
     chimerax: bool = True
     report: bool = False

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from occupy_core.commands.resolution.answer import answer
+from occupy_core.commands.resolution.answer import TOO_COARSE, answer
 from occupy_core.commands.resolution.chimerax import (
     ResolutionScene,
     write_resolution_chimerax,
@@ -21,7 +21,7 @@ from occupy_core.commands.shared.levels import surface_level
 from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.commands.shared.staging import output_errors
-from occupy_core.errors import ParameterError
+from occupy_core.errors import EstimationError, ParameterError
 from occupy_core.maps.grid import Array, DensityMap
 from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.plain_values import to_dict
@@ -33,6 +33,11 @@ from occupy_core.resolution.use.agreement import agreement
 
 # Fractions of the whole at which its parts end.
 _READ, _ESTIMATED, _WRITTEN = 0.05, 0.85, 0.95  # [layout]
+# What a record holds of a map that is resolved.
+_UNKNOWN = (
+    *("global_0143", "global_05", "global_censored", "limit", "window", "quantiles"),
+    *("sigma_median", "fsc", "second_opinion", "single_map", "model_checksum"),
+)
 
 
 def run_resolution(job: ResolutionJob, progress: Progress | None = None) -> JobResult:
@@ -71,13 +76,18 @@ class _Run(Run[ResolutionJob]):
         """Do the work and return the record."""
         job = self._job
         density, halves = self._read()
-        result = estimate_resolution(
-            density,
-            job.resolution,
-            half_maps=halves,
-            mask=None if job.mask is None else read_map(job.mask, voxel_size=job.voxel_size),
-            progress=part(self._progress, _READ, _ESTIMATED),
-        )
+        try:
+            result = estimate_resolution(
+                density,
+                job.resolution,
+                half_maps=halves,
+                mask=None if job.mask is None else read_map(job.mask, voxel_size=job.voxel_size),
+                progress=part(self._progress, _READ, _ESTIMATED),
+            )
+        except EstimationError as error:
+            if not job.or_nothing:
+                raise
+            return self._nothing(density, str(error))
         del halves
         self._recorded += result.warnings
         report(self._progress, _ESTIMATED, "writing the maps")
@@ -98,6 +108,36 @@ class _Run(Run[ResolutionJob]):
         record["inputs"] = self._recorded_inputs()
         lead = record["inputs"]["map" if job.map is not None else "half1"]
         lead |= {"shape": density.grid.shape, "voxel_size": density.grid.voxel_size}
+        record["answer"] = answer(record).record()
+        self._write_record(record)
+        return record
+
+    def _nothing(self, density: DensityMap, reason: str) -> dict[str, Any]:
+        """Write that there is no local resolution, and why; return the record."""
+        kept = ("resolution", "sigma", "mask", "report", "result")
+        self._leave_out(*(key for key in tuple(self._names) if key not in kept))
+        for key in kept[:3]:
+            empty = density.with_data(np.zeros_like(density.data))
+            write_map(self._folder / self._names[key], empty, labels=("No local resolution",))
+        self._recorded.append(reason)
+        inputs = self._recorded_inputs()
+        inputs["map" if self._job.map is not None else "half1"] |= {
+            "shape": density.grid.shape, "voxel_size": density.grid.voxel_size
+        }  # fmt: skip
+        record: dict[str, Any] = {
+            "job": self._recorded_job(),
+            "parameters": to_dict(self._job.resolution),
+            **dict.fromkeys(_UNKNOWN),
+            "source": "nothing",
+            "state": TOO_COARSE,
+            "state_flags": {},
+            "censored_fraction": 0.0,
+            "mask_volume": 0.0,
+            "files": self._names,
+            "warnings": self._recorded,
+            "versions": versions(),
+            "inputs": inputs,
+        }
         record["answer"] = answer(record).record()
         self._write_record(record)
         return record

@@ -174,6 +174,8 @@ def _global(record: Mapping[str, Any]) -> str:
 
 def _methods(record: Mapping[str, Any]) -> str:
     program = f"scipion-em-occupy {record['versions']['occupy_core']}"
+    if record["window"] is None:
+        return f"The map holds too little detail for a local resolution ({program})."
     text = (
         f"The local resolution (FSC 0.143, standard deviation of the window "
         f"{record['window']:.1f} Å) was estimated with {program} {_SOURCES[record['source']]}."

@@ -165,6 +165,15 @@ def test_maps_out_of_register_are_told_first(inputs, tmp_path, capsys):
     ]
 
 
+def test_a_post_processed_map_is_warned_of(inputs, tmp_path):
+    density = read_map(inputs / "class1.mrc")
+    path = write_map(tmp_path / "postprocess.mrc", density)
+    job = ClassesJob((path,), tmp_path / "out", model=inputs / "m.pdb", report=False, plot=False)
+    result = run_classes(job)
+    assert "postprocess seems to be post-processed (by its name)" in result.warnings[0]
+    assert result.result["answer"]["limits"][0] == result.warnings[0]
+
+
 @pytest.mark.parametrize(
     ("text", "field", "value"),
     [
