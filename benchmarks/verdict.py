@@ -1,6 +1,7 @@
 """Verdicts on simulated regions whose truth is known; prints the confusion table.
 
-    python -m benchmarks.verdict --models DIR [--regions 60] [--seed 0] [--one-map] [--list]
+    python -m benchmarks.verdict --models DIR [--regions 60] [--first 0] [--seed 0]
+                                [--one-map] [--list]
 
 One chain of a complex is full, at a half, absent, moved, rotated, half absent and moving, or full
 with a high B-factor; the others are full. Two half maps with noise of their own are made of each,
@@ -73,10 +74,10 @@ class Case:
         return replace(first.with_data((first.data + second.data) / 2), name="map")
 
 
-def cases(folder: Path, n: int, first_seed: int) -> Iterator[Case]:
-    """Yield `n` regions, the kinds and the complexes in turn."""
+def cases(folder: Path, numbers: range, first_seed: int) -> Iterator[Case]:
+    """Yield regions by their numbers, the kinds and the complexes in turn."""
     placed: dict[str, tuple[Complex, dict[str, NDArray[np.float32]]]] = {}
-    for i in range(n):
+    for i in numbers:
         kind = tuple(KINDS)[i % len(KINDS)]
         file, voxel, resolution = COMPLEXES[(i + i // len(KINDS)) % len(COMPLEXES)]
         if file not in placed:
@@ -200,12 +201,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path, required=True, help="folder of atomic models")
     parser.add_argument("--regions", type=int, default=60)
+    parser.add_argument("--first", type=int, default=0, help="number of the first of them")
     parser.add_argument("--seed", type=int, default=0, help="added to the seeds")
     parser.add_argument("--one-map", action="store_true", help="without half maps")
     parser.add_argument("--list", action="store_true", help="print each region, too")
     chosen = parser.parse_args()
     found, others = [], []
-    for case in cases(chosen.models, chosen.regions, chosen.seed):
+    numbers = range(chosen.first, chosen.first + chosen.regions)
+    for case in cases(chosen.models, numbers, chosen.seed):
         table = table_of(case, one_map=chosen.one_map)
         row = table.row("map", case.region)
         found.append((case.kind, judge(row)))
