@@ -111,6 +111,7 @@ class OccupyProtAnalyseClasses(OneResult, OccupyProtBase):
             help="One mask for each region, on the grid of the maps, when there is no model.",
         )
         defineAnalysisParams(form)
+        self._defineAlikeParams(form)
         StepPerVolume._defineThreads(form)
 
     # --------------------------- INSERT steps functions ------------------------------------------
@@ -169,6 +170,7 @@ class OccupyProtAnalyseClasses(OneResult, OccupyProtBase):
             "chains": [name.strip() for name in chains if name.strip()],
             "data_sets": self._dataSets(),
             "blocks": self._searchesForBlocks(),
+            **self._alikeValues(),
         }
 
     # --------------------------- STEPS functions -------------------------------------------------

@@ -44,6 +44,10 @@ class ClassesJob(JobBase):
         How density in masks becomes occupancy.
     chains : tuple of str
         Chains (or regions) to report; none means all.
+    align_maps : bool
+        Move each map to where it agrees best with the first, before regions and blocks.
+    match_falloff : bool
+        Weaken the fine detail of each map to that of the map with least of it, before them.
     blocks : bool, optional
         Search for structural blocks; None: when there are 12 maps or more.
     plot : bool
@@ -75,6 +79,8 @@ class ClassesJob(JobBase):
     by_model: ChainParams = field(default_factory=ChainParams)
     by_masks: RegionParams = field(default_factory=RegionParams)
     chains: tuple[str, ...] = ()
+    align_maps: bool = False
+    match_falloff: bool = False
     blocks: bool | None = None
     plot: bool = True
     report: bool = True

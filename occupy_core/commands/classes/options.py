@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from occupy_core.commands.shared.alike import ALIKE
 from occupy_core.commands.shared.command import (
     COMMON,
     FORCE,
@@ -104,6 +105,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "NAME[,NAME …]",
             "Regions that are full in every class. By default they are found.",
         ),
+        *ALIKE,
         switch(
             "blocks",
             "--blocks",

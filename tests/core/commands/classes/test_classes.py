@@ -180,6 +180,8 @@ def test_a_post_processed_map_is_warned_of(inputs, tmp_path):
         ("--weights 5 3", "weights", (5.0, 3.0)),
         ("--data-sets apo ligand", "data_sets", ("apo", "ligand")),
         ("--blocks", "blocks", True),
+        ("--align-maps", "align_maps", True),
+        ("--match-falloff", "match_falloff", True),
         ("--no-blocks", "blocks", False),
         ("--reference A,B", "by_model.reference", "A,B"),
         ("--by residues --window 9", "by_model.window", 9),
