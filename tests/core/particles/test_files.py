@@ -38,6 +38,15 @@ _someUnknownColumn #5
 000002@stack.mrcs -3.000000 2 1 1e-3
 000003@stack.mrcs 12.50 1 1 abc
 """
+GENERAL = """
+data_general
+
+_rlnTomoSubTomosAre2DStacks 1
+_rlnTomoTomogramsFile tomograms.star
+"""
+FIVE = OPTICS.replace("_rlnImagePixelSize #3", "_rlnImagePixelSize #3\n_rlnMtfFileName #4").replace(
+    "4.000000", '4.000000 "mtf of camera.star"'
+)
 CHOSEN = np.array([True, False, True])
 COLUMNS = {"A": np.array([1.0, 0.5, 0.25]), "A:1-20": np.array([0.1, 0.2, 1 / 3])}
 
@@ -47,7 +56,11 @@ def write_star(path, text):
     return path
 
 
-@pytest.mark.parametrize("text", [OPTICS + PARTICLES, PARTICLES.replace("_particles", "_")])
+@pytest.mark.parametrize(
+    "text",
+    [OPTICS + PARTICLES, PARTICLES.replace("_particles", "_"), GENERAL + FIVE + PARTICLES],
+    ids=["3.1", "3.0", "5"],
+)
 def test_a_star_file_keeps_optics_unknown_columns_and_digits(tmp_path, text):
     particles = read_particles(write_star(tmp_path / "run_data.star", text))
     assert len(particles) == 3
@@ -66,6 +79,10 @@ def test_a_star_file_keeps_optics_unknown_columns_and_digits(tmp_path, text):
     assert list(table["occupyA_1_20"]) == pytest.approx([0.1, 1 / 3], rel=1e-5)
     if "optics" in blocks:
         assert blocks["optics"]["rlnImagePixelSize"].tolist() == ["4.000000"]
+    if "general" in blocks:
+        assert list(blocks) == ["general", "optics", "particles"]
+        assert blocks["general"]["rlnTomoTomogramsFile"] == "tomograms.star"
+        assert blocks["optics"]["rlnMtfFileName"].tolist() == ["mtf of camera.star"]
 
 
 def test_the_same_star_file_is_written_with_the_same_bytes(tmp_path):

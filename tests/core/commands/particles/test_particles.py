@@ -143,6 +143,55 @@ def test_labels_of_another_file_say_where_particles_belong(regions, tmp_path, ca
     assert np.load(out / "particles_particles.cs")["uid"].tolist() == list(range(30))
 
 
+@pytest.mark.parametrize("by", ["labels", "centers"])
+def test_clusters_of_recovar_say_where_particles_belong(blocks, tmp_path, capsys, by):
+    """Its kmeans_result.pkl holds both; latent coordinates are an array beside it."""
+    rng = np.random.default_rng(3)
+    centers = np.arange(10.0).reshape(5, 2)
+    member = rng.integers(0, 5, 40)
+    table = tmp_path / "kmeans_result.pkl"
+    table.write_bytes(pickle.dumps({"centers": centers, "labels": member}, protocol=4))
+    particles, more = table, ()
+    if by == "centers":
+        particles = tmp_path / "zs.pkl"
+        latent = centers[member] + rng.normal(0, 0.05, (40, 2))
+        particles.write_bytes(pickle.dumps(latent.astype(np.float32)))
+        more = ("--centers", table)
+    out = tmp_path / "out"
+    choice = ("--where", "B1 >= 0.5", "--outdir", out, "--covariates")
+    assert run_cli(capsys, "particles", blocks, "-p", particles, *more, *choice)[0] == 0
+    indices = pickle.loads((out / f"particles_{particles.stem}.pkl").read_bytes())
+    np.testing.assert_array_equal(indices, np.flatnonzero(member >= 2))
+    assert indices.ndim == 1
+    assert indices.dtype.kind == "i"  # what --ind of RECOVAR and cryoDRGN takes
+
+
+def test_components_of_3d_variability_say_where_particles_belong(blocks, tmp_path, capsys):
+    rng = np.random.default_rng(4)
+    member = rng.integers(0, 5, 30)
+    fields = [("uid", "<u8")]
+    for mode in (0, 1):
+        fields += [(f"components_mode_{mode}/component", "<u4")]
+        fields += [(f"components_mode_{mode}/value", "<f4")]
+    table = np.zeros(30, dtype=fields)
+    table["uid"] = 100 + np.arange(30)
+    centers = np.column_stack([np.arange(5.0), [0, 3, 0, 3, 0]])
+    for mode in (0, 1):
+        table[f"components_mode_{mode}/component"] = mode
+        values = centers[member, mode] + rng.normal(0, 0.05, 30)
+        table[f"components_mode_{mode}/value"] = values
+    with (tmp_path / "J9_particles.cs").open("wb") as file:
+        np.save(file, table)
+    np.savetxt(tmp_path / "frames.txt", centers)
+    out = tmp_path / "out"
+    given = ("-p", tmp_path / "J9_particles.cs", "--centers", tmp_path / "frames.txt")
+    choice = ("--where", "B1 < 0.2", "--outdir", out)
+    assert run_cli(capsys, "particles", blocks, *given, *choice)[0] == 0
+    chosen = np.load(out / "particles_J9_particles.cs")
+    assert chosen["uid"].tolist() == (100 + np.flatnonzero(member == 0)).tolist()
+    assert chosen["occupancy/B1"].tolist() == [0.0] * len(chosen)
+
+
 @pytest.mark.parametrize(
     ("maps", "labels", "numbers"),
     [
