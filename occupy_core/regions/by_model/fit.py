@@ -42,6 +42,7 @@ _AT_ATOMS = 2.0  # [taste: not swept] Å from the nearest atom: where noise ente
 _BLOB_RESOLUTION = 8.0
 # [taste: not swept] of the power of a shell explained with negative sign: the contrast is inverted
 _DARK = 0.3
+_FLAT = 20.0  # [physics] Å: twice the soft edge of the box, finest detail of a flat level
 _NEIGHBOURS = 5  # [taste: not swept]
 _ROUNDS = 4  # [taste: not swept]
 # [taste: not swept] Å; detail that all regions may still have in common
@@ -353,5 +354,7 @@ def put_into_maps(model: AtomicModel, grid: Grid, resolution: float) -> ModelInM
     band = make_band(grid, model.positions, resolution, n_templates=n, memory=_MEMORY)
     parts = np.empty((n, len(band.indices[0])), np.complex64)
     parts[:-1] = templates(model.regions, band)
-    parts[-1] = band.transform(band.weight)
+    # A flat level is smooth. In finer shells only what leaks there from the edge of a mask is like
+    # it, and in a map that was filtered to less and masked that is all there is.
+    parts[-1] = band.transform(band.weight) * band.per_coefficient(band.s2 * _FLAT**2 <= 1)
     return ModelInMaps(model, band, parts, gram(parts, band))
