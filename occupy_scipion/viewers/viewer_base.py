@@ -13,6 +13,7 @@ from pyworkflow.viewer import DESKTOP_TKINTER, View
 from occupy_core import OccupyError
 from occupy_core.commands.report.build import open_report, save_report
 from occupy_core.commands.report.registry import results_in
+from occupy_core.commands.shared.plots import draw_warnings
 from occupy_scipion.records.record import formWords
 from occupy_scipion.viewers.busy import workBusily
 from occupy_scipion.viewers.scene import ALL, AXES, Scene
@@ -78,7 +79,7 @@ class OccupyViewerBase(EmProtocolViewer):
             record = self._getRecord()
             if record is None:
                 return [self.errorMessage("The result is not ready.", "No result")]
-            return self._guardedCall(lambda: show(record))
+            return self._guardedCall(lambda: _warned(show(record), record.warnings))
 
         return handler
 
@@ -213,6 +214,16 @@ class OccupyViewerBase(EmProtocolViewer):
         return plotter
 
 
+def _warned(views, warnings):
+    """The views of a result, which tell its warnings."""
+    for view in views:
+        if isinstance(view, SlicesView):
+            view.warnings = tuple(warnings)
+        elif isinstance(view, EmPlotter):
+            draw_warnings(view.figure, warnings)
+    return views
+
+
 class SlicesView(View):
     """Shows a scene in a window for slices.
 
@@ -228,9 +239,15 @@ class SlicesView(View):
     def __init__(self, scene, title, master=None, table=None):
         super().__init__()
         self.scene, self.title, self.table, self._master = scene, title, table, master
+        self.warnings = ()
 
     def show(self):
         self.window = SliceWindow(self.scene, self.title, self._master, table=self.table)
+        if self.warnings:
+            more = len(self.warnings) - 1
+            self.window.status.set(
+                f"Warning: {self.warnings[0]}" + (f" ({more} more)" if more else "")
+            )
 
 
 class OurColumnsView(MDView):

@@ -140,6 +140,15 @@ def test_plots(runner, modified, name, text):
     assert any(text in word for word in words)
 
 
+def test_the_warnings_of_a_run_stand_on_its_figures_and_slices(runner, modified, monkeypatch):
+    told = ("The solvent model is bad.", "Look at it.")
+    monkeypatch.setattr(ScaleRecord, "warnings", told)
+    viewer = viewer_of(runner, modified)
+    figure = shown(viewer, "showHistogram").figure
+    assert figure.get_suptitle() == "Warning: The solvent model is bad. (1 more)"
+    assert shown(viewer, "showSlices").warnings == told
+
+
 def test_the_solvent_model_shown_is_the_one_that_was_used(runner, modified):
     for folder in ("scale", "modified"):
         record = ScaleRecord.of(modified._getExtraPath(folder))

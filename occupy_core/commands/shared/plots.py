@@ -6,6 +6,7 @@ a viewer) and saves or shows it.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from occupy_core.commands.shared.colors import (
     local_scale,
 )
 from occupy_core.commands.shared.figure_style import drawn_in_own_style, own_style
-from occupy_core.commands.shared.quoting import figure_text
+from occupy_core.commands.shared.quoting import figure_text, one_line
 from occupy_core.maps.grid import Array, DensityMap
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from occupy_core.solvent.model import SolventModel
 
 _DPI = 200  # [layout]
+_LETTERS_PER_INCH = 15  # [layout] of a warning above a figure
 _CONTRAST = (0.1, 99.9)  # [layout] percentiles of a slice shown as white and black
 _CURVE_COLORS = ("#1f5fa8", "#c1272d", "#2e8b57", "#8a5ea8")
 _CURVE_STYLES = ("-", "--", "-.", ":")
@@ -64,6 +66,8 @@ def draw_solvent_model(
     full_scale: float | None = None,
 ) -> None:
     """Draw the histogram of the low-passed map, the Gaussian of its solvent and the confidence.
+
+    What is wrong with the model stands above it.
 
     Parameters
     ----------
@@ -109,6 +113,25 @@ def draw_solvent_model(
     confidence.set_ylabel("confidence", color=CONFIDENCE_COLOR)
     confidence.tick_params(axis="y", colors=CONFIDENCE_COLOR)
     _legend_below(figure, axes, confidence)
+    draw_warnings(figure, solvent.warnings)
+
+
+def draw_warnings(figure: Figure, warnings: Sequence[str]) -> None:
+    """Write above a figure what limits its result; nothing when there is no warning.
+
+    Parameters
+    ----------
+    figure : Figure
+    warnings : sequence of str
+        The first is written, and how many more there are.
+    """
+    if not warnings or figure.get_suptitle():
+        return
+    more = f" ({len(warnings) - 1} more)" if len(warnings) > 1 else ""
+    letters = int(_LETTERS_PER_INCH * figure.get_size_inches()[0])
+    lines = textwrap.wrap(one_line(f"Warning: {warnings[0]}{more}"), letters)
+    text = "\n".join(lines).replace("$", r"\$")
+    figure.suptitle(text, fontsize=8, color=CONFIDENCE_COLOR, x=0.02, ha="left")
 
 
 @drawn_in_own_style

@@ -1,6 +1,7 @@
 """Figures show what they are given, with the units and the colours they should have."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,19 @@ def test_the_solvent_model_shows_histogram_fit_and_confidence(result):
     )
     figure.draw_without_rendering()
     assert inside(figure)
+
+
+def test_what_is_wrong_with_a_solvent_model_stands_above_it(result):
+    solvent, _ = estimate_confidence(result[0])
+    told = "The solvent model is bad: " + "give a solvent definition, " * 6 + "please."
+    for said in ((), (told,), (told, "Another one.")):
+        figure = plots.new_figure(7, 4.5)
+        plots.draw_solvent_model(figure, replace(solvent, warnings=said))
+        above = " ".join(figure.get_suptitle().split())
+        more = " (1 more)" if len(said) > 1 else ""
+        assert above == (f"Warning: {told}{more}" if said else "")
+        figure.draw_without_rendering()
+        assert inside(figure)
 
 
 def test_full_scale_is_left_out_when_there_is_none(result):
