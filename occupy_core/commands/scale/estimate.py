@@ -17,7 +17,7 @@ from occupy_core.scale.parts import ScaleParts
 from occupy_core.solvent.model import SolventModel
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Estimate:
     """A local scale with all that a map is modified by.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +98,12 @@ class _Run(Run[ScaleJob]):
         if job.resolution_map is not None:
             from occupy_core.resolution.use.agreement import scale_correlation  # loads much
 
-            estimate.limits["resolution_correlation"] = scale_correlation(
+            correlation = scale_correlation(
                 estimate.scale, estimate.confidence, read_input(job, "resolution_map")
             )
-        self._write_estimate(density, estimate)
+            limits = {**estimate.limits, "resolution_correlation": correlation}
+            estimate = replace(estimate, limits=limits)
+        estimate = self._write_estimate(density, estimate)
         self._write_modified(density, estimate)
         report(self._progress, _MODIFIED, "writing the report")
         self._written()
@@ -157,7 +159,8 @@ class _Run(Run[ScaleJob]):
     def _after_estimate(self) -> float:
         return _ESTIMATED if self._job.modify.active else _MODIFIED
 
-    def _write_estimate(self, density: DensityMap, estimate: Estimate) -> None:
+    def _write_estimate(self, density: DensityMap, estimate: Estimate) -> Estimate:
+        """Write the maps of an estimate; return it with its parts, and what is still needed."""
         p = estimate.parameters
         kernel = (
             f"kernel {p.kernel_size}, radius {p.kernel_radius:.2f} ({p.n_voxels_in_kernel} voxels)"
@@ -167,24 +170,24 @@ class _Run(Run[ScaleJob]):
             self._write_map("scale", estimate.scale, scale_label(p), settings)
         if "scale_sigma" in self._names and estimate.sigma is not None:
             self._write_map("scale_sigma", estimate.sigma, "Standard error of the scale")
-        estimate.parts = scale_parts(
+        parts = scale_parts(
             estimate.scale,
             estimate.confidence,
             thickness=estimate.parameters.lowpass,
             sigma=estimate.sigma,
         )
-        if not self._job.modify.active:
-            estimate.sigma = None  # not to be held while figures are drawn
         self._write_map("confidence", estimate.confidence, "Confidence not to be solvent")
         if "regional_confidence" in self._names and estimate.place is not None:
             label = "Confidence that the neighbourhood is no solvent"
             self._write_map("regional_confidence", estimate.place, label)
         if estimate.definition is not None:
             self._write_map("solvent_definition", estimate.definition, "Solvent definition")
-            estimate.definition = None
         if "lowpass" in self._names:
             lowpassed = occupy_lowpass(density, p.lowpass)
             self._write_map("lowpass", lowpassed, f"Low-passed to {p.lowpass:.2f} A")
+        # Maps that are written are not to be held while figures are drawn.
+        sigma = estimate.sigma if self._job.modify.active else None
+        return replace(estimate, parts=parts, sigma=sigma, definition=None)
 
     def _write_modified(self, density: DensityMap, estimate: Estimate) -> None:
         job = self._job
