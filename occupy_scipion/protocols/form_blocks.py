@@ -82,6 +82,14 @@ def defineBlockParams(form):
         help="Smaller blocks are dropped. Empty: 20 voxels. When only this or the expansion "
         "fraction changed, Continue makes the masks again and searches nothing.",
     )
+    line = group.addLine(
+        "Edge of the masks",
+        help="The masks reach *extend* Å further than the blocks and fall to 0 over *soft* Å. With "
+        "0 they are binary. Focused classification and subtraction want a soft edge of a few "
+        "voxels. Continue makes the masks again and searches nothing.",
+    )
+    line.addParam("maskExtend", params.FloatParam, default=JOB["mask_extend"], label="extend (Å)")
+    line.addParam("maskSoft", params.FloatParam, default=JOB["mask_soft"], label="soft (Å)")
     group.addParam(
         "expFrac",
         params.FloatParam,

@@ -10,6 +10,7 @@ from occupy_core.blocks.params import EXPAND_FIELDS, LEAST_VOLUMES, BlocksParams
 from occupy_core.blocks.track.rules import rule_names
 from occupy_core.commands.blocks.job import BlocksJob
 from occupy_core.errors import ParameterError
+from occupy_core.maps.soft_edge import edge_problems
 from occupy_scipion.constants import BENJAMINI_1995, CHAZAL_2013, FISHER_1935, KINMAN_2023
 from occupy_scipion.convert.files import fileState
 from occupy_scipion.convert.forms import formValue, paramsFromForm
@@ -112,6 +113,8 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
             "thresholds": table,
             "bin": self.bin.get(),
             **self._alikeValues(),
+            "mask_extend": self.maskExtend.get(),
+            "mask_soft": self.maskSoft.get(),
             "blocks": asdict(paramsFromForm(self, BlocksParams)),
         }
         return maps, values, fileState(table) if table else None
@@ -120,7 +123,8 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
     def _withoutExpansion(values):
         """What decides the sketch."""
         blocks = {k: v for k, v in values["blocks"].items() if k not in EXPAND_FIELDS}
-        return {**values, "blocks": blocks}
+        others = {k: v for k, v in values.items() if k not in ("mask_extend", "mask_soft")}
+        return {**others, "blocks": blocks}
 
     # --------------------------- STEPS functions -------------------------------------------------
     def sketchStep(self, maps, values, state):
@@ -213,6 +217,8 @@ class OccupyProtBlocks(OneResult, OccupyProtBase):
         errors = []
         if self.bin.get() is None or self.bin.get() < 1:
             errors.append(f"The binning is {self.bin.get()}, but must be at least 1.")
+        widths = [self.maskExtend.get() or 0.0, self.maskSoft.get() or 0.0]  # empty is told, too
+        errors += edge_problems(("extension", widths[0]), widths[1])
         table = formValue(self, "thresholds")
         if table and self.threshold.get() is not None:
             errors.append(

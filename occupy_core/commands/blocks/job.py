@@ -10,6 +10,7 @@ from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.track.rules import rule_names
 from occupy_core.commands.shared.job import JobBase, absolute, run_problems
 from occupy_core.errors import ParameterError
+from occupy_core.maps.soft_edge import edge_problems
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class BlocksJob(JobBase):
         Weaken each shell of frequencies to the amplitude of the weakest volume.
     blocks : BlocksParams
         How blocks are found.
+    mask_extend, mask_soft : float
+        The masks reach `mask_extend` Å further than the blocks, and fall to 0 over `mask_soft` Å.
+        With 0 they are binary.
     where : str, optional
         Rule on the blocks by which volumes are chosen, such as ``B3 > 0.7 and B1 < 0.2``.
     plot : bool
@@ -81,6 +85,8 @@ class BlocksJob(JobBase):
     align_maps: bool = False
     match_falloff: bool = False
     blocks: BlocksParams = field(default_factory=BlocksParams)
+    mask_extend: float = 0.0
+    mask_soft: float = 0.0
     where: str | None = None
     plot: bool = True
     chimerax: bool = True
@@ -125,6 +131,7 @@ class BlocksJob(JobBase):
             )
         if self.bin < 1:
             found.append(f"bin is {self.bin} but must be at least 1.")
+        found += edge_problems(("extension", self.mask_extend), self.mask_soft)
         found += run_problems(self.voxel_size, self.threads, self.name)
         return [*found, *_rule_problems(self.where)]
 

@@ -177,6 +177,19 @@ _EXPAND = (
         "Å3",
         "Drop blocks smaller than this. Default: 20 voxels.",
     ),
+    number(
+        "mask_extend",
+        "--extend",
+        "Å",
+        "Let the masks reach this much further than the blocks, default 0.",
+    ),
+    number(
+        "mask_soft",
+        "--soft",
+        "Å",
+        "Let the masks fall to 0 over this distance, default 0: they are binary. RELION and "
+        "cryoSPARC want a few voxels.",
+    ),
 )
 _FILTER = switch(
     "blocks.filter_volumes",

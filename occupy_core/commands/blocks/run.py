@@ -32,6 +32,7 @@ from occupy_core.maps.binning import unbin
 from occupy_core.maps.ensemble import Ensemble
 from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import write_map
+from occupy_core.maps.soft_edge import extended
 from occupy_core.progress import Progress, part, report
 
 # Fractions of the whole at which its parts end.
@@ -162,7 +163,12 @@ class _Run(Run[BlocksJob]):
         block = result.blocks[index]
         grid = ensemble.full_grid
         data = unbin(result.mask(index).data, ensemble.bin, grid.shape)
-        label = f"Block {block.name}: binary mask, {len(block.voxels)} voxels"
+        widths = self._job.mask_extend, self._job.mask_soft
+        kind = "binary mask"
+        if any(widths):
+            data = extended(data > 0, grid.voxel_size_zyx, *widths)
+            kind = f"mask extended by {widths[0]:g} A, soft over {widths[1]:g} A"
+        label = f"Block {block.name}: {kind}, {len(block.voxels)} voxels"
         write_map(self._folder / self._names[key], DensityMap(data, grid), labels=(label,))
 
     def _write_voxels(self, ensemble: Ensemble, result: BlocksResult) -> None:

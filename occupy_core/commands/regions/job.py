@@ -12,6 +12,7 @@ from typing import Any
 
 from occupy_core.commands.shared.job import JobBase, run_problems
 from occupy_core.maps.mrc import map_name
+from occupy_core.maps.soft_edge import edge_problems
 from occupy_core.regions.by_masks.estimate import RegionParams
 from occupy_core.regions.by_model.estimate import ChainParams
 
@@ -24,7 +25,6 @@ _ONE_EACH = {
     "weights": "class sizes",
     "names": "names",
 }
-_WIDEST = 50.0  # [guard] Å, of the masks made from a model
 
 
 @dataclass(frozen=True)
@@ -141,13 +141,7 @@ class RegionsJob(JobBase):
     def problems(self) -> list[str]:
         """Return one sentence for each parameter outside its limits, as far as no map is needed."""
         found = [*self._about_files(), *self.params.problems(), *self._out_of_place()]
-        for what in ("radius", "soft"):
-            value = getattr(self, f"mask_{what}")
-            if not 0 <= value <= _WIDEST:
-                found.append(
-                    f"The {what if what == 'radius' else 'soft edge'} of the masks is {value:g} Å "
-                    f"but must be between 0 and {_WIDEST:g} Å."
-                )
+        found += edge_problems(("radius", self.mask_radius), self.mask_soft)
         return found + run_problems(self.voxel_size, self.threads, self.name)
 
     def _about_files(self) -> list[str]:

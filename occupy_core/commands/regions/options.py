@@ -177,11 +177,11 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         ),
         number(
             "mask_radius",
-            "--mask-radius",
+            "--mask-radius --extend",
             "Å",
             "These masks are 1 up to this distance from the atoms, default 3.0.",
         ),
-        number("mask_soft", "--mask-soft", "Å", "Width of their soft edge, default 6.0."),
+        number("mask_soft", "--mask-soft --soft", "Å", "Width of their soft edge, default 6.0."),
         FORCE,
     ),
     "Pictures": (

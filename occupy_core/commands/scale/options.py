@@ -262,7 +262,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         switch(
             "modify.subtraction_mask",
             "--subtraction-mask",
-            "Write masks for signal subtraction of the attenuation or the sigmoid: keep_mask_… is "
+            "Write masks for signal subtraction of the attenuation or the sigmoid. keep_mask_… is "
             "white (1) where density stays, for RELION; subtract_mask_… where it goes, for "
             "cryoSPARC. With occupy: subMask_…, the factor alone.",
         ),

@@ -17,6 +17,7 @@ from scipy import fft, ndimage
 
 from occupy_core.errors import ParameterError
 from occupy_core.maps.grid import Array, DensityMap, Grid
+from occupy_core.maps.soft_edge import soft_edge
 from occupy_core.regions.by_model.atoms import Positions
 from occupy_core.solvent.blank import Blank
 
@@ -248,9 +249,8 @@ def atom_weights(
     corner, shape = _enclosing_box(atoms, (radius + soft) / voxel + 1, grid.shape)
     distance = _distance(atoms - corner, shape, voxel)
     # The distance is one between voxel centres: half a voxel is the error of rounding the atoms.
-    edge = np.clip((distance - radius) / max(soft, 1e-6), 0, 1)
     z, y, x = (slice(int(c), int(c) + n) for c, n in zip(corner, shape, strict=True))
-    return (z, y, x), (0.5 * (1 + np.cos(np.pi * edge))).astype(np.float32)
+    return (z, y, x), soft_edge(distance, radius, soft)
 
 
 def _enclosing_box(

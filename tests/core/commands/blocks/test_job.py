@@ -47,6 +47,21 @@ def test_the_blocks_are_binary_masks_where_the_volumes_lie(searched, ensemble_fi
         assert set(np.unique(mask.data)) == {0.0, 1.0}
 
 
+def test_masks_can_be_extended_and_soft(searched, ensemble_files, tmp_path):
+    widths = {"mask_extend": 4.0, "mask_soft": 6.0}
+    folder = searched.files["result"].parent
+    job = BlocksJob(tuple(ensemble_files), tmp_path / "out", resume=folder, **widths, plot=False)
+    made = run_blocks(job)
+    for number, before in enumerate(masks(searched), start=1):
+        after = read_map(made.files[f"block_{number:03d}"]).data
+        assert np.all(after[before > 0] == 1)
+        assert before.sum() < (after == 1).sum() < (after > 0).sum()
+        assert 0 <= after.min()
+    assert made.result["table"] == searched.result["table"]
+    with pytest.raises(ParameterError, match=r"extension of the masks is -1 Å but must be between"):
+        run_blocks(replace(job, mask_extend=-1.0))
+
+
 def test_all_files_are_there_and_the_record_names_them(searched):
     outdir = searched.files["result"].parent
     assert {path.name for path in outdir.iterdir()} == set(searched.result["files"].values())
