@@ -56,7 +56,7 @@ def test_masks_can_be_extended_and_soft(searched, ensemble_files, tmp_path):
         after = read_map(made.files[f"block_{number:03d}"]).data
         assert np.all(after[before > 0] == 1)
         assert before.sum() < (after == 1).sum() < (after > 0).sum()
-        assert 0 <= after.min()
+        assert after.min() >= 0
     assert made.result["table"] == searched.result["table"]
     with pytest.raises(ParameterError, match=r"extension of the masks is -1 Å but must be between"):
         run_blocks(replace(job, mask_extend=-1.0))
