@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from occupy_core.commands.shared.exchange import NEW, exchange
 from occupy_core.commands.shared.terminal import STOPPING
@@ -75,7 +76,7 @@ class Staging:
             When a file cannot be moved, or must not replace another; nothing has changed then.
         """
         names = list(names)
-        with output_errors(self.outdir), folder_lock(self.outdir), _signals_held():
+        with output_errors(self.outdir), folder_lock(self.outdir), _HeldSignals():
             # Once more, for another run may have written meanwhile.
             refuse_outputs(self.outdir, names, inputs, force=force)
             exchange(self.folder.parent, self.outdir, names, stale)
@@ -100,25 +101,44 @@ def staged_outputs(outdir: Path, names: Iterable[str] = ()) -> Iterator[Staging]
         When the folders cannot be made, or another run is writing one of the files.
     """
     missing = [f for f in (outdir, *outdir.parents) if not os.path.lexists(f)]
+    signals = _HeldSignals()
+    claimed: list[Any] = []
     try:
         _make_folder(outdir)
         remove_noted()
-        folder, lock = _claimed_folder(outdir, list(names))
+        _claim_folder(outdir, list(names), signals, claimed)
         try:
-            yield Staging(folder / NEW, outdir)
+            signals.release()
+            yield Staging(claimed[0] / NEW, outdir)
         except OutputError as error:
             raise OutputError(visible(str(error))) from error
         finally:
-            os.close(lock)  # first, for an open file keeps its folder on NFS
-            remove_folder(folder)
+            _give_up(claimed)
     finally:
+        _give_up(claimed)  # where a signal came between the end and the line above
         for made in missing:
             with suppress(OSError):  # it holds the outputs
                 made.rmdir()
+        signals.release()
 
 
-def _claimed_folder(outdir: Path, names: Sequence[str]) -> tuple[Path, int]:
-    """Make a staging folder, unless another run is writing one of the same files."""
+def _give_up(claimed: list[Any]) -> None:
+    """Remove a staging folder, unless that is done; only the first signal is raised."""
+    if len(claimed) > 1:
+        os.close(claimed.pop())  # first, for an open file keeps its folder on NFS
+    if claimed:
+        remove_folder(claimed[0])
+        claimed.clear()
+
+
+def _claim_folder(
+    outdir: Path, names: Sequence[str], signals: _HeldSignals, claimed: list[Any]
+) -> None:
+    """Make a staging folder, unless another run is writing one of the same files.
+
+    Signals wait from then on, until the caller releases them. `claimed` gets the folder, and the
+    open file of its lock, for `_give_up`.
+    """
     with output_errors(outdir), folder_lock(outdir):
         remove_leftovers(outdir)
         taken = sorted(set(names) & names_being_written(outdir))
@@ -127,7 +147,8 @@ def _claimed_folder(outdir: Path, names: Sequence[str]) -> tuple[Path, int]:
                 f"Another run is writing {taken[0]} into {outdir}; wait for its end, or give "
                 "another --outdir."
             )
-        return new_folder(outdir, names)
+        signals.hold()
+        claimed += new_folder(outdir, names)
 
 
 def refuse_outputs(
@@ -211,25 +232,39 @@ def _make_folder(outdir: Path) -> None:
         ) from error
 
 
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Let the signals to end wait: a few renames must not be cut in two."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python handles signals in the main thread only
-        return
-    received: list[int] = []
+class _HeldSignals:
+    """Lets the signals to end wait: renames and the birth of a folder must not be cut in two.
 
-    def remember(number: int, frame: FrameType | None) -> None:
-        received.append(number)
+    As a context, it holds them inside; `hold` and `release` do it in between.
+    """
 
-    handlers = [(number, signal.getsignal(number)) for number in STOPPING]
-    before = [(n, h) for n, h in handlers if h not in (None, signal.SIG_IGN)]
-    for held, _ in before:
-        signal.signal(held, remember)
-    try:
-        yield
-    finally:
-        for held, handler in before:
+    def __init__(self) -> None:
+        self._received: list[int] = []
+        self._before: list[tuple[int, Any]] = []
+
+    def hold(self) -> None:
+        """Begin to let them wait; not in threads, for Python handles signals in the main one."""
+        if self._before or threading.current_thread() is not threading.main_thread():
+            return
+        handlers = [(number, signal.getsignal(number)) for number in STOPPING]
+        self._before = [(n, h) for n, h in handlers if h not in (None, signal.SIG_IGN)]
+        for held, _ in self._before:
+            signal.signal(held, self._remember)
+
+    def release(self) -> None:
+        """Let those that came take effect, now."""
+        for held, handler in self._before:
             signal.signal(held, handler)
+        received, self._before, self._received = self._received, [], []
         for number in received:
             signal.raise_signal(number)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self._received.append(number)
+
+    def __enter__(self) -> _HeldSignals:
+        self.hold()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()

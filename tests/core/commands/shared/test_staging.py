@@ -2,13 +2,17 @@
 
 import os
 import signal
+import sys
 import threading
 
 import pytest
 from small_jobs import contents, start_python
 
 from occupy_core import OutputError
+from occupy_core.commands.shared import exchange, unfinished
+from occupy_core.commands.shared import staging as staging_module
 from occupy_core.commands.shared.staging import refuse_outputs, staged_outputs
+from occupy_core.commands.shared.terminal import StoppedError, signals_raised
 
 
 def put(staging, *names):
@@ -196,3 +200,64 @@ def test_a_folder_is_never_replaced(tmp_path):
     (tmp_path / "a").mkdir()
     with pytest.raises(OutputError, match="is a folder"):
         refuse_outputs(tmp_path, ["a"], [], force=True)
+
+
+# ---- signals at any moment
+
+
+def write_two(outdir):
+    with staged_outputs(outdir, ["a", "b"]) as staging:
+        (staging.folder / "a").write_text("1")
+        (staging.folder / "b").write_text("2")
+        staging.commit(["a", "b"])
+
+
+def signalled_at(line, work, number):
+    """Do some work and get a signal before a line of the modules that stage outputs."""
+    files = {staging_module.__file__, unfinished.__file__, exchange.__file__}
+    seen = 0
+
+    def trace(frame, event, argument):
+        nonlocal seen
+        if frame.f_code.co_filename not in files:
+            return None
+        if event == "line":
+            seen += 1
+            if seen == line:
+                sys.settrace(None)
+                os.kill(os.getpid(), number)
+        return trace
+
+    with signals_raised():
+        sys.settrace(trace)
+        try:
+            work()
+        except (StoppedError, KeyboardInterrupt):
+            return True
+        finally:
+            sys.settrace(None)
+    return False
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_at_any_line_leaves_all_or_nothing(tmp_path, monkeypatch, number, there):
+    line = stopped = whole = 0
+    while True:
+        line += 1
+        place = tmp_path / str(line)
+        monkeypatch.setenv("XDG_STATE_HOME", str(place / "state"))
+        outdir = place / "deep" / "out"
+        if there:
+            outdir.mkdir(parents=True)
+        ended = signalled_at(line, lambda outdir=outdir: write_two(outdir), number)
+        names = {path.name for path in outdir.iterdir()} if outdir.exists() else None
+        stopped += ended
+        whole += names == {"a", "b"}
+        nothing = set() if there else None
+        assert names in (nothing, {"a", "b"}), line
+        assert there or names is not None or not outdir.parent.exists(), line
+        if not ended and line > 50:
+            break
+    assert stopped > 50
+    assert whole < line
