@@ -22,9 +22,11 @@ from small_jobs import write_small_map
 from small_models import chain_lines, write_pdb
 
 from occupy_core.commands.blocks import cli as blocks
+from occupy_core.commands.classes import cli as classes
 from occupy_core.commands.main import main
 from occupy_core.commands.particles import cli as particles
 from occupy_core.commands.regions import cli as regions
+from occupy_core.commands.report import cli as report
 from occupy_core.commands.resolution import cli as resolution
 from occupy_core.commands.resolution.bench import cli as bench
 from occupy_core.commands.scale import cli as scale
@@ -40,9 +42,11 @@ COMMANDS = (
     blocks.EXPAND,
     blocks.SUBSET,
     particles.COMMAND,
+    report.COMMAND,
+    classes.COMMAND,
 )
 # From the network, or another program.
-LEFT_OUT = {"emdb", "show_chimerax"}
+LEFT_OUT = {"emdb", "show_chimerax", "open"}
 NUMBERS = ("0", "1", "2", "3", "5", "8.5", "20", "-1", "0.5", "1e9", "1e-9", "nan", "inf", "x", "")
 WORDS = (
     *("auto", "B1 > 0.5", "B1", "A", "A,B", "occ", "res", "calibrated", "occupy", "bh", "none"),
@@ -59,6 +63,8 @@ STARTS = {
     "blocks expand": [["{blocks}"]],
     "blocks subset": [["{blocks}", "--where", "B1 > 0.5"]],
     "particles": [["{blocks}", "--particles", "{star}"]],
+    "report": [["{scaled}"], ["{blocks}", "{scaled}"]],
+    "classes": [["{map}", "{map3}"], ["{map}", "{map3}", "--model", "{model}"]],
 }
 
 
@@ -79,12 +85,16 @@ def make_inputs(folder, volumes, searched):
         chain_lines("A", (30.0, 10.0, 30.0), n_residues=8),
         chain_lines("B", (60.0, 10.0, 40.0), n_residues=8, seed=1),
     )
+    scaled = folder / "scaled"
+    if main(["scale", str(small), "--outdir", str(scaled), "--quiet"]):
+        raise RuntimeError("the scale of a whole map was not estimated")
     (folder / "p.star").write_text(STAR)
     (folder / "t.csv").write_text("vol_0,0.5\nvol_1,0.4\n")
     (folder / "bad.json").write_text('{"map": 3}')
     (folder / "text.mrc").write_text("no map\n" * 200)
     return {
         "map": small,
+        "map3": write_small_map(folder / "map3.mrc", seed=3),
         "other": other,
         "half1": halves[0],
         "half2": halves[1],
@@ -96,6 +106,7 @@ def make_inputs(folder, volumes, searched):
         "json": folder / "bad.json",
         "text": folder / "text.mrc",
         "missing": folder / "missing.mrc",
+        "scaled": scaled,
         "volumes": volumes,
         "blocks": searched,
     }
