@@ -30,6 +30,7 @@ HITS_IN_A_ROW = 4
 COMMANDS = {
     "scale": "scale {map} --amplify 3 --plot",
     "regions": "regions {map} --masks {mask} {mask2}",
+    "regions by model": "regions {map} --model {model}",
     "resolution": "resolution --half1 {half1} --half2 {half2} --filter",
     "resolution bench": "resolution bench --half1 {half1} --half2 {half2}",
     "blocks": "blocks --volumes-dir {volumes}",
@@ -37,18 +38,23 @@ COMMANDS = {
     "blocks expand": "blocks expand {blocks}",
     "blocks subset": "blocks subset {blocks} --where B1>=0 --copy",
     "particles": "particles {blocks} --particles {star}",
+    "report": "report {blocks} {scaled} --output {outdir}/report.html",
+    "classes": "classes {map} {map3} --masks {mask} {mask2}",
 }
+KEEPS_STEPS = {"classes"}  # from which the next run goes on
 
 
 def started(command, inputs, outdir, state):
     """Start a run."""
-    words = [word.format(**inputs) for word in COMMANDS[command].split()]
+    words = [word.format(outdir=outdir, **inputs) for word in COMMANDS[command].split()]
+    if "{outdir}" not in COMMANDS[command]:
+        words += ["--outdir", str(outdir)]
     # Signals that the shell of this process ignores must not be ignored there.
     start = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     start += "signal.signal(signal.SIGHUP, signal.SIG_DFL); "
     start += "from occupy_core.commands.main import console; console()"
     return subprocess.Popen(
-        [sys.executable, "-c", start, *words, "--outdir", str(outdir), "--force", "--quiet"],
+        [sys.executable, "-c", start, *words, "--force", "--quiet"],
         env={**os.environ, "XDG_STATE_HOME": str(state)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -60,7 +66,10 @@ def contents(folder):
     """Bytes of all files, hidden ones too, by name; None for a folder."""
     if not folder.exists():
         return None
-    return {p.name: p.read_bytes() if p.is_file() else None for p in folder.iterdir()}
+    return {
+        str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None
+        for p in folder.rglob("*")
+    }
 
 
 def undisturbed(commands, inputs, folder):
@@ -93,8 +102,11 @@ def one_row(command, expected, inputs, folder, seed):
     place.mkdir()
     if draw.random() < 0.5:  # an earlier result is there
         outdir.mkdir()
-        for name, content in whole.items():
-            (outdir / name).write_bytes(content)
+        for name, content in sorted(whole.items()):
+            if content is None:
+                (outdir / name).mkdir()
+            else:
+                (outdir / name).write_bytes(content)
     for _ in range(HITS_IN_A_ROW):
         before = contents(outdir)
         process = started(command, inputs, outdir, state)
@@ -107,10 +119,12 @@ def one_row(command, expected, inputs, folder, seed):
         if "Traceback" in said and "import" not in said:
             problems.append(f"{command} {seed}: a traceback after {number.name}: {said[-300:]}")
         found = contents(outdir)
-        tidy = found == before or same(found, whole, place, folder)
-        after_a_kill = any(name.startswith(".") for name in before or {})
+        tidy = found == before or same(found, whole, place, folder) or command in KEEPS_STEPS
+        after_a_kill = any("/." in f"/{name}" for name in before or {})
         if number != signal.SIGKILL and not tidy and not after_a_kill:
-            problems.append(f"{command} {seed}: {number.name} left {sorted(found or {})}")
+            left = "no folder" if found is None else sorted(found)
+            was = "no folder" if before is None else sorted(before)
+            problems.append(f"{command} {seed}: {number.name} left {left} of {was}: {said[-200:]}")
     process = started(command, inputs, outdir, state)
     _, said = process.communicate()
     found = contents(outdir)

@@ -24,6 +24,7 @@ from occupy_core.maps.ensemble_check import MapsCheck
 from occupy_core.maps.grid import DensityMap, require_same_grid
 from occupy_core.maps.mrc import read_map, require_varying
 from occupy_core.progress import Progress, part, report
+from occupy_core.regions.by_model.atoms import read_model
 from occupy_core.regions.data_sets import condition_differences, shares_of_conditions
 from occupy_core.regions.share import share_of_particles
 from occupy_core.regions.significance import Difference
@@ -127,7 +128,7 @@ class _Run(Run[ClassesJob]):
             yield density
 
     def _check(self) -> list[str]:
-        """Compare the maps with the first: place and amplitude."""
+        """Compare the maps with the first, and read all that is needed later, before the work."""
         maps = self._maps()
         first = next(maps)
         check = MapsCheck(first)
@@ -135,6 +136,12 @@ class _Run(Run[ClassesJob]):
         for i, density in enumerate(maps, start=1):
             require_same_grid(first, density, "map")
             check.see(i, density)
+        job = self._job
+        for what, paths in (("mask", job.masks), ("half map", (*job.half1, *job.half2))):
+            for path in paths:
+                require_same_grid(first, read_map(path, voxel_size=job.voxel_size), what)
+        if job.model is not None:
+            read_model(job.model)
         return check.doubts()
 
     def _processed(self, found: dict[str, dict[str, Any]]) -> list[str]:

@@ -16,7 +16,7 @@ from occupy_core.commands.classes.run import run_classes
 from occupy_core.commands.main import main
 from occupy_core.commands.particles.occupancies import read_occupancies
 from occupy_core.commands.regions.run import run_regions
-from occupy_core.errors import OutputError, ParameterError
+from occupy_core.errors import OccupyError, OutputError, ParameterError
 from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.regions.by_model.atoms import read_model
 from occupy_core.regions.by_model.estimate import chain_masks
@@ -208,6 +208,28 @@ def test_options_set_their_field(text, field, value):
 def test_what_is_wrong_is_told_before_the_work(inputs, tmp_path, options, sentence):
     with pytest.raises(ParameterError, match=sentence):
         run_classes(job_of(inputs, tmp_path / "out", **options))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": None, "masks": ("maskA.mrc", "gone.mrc")},
+        {"half1": ("class1.mrc",) * 3, "half2": ("class2.mrc", "class2.mrc", "gone.mrc")},
+        {"model": "gone.pdb"},
+    ],
+)
+def test_an_input_that_is_needed_last_is_looked_at_first(inputs, tmp_path, options):
+    options = {
+        key: value
+        if value is None
+        else inputs / value
+        if isinstance(value, str)
+        else tuple(inputs / name for name in value)
+        for key, value in options.items()
+    }
+    with pytest.raises(OccupyError, match="gone"):
+        run_classes(job_of(inputs, tmp_path / "out", **options))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
