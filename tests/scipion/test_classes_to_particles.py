@@ -35,7 +35,7 @@ def run_example(script: str, *arguments: object, cwd: Path) -> str:
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "PATH": f"{place}{os.pathsep}{os.environ['PATH']}",
-        "RELION_HOME": "/usr",
+        "RELION_HOME": os.environ.get("RELION_HOME", "/usr"),
     }
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / script), *map(str, arguments)],
