@@ -34,7 +34,11 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "One mask for each region, instead of a model. With neither, the blocks that are found "
             "in 12 maps or more are the regions.",
         ),
-        files("half1", "--half1", "Half map 1 of each map, for the local resolution."),
+        files(
+            "half1",
+            "--half1",
+            "Half map 1 of each map: for the local resolution, and for the errors.",
+        ),
         files("half2", "--half2", "Half map 2 of each map, in the same order."),
         Option(
             "weights",

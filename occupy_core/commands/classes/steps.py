@@ -125,14 +125,13 @@ def regions_job(job: ClassesJob) -> RegionsJob | None:
     if job.model is None and not masks:
         return None
     resolved = list(resolution_jobs(job))
-    with_halves = job.model is None
     return RegionsJob(
         job.maps,
         job.outdir / "regions",
         model=job.model,
         masks=masks,
-        half1=job.half1 if with_halves else (),
-        half2=job.half2 if with_halves else (),
+        half1=job.half1,
+        half2=job.half2,
         resolutions=tuple(_output(each, "resolution") for each in resolved),
         resolution_sigmas=tuple(_output(each, "sigma") for each in resolved),
         weights=job.weights,

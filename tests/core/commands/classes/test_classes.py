@@ -140,6 +140,15 @@ def test_a_step_on_other_files_is_done_again(result, inputs, tmp_path):
     assert not steps._is_done(job, other)
 
 
+def test_half_maps_reach_the_resolution_and_the_errors(inputs, tmp_path):
+    halves = {f"half{i}": tuple(tmp_path / f"h{i}_{k}.mrc" for k in range(3)) for i in (1, 2)}
+    job = job_of(inputs, tmp_path, **halves)
+    assert [each.half1 for each in steps.resolution_jobs(job)] == list(halves["half1"])
+    regions = steps.regions_job(job)
+    assert (regions.half1, regions.half2) == (halves["half1"], halves["half2"])
+    assert steps.scale_job(job).half2 == tmp_path / "consensus" / "consensus_half2.mrc"
+
+
 def test_nothing_is_overwritten_without_force(result, inputs):
     with pytest.raises(OutputError, match="exists already"):
         run_classes(job_of(inputs, result.files["result"].parent))
