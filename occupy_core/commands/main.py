@@ -37,6 +37,7 @@ _COMMANDS = {
     "particles": "occupy_core.commands.particles.cli",
     "report": "occupy_core.commands.report.cli",
     "batch": "occupy_core.commands.batch.cli",
+    "relion-hook": "occupy_core.commands.relion_hook.cli",
 }
 _USER_ERROR = 2  # [format]
 
@@ -124,6 +125,6 @@ def _run(arguments: list[str]) -> int:
 def _help() -> str:
     lines = ["usage: occupy-core COMMAND [options]", "", "commands:"]
     for name, module in _COMMANDS.items():
-        lines.append(f"  {name:<10} {importlib.import_module(module).COMMAND.summary}")
+        lines.append(f"  {name:<11} {importlib.import_module(module).COMMAND.summary}")
     lines += ["", "See occupy-core COMMAND --help; occupy-core --version prints the version."]
     return "\n".join(lines) + "\n"

@@ -31,6 +31,10 @@ _PARTS = {
         *("resolution.bench.cli:COMMAND", "resolution.bench.cli:job_values"),
         *("resolution.bench.run:ResolutionBenchJob", "run_resolution_bench"),
     ),
+    "classes": (
+        *("classes.cli:COMMAND", "classes.cli:job_values", "classes.job:ClassesJob"),
+        "run_classes",
+    ),
     "particles": (
         *("particles.cli:COMMAND", "particles.cli:job_values", "particles.job:ParticlesJob"),
         "run_particles",

@@ -1,0 +1,1 @@
+"""A step inside the iterations of a 3D classification of RELION."""

@@ -1,0 +1,71 @@
+"""Factors by which weak and empty places are taken down, and nothing is brought up.
+
+For use inside a reconstruction that goes on: a map whose parts are amplified would seem to have a
+better resolution than its data give, and one that is only taken down does not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from occupy_core.maps.fourier import radial_power
+from occupy_core.maps.grid import Array, DensityMap
+from occupy_core.scale.estimate import ScaleResult
+from occupy_core.scale.modify import full_within_error, modification_factor
+from occupy_core.scale.params import Output
+
+
+def suppression_factor(result: ScaleResult, power: float, *, exclude_solvent: bool) -> DensityMap:
+    """Return the factors, 0 to 1, that attenuate by a local scale and suppress the solvent.
+
+    Parameters
+    ----------
+    result : ScaleResult
+        Of the map, or of a mean of maps that are all to get the same factors.
+    power : float
+        At least 1: a place of scale S gets the factor S^(power - 1), as in `modification_factor`;
+        1 attenuates nothing.
+    exclude_solvent : bool
+        Whether the solvent is taken down to 0.
+
+    Returns
+    -------
+    DensityMap
+        On the grid of the scale.
+    """
+    sigma = result.sigma
+    scale = result.scale.data if sigma is None else full_within_error(result.scale.data, sigma.data)
+    content = np.clip((result.place or result.confidence).data, 0, 1)
+    attenuated = modification_factor(scale, Output("attenuated", power), scale_limit=-1.0)
+    factor: Array = 1 + content * (attenuated - 1)
+    if exclude_solvent:
+        factor *= content
+    return result.scale.with_data(np.clip(factor, 0, 1))
+
+
+def with_power_of(changed: DensityMap, reference: DensityMap) -> DensityMap:
+    """Give a map the power spectrum, shell by shell, of another one on its grid.
+
+    Parameters
+    ----------
+    changed, reference : DensityMap
+        Of a cubic box.
+
+    Returns
+    -------
+    DensityMap
+    """
+    spectrum = np.fft.rfftn(changed.data)
+    frequency, wanted = radial_power(reference)
+    _, found = radial_power(changed)
+    gain = np.sqrt(np.divide(wanted, found, out=np.ones_like(wanted), where=found > 0))
+    z, y, x = changed.grid.shape
+    voxel = changed.grid.voxel_size
+    radius = np.sqrt(
+        np.fft.fftfreq(z, voxel[2])[:, None, None] ** 2
+        + np.fft.fftfreq(y, voxel[1])[None, :, None] ** 2
+        + np.fft.rfftfreq(x, voxel[0])[None, None] ** 2
+    )
+    spectrum *= np.interp(radius, frequency, gain)
+    data = np.fft.irfftn(spectrum, s=changed.grid.shape, axes=(0, 1, 2))
+    return changed.with_data(data.astype(np.float32))

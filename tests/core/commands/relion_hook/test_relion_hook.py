@@ -1,0 +1,301 @@
+"""The hook in the iterations of a classification: with a stand-in for RELION, and with RELION."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+
+import mrcfile
+import numpy as np
+import pytest
+from relion_classes import OPTICS, VOXEL
+from small_jobs import run_cli
+
+from occupy_core.commands.relion_hook.cli import VARIABLE
+from occupy_core.maps import Grid, read_map, write_map
+from occupy_core.maps.synthetic import two_bodies
+from occupy_core.scale.estimate import estimate_scale
+from occupy_core.scale.params import ScaleParams
+from occupy_core.scale.suppression import suppression_factor, with_power_of
+
+GRID = Grid.cubic(32, 3.0)
+WEIGHTS = (0.75, 0.25)
+# Does what relion_external_reconstruct does with files: writes the map that the STAR file names.
+PROGRAM = """\
+#!/bin/sh
+result=$(sed -n 's/^_rlnExtReconsResult  *//p' "$1")
+[ "$2" = "--skip_gridding" ] || { echo "no option came" >&2; exit 3; }
+cp "$(dirname "$1")/made_$(basename "$result" | sed 's/.*class\\(...\\).*/\\1/').mrc" "$result"
+"""
+INPUT = """
+data_external_reconstruct_general
+
+_rlnExtReconsDataReal          {root}_external_reconstruct_data_real.mrc
+_rlnExtReconsDataImag          {root}_external_reconstruct_data_imag.mrc
+_rlnExtReconsWeight            {root}_external_reconstruct_weight.mrc
+_rlnExtReconsResult            {root}_external_reconstruct.mrc
+_rlnExtReconsResultStarfile    {root}_external_reconstruct_out.star
+_rlnReferenceDimensionality    {dimensions}
+"""
+MODEL = """
+data_model_general
+
+_rlnPixelSize           3.0
+_rlnCurrentResolution   {resolution}
+
+data_model_classes
+
+loop_
+_rlnReferenceImage #1
+_rlnClassDistribution #2
+run_it001_class001.mrc 0.75
+run_it001_class002.mrc 0.25
+"""
+
+
+class Job:
+    """A classification of two classes in a folder, of which the second lacks a body."""
+
+    def __init__(self, folder, capsys):
+        self.folder, self.capsys = folder, capsys
+        self.program = folder / "program"
+        self.program.write_text(PROGRAM)
+        self.program.chmod(0o755)
+        full, parts = two_bodies(GRID, occupancy=1.0, seed=1)
+        weak, _ = two_bodies(GRID, occupancy=0.1, seed=2)
+        self.maps = [full, weak]
+        self.parts = parts
+        for number, density in enumerate(self.maps, start=1):
+            write_map(folder / f"made_{number:03d}.mrc", density)
+
+    def star(self, iteration, number, *, resolution=20.0, dimensions=3, optimiser="", ending=""):
+        root = self.folder / f"run_it{iteration:03d}{ending or f'_class{number:03d}'}"
+        before = self.folder / f"run_it{iteration - 1:03d}"
+        (self.folder / f"{before.name}_model.star").write_text(MODEL.format(resolution=resolution))
+        (self.folder / f"{before.name}_optimiser.star").write_text(
+            f"\ndata_optimiser_general\n\n_rlnOutputRootName  x\n{optimiser}\n"
+        )
+        for name in ("data_real", "data_imag", "weight"):
+            (self.folder / f"{root.name}_external_reconstruct_{name}.mrc").write_bytes(b"big")
+        path = self.folder / f"{root.name}_external_reconstruct.star"
+        path.write_text(INPUT.format(root=root, dimensions=dimensions))
+        return path
+
+    def call(self, star, *options):
+        words = ("--skip-gridding", "--program", self.program, *options, star)
+        return run_cli(self.capsys, "relion-hook", *words)
+
+    def iteration(self, iteration, *options, order=(1, 2), **more):
+        said = []
+        for number in order:
+            status, out, err = self.call(self.star(iteration, number, **more), *options)
+            assert (status, err) == (0, "")
+            said.append(out)
+        return said
+
+    def result(self, iteration, number):
+        name = f"run_it{iteration:03d}_class{number:03d}_external_reconstruct.mrc"
+        return read_map(self.folder / name, voxel_size=3.0).data
+
+
+@pytest.fixture
+def job(tmp_path, capsys):
+    return Job(tmp_path, capsys)
+
+
+def factors(job, power=3.0, **more):
+    data = np.average([each.data for each in job.maps], axis=0, weights=WEIGHTS)
+    mean = job.maps[0].with_data(data.astype(np.float32))
+    result = estimate_scale(mean, ScaleParams(mode="occ", resolution=20.0))
+    return suppression_factor(result, power, exclude_solvent=True).data
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_all_classes_get_the_factors_of_the_mean_of_the_iteration_before(job, order):
+    first = job.iteration(1, order=order)
+    assert all("passed through, for the first iteration" in text for text in first)
+    for number, made in enumerate(job.maps, start=1):
+        assert np.array_equal(job.result(1, number), made.data)
+    second = job.iteration(2, order=order)
+    assert all("attenuated with a power of 3; mean factor" in text for text in second)
+    factor = factors(job)
+    assert factor.min() >= 0
+    assert factor.max() <= 1
+    assert np.median(factor[job.parts[1]]) < 0.9  # 0.78 of the mean
+    for number, made in enumerate(job.maps, start=1):
+        assert np.allclose(job.result(2, number), made.data * factor, atol=1e-6)
+
+
+def test_the_big_inputs_and_old_copies_go(job):
+    for iteration in (1, 2, 3):
+        job.iteration(iteration)
+    left = {path.name for path in job.folder.glob("run_it*")}
+    assert not [name for name in left if "_data_real" in name or "_weight" in name]
+    copies = sorted(name for name in left if "occupy_unchanged" in name)
+    assert [name[4:9] for name in copies] == ["it002", "it002", "it003", "it003"]
+    assert not list(job.folder.glob(".*"))
+
+
+def test_the_copies_are_of_the_maps_before_the_change(job):
+    """A change must not be the reason of the next one."""
+    for iteration in (1, 2, 3):
+        job.iteration(iteration)
+    assert np.array_equal(job.result(2, 1), job.result(3, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "more", "reason"),
+    [
+        ((), {"resolution": 60.0}, "resolution of 60.0 Å is worse than 45 Å"),
+        (("--start-resolution", 10), {}, "worse than 10 Å"),
+        (("--start-iteration", 3), {}, "first iteration to be changed is 3"),
+        (("--stop-iteration", 1), {}, "last iteration to be changed was 1"),
+    ],
+)
+def test_maps_pass_through_when_asked_to(job, options, more, reason):
+    job.iteration(1)
+    for number, text in enumerate(job.iteration(2, *options, **more), start=1):
+        assert reason in text
+        assert np.array_equal(job.result(2, number), job.maps[number - 1].data)
+
+
+def test_without_the_maps_before_they_pass_through(job):
+    assert "of the iteration before is missing" in job.iteration(2)[0]
+
+
+def test_each_class_may_have_its_own_factors(job):
+    job.iteration(1)
+    job.iteration(2, "--per-class")
+    ratio = [
+        float(np.sum(job.result(2, n)[job.parts[1]]) / np.sum(job.maps[n - 1].data[job.parts[1]]))
+        for n in (1, 2)
+    ]
+    assert ratio[0] > 0.9
+    assert ratio[1] < 0.5 * ratio[0]
+
+
+def test_the_power_falls_with_the_iterations(job):
+    job.iteration(1)
+    job.iteration(2, "--decay", 0.5)
+    said = job.iteration(3, "--decay", 0.5)
+    assert "power of 2;" in said[0]
+    assert np.allclose(job.result(3, 1), job.maps[0].data * factors(job, 2.0), atol=1e-6)
+
+
+def test_shells_keep_their_power_when_asked_to(job):
+    job.iteration(1)
+    job.iteration(2, "--renormalise")
+
+    def power(data):
+        radius = np.sqrt(sum(np.ix_(*[np.fft.fftfreq(32) ** 2] * 3)))
+        shells = [(radius >= a) & (radius < a + 0.05) for a in (0.05, 0.15, 0.25)]
+        return np.array([np.sum(np.abs(np.fft.fftn(data)[shell]) ** 2) for shell in shells])
+
+    assert np.allclose(power(job.result(2, 1)), power(job.maps[0].data), rtol=0.1)
+    assert power(job.maps[0].data * factors(job))[2] < 0.9 * power(job.maps[0].data)[2]
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"ending": "_half1_class001"}, "use it in a 3D classification"),
+        ({"ending": "_body001"}, "use it in a 3D classification"),
+        ({"ending": "_other"}, "Class3D only"),
+        ({"dimensions": 2}, "belongs to 2D classes"),
+        ({"optimiser": "_rlnDoGradientRefine 1"}, "follows gradients"),
+        ({"optimiser": "_rlnDoStochasticGradientDescent 1"}, "follows gradients"),
+        ({"optimiser": "_rlnDoAutoRefine 1"}, "a refinement of half maps"),
+    ],
+)
+def test_other_jobs_are_refused(job, more, sentence):
+    status, _, err = job.call(job.star(2, 1, **more))
+    assert status == 2
+    assert sentence in err
+
+
+def test_a_failure_ends_the_job_with_its_reason(job):
+    star = job.star(2, 1)
+    words = ("relion-hook", "--program", job.program, star)
+    status, _, err = run_cli(job.capsys, *words)  # without the option that the program wants
+    assert status == 2
+    assert "(status 3): no option came" in err
+    assert not (job.folder / "run_it002_class001_external_reconstruct.mrc").exists()
+    status, _, err = run_cli(job.capsys, "relion-hook", "--program", "nothing_of_that_name", star)
+    assert status == 2
+    assert "is not on the PATH" in err
+    for option, value in (("--attenuate", 0.5), ("--decay", 2), ("--start-iteration", 1)):
+        status, _, err = job.call(star, option, value)
+        assert status == 2
+        assert "but must" in err
+
+
+def test_setup_prints_what_to_export(capsys):
+    status, out, _ = run_cli(capsys, "relion-hook", "--attenuate", 2, "--setup")
+    assert status == 0
+    assert f"export {VARIABLE}=" in out
+    assert "relion-hook --attenuate 2'" in out
+    assert "--external_reconstruct" in out
+
+
+def test_power_is_given_back_shell_by_shell():
+    density, _ = two_bodies(GRID, seed=3)
+    weaker = density.with_data(density.data * np.float32(0.5))
+    assert np.allclose(with_power_of(weaker, density).data, density.data, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_relion_classifies_with_the_hook(tmp_path):
+    """Two states of two bodies, twenty views each without noise, three iterations of RELION."""
+    for program in ("relion_refine", "relion_project", "relion_external_reconstruct"):
+        if shutil.which(program) is None:
+            pytest.skip(f"RELION is not installed here: no {program}")
+    box, each = 32, 40
+    grid = Grid.cubic(box, VOXEL)
+    rng = np.random.default_rng(0)
+    states = [two_bodies(grid, occupancy=o, seed=0)[0] for o in (1.0, 0.0)]
+    write_map(tmp_path / "ref.mrc", states[0].with_data((states[0].data + states[1].data) / 2))
+    columns = "ImageName OpticsGroup AngleRot AngleTilt AnglePsi OriginXAngst OriginYAngst DefocusU"
+    columns = f"{columns} DefocusV DefocusAngle".split()
+    heads = "".join(f"_rln{name} #{i}\n" for i, name in enumerate(columns, start=1))
+    stack, rows = [], []
+    for number, state in enumerate(states):
+        write_map(tmp_path / "state.mrc", state)
+        angles = rng.uniform(0, 180, (each, 3))
+        own = [f"1 {a:.2f} {b:.2f} {c:.2f} 0 0 10000 10000 0" for a, b, c in angles]
+        lines = [f"{i + 1:06d}@x.mrcs {row}" for i, row in enumerate(own)]
+        text = f"{OPTICS}\ndata_particles\n\nloop_\n{heads}" + "\n".join(lines) + "\n"
+        (tmp_path / "project.star").write_text(text)
+        words = f"relion_project --i state.mrc --ang project.star --o p{number} --angpix {VOXEL}"
+        subprocess.run(words.split(), cwd=tmp_path, check=True, capture_output=True)
+        stack.append(mrcfile.read(tmp_path / f"p{number}.mrcs"))
+        rows += [f"{number * each + i + 1:06d}@all.mrcs {row}" for i, row in enumerate(own)]
+    images = np.concatenate(stack)
+    images += rng.normal(0, images.std(), images.shape).astype(np.float32)
+    with mrcfile.new(tmp_path / "all.mrcs") as file:
+        file.set_data(images.astype(np.float32))
+        file.set_image_stack()
+        file.voxel_size = VOXEL
+    text = f"{OPTICS}\ndata_particles\n\nloop_\n{heads}" + "\n".join(rows) + "\n"
+    (tmp_path / "all.star").write_text(text)
+    hook = [sys.executable, "-m", "occupy_core", "relion-hook", "--skip-gridding"]
+    environment = {**os.environ, VARIABLE: shlex.join(hook)}
+    words = (
+        "relion_refine --i all.star --o run --ref ref.mrc --K 2 --iter 3 --ini_high 30 "
+        "--skip_align --oversampling 0 --flatten_solvent --zero_mask --particle_diameter 110 "
+        "--pad 1 --j 1 --firstiter_cc --skip_gridding --random_seed 1 --dont_check_norm "
+        "--external_reconstruct"
+    )
+    done = subprocess.run(
+        words.split(), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.stdout.count("passed through") == 2
+    assert done.stdout.count("attenuated with a power of 3") == 4
+    assert not list(tmp_path.glob("*_data_real.mrc"))
+    for number in (1, 2):
+        data = mrcfile.read(tmp_path / f"run_it003_class{number:03d}.mrc")
+        assert data.shape == (box, box, box)
+        assert np.isfinite(data).all()
+    last = (tmp_path / "run_it003_optimiser.star").read_text()
+    assert "_rlnDoExternalReconstruct" in last
