@@ -12,7 +12,7 @@ from occupy_core.maps.fourier import radial_power
 from occupy_core.maps.grid import Array, DensityMap
 from occupy_core.scale.estimate import ScaleResult
 from occupy_core.scale.modify import full_within_error, modification_factor
-from occupy_core.scale.params import Output
+from occupy_core.scale.outputs import Output
 
 
 def suppression_factor(result: ScaleResult, power: float, *, exclude_solvent: bool) -> DensityMap:
