@@ -26,7 +26,7 @@ from occupy_core.scale.estimate import estimate_scale
 from occupy_core.scale.params import ScaleParams
 from occupy_core.scale.suppression import suppression_factor, with_power_of
 
-_KEPT = 2  # iterations before, of which the copies are removed
+_KEPT = 2  # [layout] iterations after which a copy is removed
 
 
 def run_hook(job: HookJob) -> str:
