@@ -37,6 +37,7 @@ _COMMANDS = {
     "particles": "occupy_core.commands.particles.cli",
     "report": "occupy_core.commands.report.cli",
     "batch": "occupy_core.commands.batch.cli",
+    "watch": "occupy_core.commands.batch.watch.cli",
     "relion-hook": "occupy_core.commands.relion_hook.cli",
 }
 _USER_ERROR = 2  # [format]

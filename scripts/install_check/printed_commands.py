@@ -120,7 +120,12 @@ def batch_inputs(folder: Path) -> None:
         shutil.copy(folder / name, folder / "maps")
 
 
-MORE_INPUTS = {"particles": particle_inputs, "report": report_inputs, "batch": batch_inputs}
+MORE_INPUTS = {
+    "particles": particle_inputs,
+    "report": report_inputs,
+    "batch": batch_inputs,
+    "watch": batch_inputs,
+}
 
 
 def main() -> None:

@@ -132,4 +132,10 @@ def test_a_map_that_is_resampled_needs_little_more():
 
 
 def test_every_command_of_maps_has_a_need():
-    assert set(memory.NEEDS) >= {*_COMMANDS} - {"particles", "report", "batch", "relion-hook"}
+    assert set(memory.NEEDS) >= {*_COMMANDS} - {
+        "particles",
+        "report",
+        "batch",
+        "relion-hook",
+        "watch",
+    }

@@ -1,0 +1,1 @@
+"""Maps that arrive in a folder, each done as it comes."""
