@@ -7,7 +7,7 @@ import numpy as np
 
 from occupy_core.blocks.contour.binarize import binarize
 from occupy_core.blocks.params import THRESHOLD_RULES, BlocksParams
-from occupy_core.commands.blocks.tables import read_thresholds
+from occupy_core.commands.blocks.thresholds import read_thresholds
 from occupy_core.maps.ensemble import Ensemble
 from occupy_scipion.convert.forms import formValue, paramsFromForm
 from occupy_scipion.convert.volumes import distinctNames, readVolume
