@@ -23,11 +23,12 @@ _FULL_ABOVE = 0.85  # [words] full: the interval starts above this
 _HALF = 0.5  # [words] mass near full: the interval reaches the full, and starts above this
 _COARSER = 2.0  # [words] standard errors: clearly worse resolved
 _BLURRED = 50.0  # [words] Å²: a B-factor that much above the reference is that of something mobile
+_HALVED = 4 * math.log(2)  # [physics] times d²: the B-factor that halves the amplitude at d Å
 # [measured: python -m benchmarks.verdict; 0 beside absent chains, 0.04 to 0.6 beside moved ones]
 # of the volume of a region: what lies beside it may be it, moved
 _BESIDE = 0.03
-# [physics] Å²: 2.5 times what regions differ by; so wide is no vibration, but another place
-_ELSEWHERE = 250.0
+# [taste: not swept] times the B-factor of something mobile: no vibration, but another place
+_ELSEWHERE = 5.0
 _DETECTION = 3.29  # [paper: 10.1021/ac60259a007] standard errors, 5 % misses and 5 % false alarms
 # Ligands of membranes, by their names in the dictionary of chemical components, and words in the
 # names of masks. The occupancy of what is disordered or comes and goes means nothing.
@@ -49,6 +50,7 @@ def verdict(
     coarser: float = math.nan,
     blur: float = math.nan,
     blur_sigma: float = math.nan,
+    detail: float = 0.0,
     beside: float = 0.0,
 ) -> Verdict:
     """Judge a region by its occupancy and by how well it is resolved.
@@ -62,6 +64,8 @@ def verdict(
         not known.
     blur, blur_sigma : float
         B-factor in Å² above that of the reference, and its standard error; NaN without a model.
+    detail : float
+        Finest detail in Å that entered the occupancy: a blur counts that halves what it shows.
     beside : float
         Volume of the density without atoms next to it, relative to its own.
 
@@ -70,22 +74,25 @@ def verdict(
     str
         "absent": the 95 % interval ends below 0.15. "full": it holds 1 and starts above 0.85.
         "flexible": it reaches 0.85 and starts above a half, and the region is resolved worse than
-        its neighbours by two standard errors, or blurred by more than 50 Å². "partial": it holds
-        neither 0 nor 1. Else "undecided", also where density without atoms lies beside what is not
-        full: it may have moved there; and where it is blurred by more than 250 Å².
+        its neighbours by two standard errors, or so blurred, by 50 Å² at least, that the finest
+        detail of the map has half its amplitude. "partial": it holds neither 0 nor 1. Else
+        "undecided", also where density without atoms lies beside what is not full: it may have
+        moved there; and where it is blurred five times as much.
     """
     if not (math.isfinite(occupancy) and math.isfinite(sigma)):
         return "undecided"
     reach = _SIGMAS * max(sigma, LEAST_ERROR)
     low, high = occupancy - reach, occupancy + reach
-    mobile = coarser > _COARSER or (blur > _BLURRED and blur > _COARSER * blur_sigma)
+    much = max(_BLURRED, _HALVED * detail**2 if math.isfinite(detail) else 0.0)
+    sure = blur > _COARSER * blur_sigma
+    mobile = coarser > _COARSER or (blur > much and sure)
     if mobile and low > _HALF and low <= 1 and high >= _FULL_ABOVE:
         return "flexible"
     if low > _FULL_ABOVE and low <= 1 <= high:
         return "full"
     if low > 1 or beside > _BESIDE:
         return "undecided"
-    if low > 0 and blur > _ELSEWHERE and blur > _COARSER * blur_sigma:
+    if low > 0 and blur > _ELSEWHERE * much and sure:
         return "undecided"
     if high < _ABSENT_BELOW:
         return "absent"
@@ -113,6 +120,7 @@ def judge(row: RegionRow) -> Verdict:
         coarser=row.coarser,
         blur=row.blur,
         blur_sigma=row.blur_sigma,
+        detail=row.resolution_used,
         beside=row.beside,
     )
 
