@@ -26,3 +26,8 @@ def read_plain(path: Path) -> bytes:
     """Return the content of a file; see `open_plain`."""
     with open_plain(path) as stream:
         return stream.read()
+
+
+def is_job(path: Path) -> bool:
+    """Whether a path is a job or a table of one (.star, .cs) rather than a map."""
+    return path.is_dir() or path.suffix.lower() in (".star", ".cs")

@@ -76,11 +76,6 @@ class JobMaps:
     notes: tuple[str, ...] = ()
 
 
-def is_job(path: Path) -> bool:
-    """Whether a path is a job or a table of one (.star, .cs) rather than a map."""
-    return path.is_dir() or path.suffix.lower() in (".star", ".cs")
-
-
 def read_job(path: Path) -> JobMaps:
     """Find the maps of a job.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from occupy_core.commands.batch.kinds import KINDS, arguments_of, is_option, kind_of, split_command
-from occupy_core.errors import ParameterError
+from occupy_core.errors import OccupyError, ParameterError
 from occupy_core.files import read_plain
 from occupy_core.maps.ensemble import volumes_in
 from occupy_core.maps.mrc import map_name
@@ -82,8 +82,9 @@ def _row(record: Mapping[str, Any], default: str, common: Sequence[str], taken: 
         own = arguments_of(command, cells)
         own += [os.fspath(record[""])] if "" in record else []
         # Options of the whole batch are those of its command; other commands have others.
-        given = kind_of(command).command.parse([*(common if command == default else ()), *own])
-    except ParameterError as error:
+        words = [*(common if command == default else ()), *own]
+        given, _ = kind_of(command).command.with_maps(words)
+    except OccupyError as error:
         problem = str(error)
     wanted = str(record.get(NAME) or "").strip() or _called(command, given) or "job"
     if wanted in (".", "..") or os.sep in wanted or "\0" in wanted or wanted.startswith("."):

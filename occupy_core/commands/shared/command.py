@@ -207,8 +207,7 @@ class Command:
         OccupyError
             When the user has to mend something.
         """
-        fields = {option.field for option in self.options()}
-        given, notes = with_maps_of_jobs(self.parse(arguments), self.positional, fields)
+        given, notes = self.with_maps(arguments)
         print_warnings(notes)
         if given.get("help"):
             print(self.help_text(long=False), end="")
@@ -224,6 +223,17 @@ class Command:
             require_memory(self.name, given)
             work(given)
         return 0
+
+    def with_maps(self, arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+        """Return the values by field, with the maps of jobs in their place, and what was left out.
+
+        Raises
+        ------
+        OccupyError
+            As `parse`, or when a job cannot be read.
+        """
+        fields = {option.field for option in self.options()}
+        return with_maps_of_jobs(self.parse(arguments), self.positional, fields)
 
     def parse(self, arguments: Sequence[str]) -> dict[str, Any]:
         """Turn command-line arguments into values by field, of those options only that are given.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from occupy_core.errors import ParameterError
+from occupy_core.files import is_job
 
 _MAP_FIELDS = ("map", "maps", "volumes")
 
@@ -43,11 +44,11 @@ def with_maps_of_jobs(
     """
     if field not in _MAP_FIELDS or field not in given:
         return dict(given), []
-    from occupy_core.particles.job_maps import JobMap, is_job, read_job
-
     paths: list[Path] = [given[field]] if field == "map" else list(given[field])
     if not any(is_job(path) for path in paths):
         return dict(given), []
+    from occupy_core.particles.job_maps import JobMap, read_job
+
     maps: list[JobMap] = []
     notes: list[str] = []
     for path in paths:

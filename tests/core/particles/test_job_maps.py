@@ -7,9 +7,10 @@ import pytest
 from relion_classes import write_classification
 
 from occupy_core import MapFormatError, ParameterError
+from occupy_core.files import is_job
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.mrc import write_map
-from occupy_core.particles.job_maps import is_job, particles_file, read_job
+from occupy_core.particles.job_maps import particles_file, read_job
 
 GRID = Grid.cubic(8, 4.0)
 POSTPROCESS = """
