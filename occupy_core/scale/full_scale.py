@@ -177,8 +177,8 @@ def fullest_tile(density: DensityMap, quantile: float, size: int) -> tuple[float
     return full, tiles
 
 
-def mean_at_full_scale(data: Array, scale: Array) -> float:
-    """Return the mean of the map where the scale is 1, or 0 where it nowhere is."""
+def mean_at_full_scale(data: Array, scale: Array | Mask) -> float:
+    """Return the mean of the map where the scale is 1 (or true), or 0 where it nowhere is."""
     total, count = 0.0, 0
     for plane, scale_plane in zip(data, scale, strict=True):  # no array of the size of the map
         full = plane[scale_plane == 1]

@@ -74,7 +74,7 @@ def calibrated_local_scale(
         calibration=made.calibration,
         warnings=made.warnings,
         left_out=made.left_out,
-        place=None if made.place is None else work.with_data(made.place.on_voxels()),
+        place=None if made.place is None else work.with_data(made.place.on_voxels),
     )
 
 

@@ -41,8 +41,6 @@ def climb_plane(
             for c in range(max(z - 1, 0), min(z + 2, nz)):
                 for b in range(max(y - 1, 0), min(y + 2, ny)):
                     for a in range(max(x - 1, 0), min(x + 2, nx)):
-                        if not near[c // edge, b // edge, a // edge]:
-                            continue
                         far = abs(c - z) + abs(b - y) + abs(a - x)
                         if far == 0:
                             continue
@@ -62,10 +60,11 @@ def follow_plane(steps: Steps, z: int, labels: Labels) -> None:
             if steps[z, y, x] < 0 or steps[z, y, x] == _STAY:
                 continue
             c, b, a = z, y, x
-            while steps[c, b, a] != _STAY:
+            while steps[c, b, a] >= 0 and steps[c, b, a] != _STAY:
                 step = steps[c, b, a]
                 c, b, a = c + step // 9 - 1, b + step // 3 % 3 - 1, a + step % 3 - 1
-            labels[z, y, x] = labels[c, b, a]
+            if steps[c, b, a] == _STAY:  # else it leads away from the content
+                labels[z, y, x] = labels[c, b, a]
 
 
 @compiled
@@ -161,11 +160,13 @@ def paint_plane(
                 continue
             mine = region[labels[z, y, x]]
             alone = True
-            for c in range(max(z - 1, 0), min(z + 2, nz)):
-                for b in range(max(y - 1, 0), min(y + 2, ny)):
-                    for a in range(max(x - 1, 0), min(x + 2, nx)):
-                        if labels[c, b, a] >= 0 and region[labels[c, b, a]] != mine:
-                            alone = False
+            for axis in range(6):
+                c = min(max(z + (axis == 0) - (axis == 1), 0), nz - 1)
+                b = min(max(y + (axis == 2) - (axis == 3), 0), ny - 1)
+                a = min(max(x + (axis == 4) - (axis == 5), 0), nx - 1)
+                other = labels[c, b, a]
+                if other >= 0 and other != labels[z, y, x] and region[other] != mine:
+                    alone = False
             if not alone:
                 n = 0
                 for k in range(len(ball)):

@@ -106,6 +106,9 @@ def spread_plane(cells: Array, edge: int, z: int, out: Array) -> None:
             p, q, r, s = cells[z0, y0, c], cells[z0, y1, c], cells[z1, y0, c], cells[z1, y1, c]
             near, far = p + wy * (q - p), r + wy * (s - r)
             row[c] = near + wz * (far - near)
+        if row.min() == row.max():  # most of a box is far from content
+            out[y] = row[0]
+            continue
         for x in range(nx):
             px = min(max((x + 0.5) / edge - 0.5, 0.0), ncx - 1.0)
             x0 = min(int(px), max(ncx - 2, 0))

@@ -178,12 +178,13 @@ def calibrated_scale(
         curve = _stretched(curve, numbers.tau * (float(smooth.max()) - solvent.mean))
     lo, hi = solvent.mean + float(curve[0]), solvent.mean + float(curve[-1])
     occupancy, error = _tables(curve, errors)
-    scale = map_linearly(maxima, lo, hi, occupancy)
-    sigma = map_linearly(maxima, lo, hi, error)
-    dense = mean_at_full_scale(smooth, scale) - solvent.mean
+    dense = mean_at_full_scale(smooth, maxima >= np.float32(hi)) - solvent.mean
     full = float(curve[-1])
     place = None
-    if gain is not None and numbers.granularity > 0:
+    if gain is None or not numbers.granularity > 0:
+        scale = map_linearly(maxima, lo, hi, occupancy)
+        sigma = map_linearly(maxima, lo, hi, error)
+    else:
         place = find_place(coarse, solvent, cells, numbers.granularity)
         made = Measured(
             data=work.data,
@@ -197,7 +198,6 @@ def calibrated_scale(
             gain=gain,
             full=content.full,
         )
-        del scale, sigma
         regional = regional_scale(made, place, numbers.granularity, known=noise is not None)
         scale, sigma = regional.scale, regional.sigma
     del smooth
@@ -338,7 +338,7 @@ def _ladder(
             rest = np.float32((1 - q * q) ** 0.5)
             made = maximum_filter(np.float32(q) * part + rest * first, footprint)[within][inside]
             values[i].append(made)
-            if q < 1:
+            if q < 1 and number % 2 == 0:  # half of the cubes tell the error
                 other = maximum_filter(np.float32(q) * part + rest * second, footprint)
                 differences[i].append((made - other[within][inside]) / rest)
     curve = np.array([np.median(np.concatenate(v)) for v in values], dtype=np.float64)

@@ -7,6 +7,7 @@ between atoms. Whether a place belongs to the molecule is said of its neighbourh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -43,8 +44,9 @@ class Place:
     content: Mask
     confidence: Array
 
+    @cached_property
     def on_voxels(self) -> Array:
-        """Return the confidence of the voxels, 0 to 1, float32, shape of the map."""
+        """The confidence of the voxels, 0 to 1, float32, shape of the map."""
         return spread(self.cells, self.confidence)
 
     def reached(self) -> Mask:

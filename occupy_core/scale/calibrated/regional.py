@@ -215,7 +215,7 @@ def _painted(
             )
 
     for_slabs(paint, len(scale), _PLANES)
-    scale[place.on_voxels() == 0] = 0
+    scale[place.on_voxels == 0] = 0
     return Regional(scale, errors)
 
 
