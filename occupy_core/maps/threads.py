@@ -7,12 +7,15 @@ Both `scipy.fft` and the compiled kernels release the interpreter lock, so plain
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +29,7 @@ T = TypeVar("T")
 _MOST = 1024  # [guard] threads; more are not more than a slip of the hand
 
 _limit: ContextVar[int | None] = ContextVar("occupy_core_threads", default=None)
+_crew: ContextVar[_Crew | None] = ContextVar("occupy_core_crew", default=None)
 
 
 def thread_count() -> int:
@@ -35,7 +39,7 @@ def thread_count() -> int:
 
 @contextmanager
 def threads(n: int | None = None) -> Iterator[int]:
-    """Let the numerics inside the block use `n` threads.
+    """Let the numerics inside the block use `n` threads, which are kept until its end.
 
     Parameters
     ----------
@@ -63,12 +67,15 @@ def threads(n: int | None = None) -> Iterator[int]:
             stacklevel=3,
         )
         count = 1
-    token = _limit.set(count)
+    crew = _Crew()
+    token, others = _limit.set(count), _crew.set(crew)
     try:
         with scipy.fft.set_workers(count):
             yield count
     finally:
+        _crew.reset(others)
         _limit.reset(token)
+        crew.leave()
 
 
 def for_slabs(work: Callable[[int, int], None], total: int, thickness: int) -> None:
@@ -94,7 +101,66 @@ def for_slabs(work: Callable[[int, int], None], total: int, thickness: int) -> N
         for start, stop in slabs:
             work(start, stop)
         return
-    _Team(work, slabs).run(workers)
+    kept = _crew.get()
+    if kept is not None and kept.is_of_this_process():
+        _Team(work, slabs).run(workers, kept)
+        return
+    crew = _Crew()
+    try:
+        _Team(work, slabs).run(workers, crew)
+    finally:
+        crew.leave()
+
+
+class _Crew:
+    """Threads that wait for calls: a run has hundreds of loops, each of some milliseconds."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+
+    def is_of_this_process(self) -> bool:
+        """Return whether the threads are here: a fork has none of them."""
+        return self._process == os.getpid()
+
+    def call(self, work: Callable[[], None], times: int) -> list[threading.Event]:
+        """Let threads call `work`, each once; return what is set as each call ends.
+
+        Fewer where not so many threads can be started.
+        """
+        with self._lock:
+            while len(self._threads) < times:
+                thread = threading.Thread(target=self._serve, daemon=True)
+                if not start_thread(thread):
+                    break
+                self._threads.append(thread)
+            times = min(times, len(self._threads))
+        ends = [threading.Event() for _ in range(times)]
+        for end in ends:
+            self._calls.put(partial(_call, work, end))
+        return ends
+
+    def leave(self) -> None:
+        """End the threads."""
+        if self.is_of_this_process():
+            for _ in self._threads:
+                self._calls.put(None)
+            for thread in self._threads:
+                thread.join()
+            self._threads.clear()
+
+    def _serve(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+
+def _call(work: Callable[[], None], end: threading.Event) -> None:
+    try:
+        work()
+    finally:
+        end.set()
 
 
 class _Team:
@@ -106,15 +172,14 @@ class _Team:
         self._lock = threading.Lock()
         self._errors: dict[int, BaseException] = {}
 
-    def run(self, workers: int) -> None:
-        others = [threading.Thread(target=self._work_on, daemon=True) for _ in range(workers - 1)]
-        others = [thread for thread in others if start_thread(thread)]  # fewer take longer
+    def run(self, workers: int, crew: _Crew) -> None:
+        ends = crew.call(self._work_on, workers - 1)
         try:
             self._work_on()
         finally:
             self._slabs = iter(())  # for one that was interrupted
-            for thread in others:
-                thread.join()
+            for end in ends:
+                end.wait()
         if self._errors:
             raise self._errors[min(self._errors)]
 

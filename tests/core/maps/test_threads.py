@@ -192,3 +192,38 @@ def test_what_would_be_done_in_the_background_is_done_at_once():
     assert done.result() == 3
     with pytest.raises(ValueError, match="x"):
         failed.result()
+
+
+def test_threads_are_kept_within_a_block_and_gone_after_it():
+    before = threading.active_count()
+    seen = set()
+
+    def work(first, last):
+        barrier.wait(5)
+        seen.add(threading.get_ident())
+
+    with threads(3):
+        for _ in range(20):
+            barrier = threading.Barrier(3)
+            for_slabs(work, 3, 1)
+        assert len(seen) == 3
+        assert threading.active_count() == before + 2
+    assert threading.active_count() == before
+
+
+def test_without_a_block_no_thread_is_left():
+    before = threading.active_count()
+    for_slabs(lambda first, last: None, 64, 1)
+    assert threading.active_count() == before
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_within_a_block_has_threads_of_its_own():
+    with threads(2):
+        for_slabs(lambda first, last: None, 8, 1)
+        child = os.fork()
+        if child == 0:
+            done = []
+            for_slabs(lambda first, last: done.append(first), 8, 1)
+            os._exit(0 if len(done) == 8 else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
