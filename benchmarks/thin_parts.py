@@ -77,9 +77,7 @@ def with_part(placed: Complex, part: Part) -> list[gemmi.Position]:
     return [atom.pos for residue in made for atom in residue]
 
 
-def density_of(
-    placed: Complex, occupancy: dict[str, float], noise: float, seed: int
-) -> DensityMap:
+def density_of(placed: Complex, occupancy: dict[str, float], noise: float, seed: int) -> DensityMap:
     """Return the map of a complex in which some chains are partly there."""
     maps = chain_maps(placed, RESOLUTION, blur=BLUR)
     clean = np.asarray(sum(occupancy.get(name, 1.0) * maps[name] for name in maps))
