@@ -49,7 +49,7 @@ figures:         ## the figures of the documentation; needs Xvfb, openbox, xdoto
 	scripts/make_venv.sh .venv-test constraints/scipion.txt scipion,test,cluster scipion-em-relion
 	mkdir -p build/screens
 	OCCUPY_SCREENSHOTS=$(CURDIR)/build/screens .venv-test/bin/python -m pytest tests/gui
-	.venv-test/bin/python docs/make_figures.py build/screens
+	.venv-test/bin/python docs/make_figures.py --screenshots build/screens
 
 clean:           ## remove the environments and what was built
 	rm -rf .venv .venv-test .venv-latest build *.egg-info
