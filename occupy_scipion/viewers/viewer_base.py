@@ -20,6 +20,7 @@ from occupy_scipion.viewers.scene import ALL, AXES, Scene
 from occupy_scipion.viewers.slice_window import SliceWindow
 from occupy_scipion.viewers.table_window import TableView, columnsOf
 
+_MOST_TABS = 10  # of a report; it shows each map in fewer voxels the more there are
 _SCREEN = (14.0, 8.5)  # inches: a figure of hundreds of chains must fit, too
 
 
@@ -156,16 +157,29 @@ class OccupyViewerBase(EmProtocolViewer):
         return [self.textView([text], f"Parameters and warnings: {record.name}")]
 
     def _showReport(self, record):
-        """Open the report of a result; it is made when the run has not written it."""
-        report = record.files.get("report")
-        if report is None or not os.path.exists(report):
+        """Open the report of a result, of a set with a tab for each; made when it is not there."""
+        report, records = record.files.get("report"), self._reported(record)
+        if len(records) > 1 or report is None or not os.path.exists(report):
             report = self._getTmpPath("report.html")
             os.makedirs(os.path.dirname(report), exist_ok=True)
-            save_report(Path(report), results_in(Path(record.path)), force=True)
+
+            def write():
+                results = [found for one in records for found in results_in(Path(one.path))]
+                save_report(Path(report), results, force=True)
+
+            self._busily("Writing the report", write)
         if open_report(Path(report)):
             return []
         text = f"No browser was found. Open this file in one:\n{os.path.abspath(report)}"
         return [self.infoMessage(text, "No browser")]
+
+    def _reported(self, record):
+        """The records of a report: all of a set that is not large, the chosen one first."""
+        folders = list(getattr(self, "_folders", []))
+        if not 1 < len(folders) <= _MOST_TABS:
+            return [record]
+        every = [one for one in map(self._recordOf, folders) if one is not None]
+        return [record, *(one for one in every if one.path != record.path)]
 
     def _showChimera(self, record):
         script = os.path.abspath(record.files["chimerax"])

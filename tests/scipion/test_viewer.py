@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from scipion_project import opened, read, shown, two_bodies, viewer_of, write_mr
 
 from occupy_scipion.preferred_viewers import preferOurs
 from occupy_scipion.records.scale import ScaleRecord
-from occupy_scipion.viewers import OccupyOutputViewer
+from occupy_scipion.viewers import OccupyOutputViewer, viewer_base
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +191,17 @@ def test_a_volume_of_a_set_can_be_chosen(runner, scaled_set):
     viewer.item.set(1)
     plotter = shown(viewer, "showHistogram")
     assert plotter.figure.axes[0].get_title() == "import_state_1"
+
+
+def test_the_report_of_a_set_has_a_tab_for_each_volume(runner, scaled_set, monkeypatch):
+    opened_files = []
+    monkeypatch.setattr(viewer_base, "open_report", lambda path: not opened_files.append(path))
+    viewer = viewer_of(runner, scaled_set)
+    viewer.item.set(1)
+    assert viewer._getVisualizeDict()["showReport"]("showReport") == []
+    text = opened_files[0].read_text(encoding="utf-8")
+    tabs = re.findall(r'role="tab"[^>]*>([^<]*)<', text)
+    assert [("state_1" in tab, "state_0" in tab) for tab in tabs] == [(True, False), (False, True)]
 
 
 def test_a_protocol_that_has_not_run_shows_a_message(runner, imported):
