@@ -2,8 +2,8 @@
 
 The standard error of an occupancy says how well the *density* of a map is known. The share of the
 *particles* of a class is another number: a classification places particles by what they look like,
-so those that were placed wrongly show the region weakly, and the map of a mixed class lies away
-from the mixture. Pure classes (a region absent or full) show no such effect.
+so those that were placed wrongly show the region weakly, and the map of a mixed class lies below
+the mixture. A pure class (a region absent or full) shows no such effect.
 """
 
 from __future__ import annotations
@@ -13,12 +13,19 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# [measured: 22 class maps of RELION 3.1, K = 3, RNA polymerase II, 132 readings] Where a class is
-# mixed its map reads 0.02 to 0.035 less than the share of its particles; 0.03 in quadrature brings
-# the root mean square of (reading - share) / error from 2.45 to 1.06.
-_CLASS_EFFECT = 0.03
-_NEARLY_EMPTY, _NEARLY_FULL = 0.02, 0.7  # [measured: as above] between them the effect was seen
-_TAPER = (0.0, 0.9)  # [guard] where it has gone: a step would make the error jump with the reading
+# Of a class in which half of the particles have a region: how much less its map reads than their
+# share, and how much that differs between classes.
+_SHIFT = 0.027  # [fit: python -m benchmarks.coverage fit]
+_SPREAD = 0.022  # [fit: python -m benchmarks.coverage fit]
+
+
+def mixture_weight(occupancy: Floats) -> Floats:
+    """How mixed a class of this occupancy is: 0 where it is pure, 1 at a half.
+
+    It is the standard deviation of having the region or not, 2 sqrt(p (1 - p)).
+    """
+    share = np.clip(occupancy, 0.0, 1.0)
+    return np.asarray(2 * np.sqrt(share * (1 - share)))
 
 
 def share_of_particles(occupancy: Floats, sigma: Floats) -> tuple[Floats, Floats]:
@@ -36,8 +43,5 @@ def share_of_particles(occupancy: Floats, sigma: Floats) -> tuple[Floats, Floats
         Between 0 and 1.
     error : ndarray of float64
     """
-    share = np.clip(occupancy, 0.0, 1.0)
-    weight = np.interp(
-        share, (_TAPER[0], _NEARLY_EMPTY, _NEARLY_FULL, _TAPER[1]), (0.0, 1.0, 1.0, 0.0)
-    )
-    return share, np.hypot(sigma, _CLASS_EFFECT * weight)
+    weight = mixture_weight(occupancy)
+    return np.clip(occupancy + _SHIFT * weight, 0.0, 1.0), np.hypot(sigma, _SPREAD * weight)

@@ -74,8 +74,11 @@ class _Run(Run[ParticlesJob]):
             particles.write(self._folder / self._names["particles"], chosen, columns)
         sizes = np.bincount(groups[known], minlength=len(of_map))
         rows = _group_rows(occupancies, of_map, sizes)
-        heads = ("map", "particles", "chosen", *occupancies.names)
-        self._write_text("groups", csv_text(heads, rows, digits=_DIGITS))
+        shares = [
+            {**row, **_shares(occupancies.names, *pair)}
+            for row, *pair in zip(rows, share, sigma, strict=True)
+        ]
+        self._write_text("groups", csv_text(tuple(shares[0]), shares, digits=_DIGITS))
         if job.covariates:
             self._write_covariates(known, columns)
         record: dict[str, Any] = {
@@ -158,6 +161,17 @@ def _require_one_each(particles: ParticleFile, n: int, path: Path) -> None:
             f"{path.name} has {n} particles but {particles.path.name} has {len(particles)}; give "
             "files of one set of particles."
         )
+
+
+def _shares(
+    names: tuple[str, ...], share: NDArray[np.float64], sigma: NDArray[np.float64]
+) -> dict[str, float | None]:
+    """Share of the particles of one map that have each region, and its standard error."""
+    columns: dict[str, float | None] = {}
+    for name, p, s in zip(names, share, sigma, strict=True):
+        columns[f"share_{name}"] = float(p) if np.isfinite(p) else None
+        columns[f"share_error_{name}"] = float(s) if np.isfinite(s) else None
+    return columns
 
 
 def _group_rows(

@@ -34,7 +34,7 @@ def answer(record: Mapping[str, Any]) -> Answer:
     judged = {name: [judge(row) for row in rows[name]] for name in table.regions}
     return Answer(
         sentence=_sentence(rows, judged, noun),
-        limits=tuple(_limits(table, judged)),
+        limits=(*_limits(table, judged), *_of_classes(record, judged)),
         numbers=_numbers(table, judged),
     )
 
@@ -128,6 +128,18 @@ def _value(row: RegionRow) -> str:
     if not np.isfinite(row.occupancy):
         return "not measured"
     return with_error(row.occupancy, row.sigma)
+
+
+def _of_classes(
+    record: Mapping[str, Any], judged: Mapping[str, Sequence[Verdict]]
+) -> tuple[str, ...]:
+    """Which number is meant, where maps are classes and a region is in part of a class."""
+    if not record.get("average") or not any("partial" in words for words in judged.values()):
+        return ()
+    return (
+        "Occupancies are densities of the maps; of a mixed class the share of the particles lies "
+        "up to 0.03 above (occupy-core particles tells it).",
+    )
 
 
 def _limits(table: RegionTable, judged: Mapping[str, Sequence[Verdict]]) -> list[str]:

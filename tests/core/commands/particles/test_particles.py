@@ -1,5 +1,6 @@
 """The command `particles`: from a table of occupancies to the particles of a rule."""
 
+import csv
 import json
 import pickle
 
@@ -84,7 +85,9 @@ def test_particles_of_the_classes_of_a_rule_are_written_with_their_occupancies(
     purity = {p["region"]: p for p in read_result(out)["purity"]}
     assert purity["D"]["share"] == 1.0
     assert purity["E"]["share"] == 0.0
-    assert purity["D"]["of_all"] == pytest.approx(20 / (0.02 * 30 + 20 + 0.98 * 50))
+    share, _ = share_of_particles(np.array(VALUES["D"]), np.zeros(3))
+    having = share @ SIZES
+    assert purity["D"]["of_all"] == pytest.approx(20 / having)
 
 
 def test_without_a_rule_all_particles_are_written(regions, star, tmp_path, capsys):
@@ -264,6 +267,23 @@ def test_problems_are_met_before_any_file_is_read():
 def test_a_mixed_class_tells_less_of_its_particles_than_of_its_density():
     value, sigma = np.array([0.0, 0.3, 0.65, 1.0, 1.2]), np.full(5, 0.01)
     share, error = share_of_particles(value, sigma)
-    assert share.tolist() == [0.0, 0.3, 0.65, 1.0, 1.0]
-    np.testing.assert_allclose(error[[0, 3, 4]], 0.01)
-    np.testing.assert_allclose(error[[1, 2]], np.hypot(0.01, 0.03))
+    np.testing.assert_array_equal(share[[0, 3, 4]], [0.0, 1.0, 1.0])
+    np.testing.assert_array_equal(error[[0, 3, 4]], 0.01)
+    assert (share[[1, 2]] > value[[1, 2]]).all()
+    assert (share[[1, 2]] < value[[1, 2]] + 0.04).all()
+    assert (error[[1, 2]] > 0.02).all()
+
+
+def test_the_table_of_groups_has_the_share_of_the_particles_beside_the_density(
+    regions, star, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    assert run_cli(capsys, "particles", regions, "-p", star, "--outdir", out)[0] == 0
+    with (out / "groups_run_it025_data.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, density in zip(rows, VALUES["D"], strict=True):
+        share, error = share_of_particles(np.array([density]), np.array([0.01]))
+        assert float(row["D"]) == density
+        assert float(row["share_D"]) == pytest.approx(share[0], abs=1e-4)
+        assert float(row["share_error_D"]) == pytest.approx(error[0], abs=1e-4)
+    assert rows[2]["share_A:1-20"] == ""

@@ -60,7 +60,7 @@ def test_from_a_classification_to_the_particles_of_a_region(tmp_path, capsys):
     """The class maps of a job, the table, and the particles of the same job."""
     atoms = three_chains(tmp_path / "m.pdb")
     model = read_model(atoms)
-    lacking = ({"B": 0.0}, {"C": 0.0}, {})
+    lacking = ({"B": 0.0}, {"C": 0.5}, {})
     data = write_classification(tmp_path, [density_of(model, x) for x in lacking])
     maps = [data.with_name(f"run_it016_class00{k}.mrc") for k in (1, 2, 3)]
     quick = ("--voxel-size", "1.5", "--no-plot", "--no-chimerax", "--quiet", "--scales", *maps)
@@ -70,6 +70,7 @@ def test_from_a_classification_to_the_particles_of_a_region(tmp_path, capsys):
     record = json.loads((outdir / "result.json").read_text())
     mean = {row["region"]: row["occupancy"] for row in record["average"]}
     assert mean["B"] == pytest.approx(1 - MEMBERS[0] / sum(MEMBERS), abs=0.03)
+    assert "densities of the maps" in record["answer"]["limits"][-1]
     with_b = tmp_path / "with_B"
     rule = ("--where", "B > 0.5", "--outdir", with_b)
     assert run_cli(capsys, "particles", outdir, "--particles", data.parent, *rule)[0] == 0
