@@ -2,6 +2,7 @@
 """A sign that work is going on, while the windows stay alive."""
 
 import contextlib
+import gc
 import threading
 import time
 import tkinter as tk
@@ -9,6 +10,8 @@ from tkinter import ttk
 
 _SHOWN_AFTER = 0.25  # s; what is quicker needs no sign
 _PAUSE = 0.02  # s between looks at the work
+_COUNT = threading.Lock()
+_working = 0  # threads that work
 
 
 def workBusily(master, text, function):
@@ -33,8 +36,7 @@ def workBusily(master, text, function):
         except BaseException as error:
             done["error"] = error
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+    thread = startAside(work)
     sign, start = None, time.monotonic()
     try:
         while thread.is_alive():
@@ -49,6 +51,31 @@ def workBusily(master, text, function):
     if "error" in done:
         raise done["error"]
     return done["result"]
+
+
+def startAside(work):
+    """Start a function in a thread of its own, and return the thread.
+
+    While it works Python collects no garbage: of a window that was closed only the thread of the
+    windows may drop what is left.
+    """
+
+    def guarded():
+        global _working
+        with _COUNT:
+            _working += 1
+            gc.disable()
+        try:
+            work()
+        finally:
+            with _COUNT:
+                _working -= 1
+                if not _working:
+                    gc.enable()
+
+    thread = threading.Thread(target=guarded, daemon=True)
+    thread.start()
+    return thread
 
 
 class _Sign:

@@ -2,7 +2,6 @@
 """The window of a preview: slices, sliders for fields of the form, a curve, derived values."""
 
 import contextlib
-import threading
 import tkinter as tk
 from tkinter import ttk
 
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 
 from occupy_core.errors import OccupyError
 from occupy_scipion.records.record import formWords
+from occupy_scipion.viewers.busy import startAside
 from occupy_scipion.viewers.slice_window import SliceWindow
 
 _WAIT, _LOOK = 120, 40  # ms: after the last change, and between looks at the work
@@ -117,8 +117,7 @@ class PreviewWindow:
             except BaseException as error:
                 made["error"] = error
 
-        self._thread = threading.Thread(target=work, daemon=True)
-        self._thread.start()
+        self._thread = startAside(work)
         self.window.status.set("Computing …")
         self.root.after(_LOOK, self._look, made)
 

@@ -30,7 +30,7 @@ from pyworkflow.project import Manager
 from pyworkflow.viewer import DESKTOP_TKINTER
 from wizards import WIZARDS
 
-WATCHDOG = 280_000  # ms
+WATCHDOG = 500_000  # ms
 DUE = 200  # ms until the next action
 SETTLED = 0.25  # s until what was opened has been drawn
 LATEST = 10.0  # s

@@ -100,7 +100,7 @@ def demo(tmp_path_factory):
         [sys.executable, str(ROOT / "examples" / "main_job.py"), "--folder", str(folder)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -197,7 +197,7 @@ def analysis(tmp_path_factory):
         env=settings(folder) | {"MPLBACKEND": "Agg"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -229,7 +229,7 @@ def drive(folder, project, display, tmp_path):
         env=settings(folder) | {"DISPLAY": display, "BROWSER": "true"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
