@@ -1,4 +1,4 @@
-"""Protocols of scipion-em-relion take the masks for subtraction, by the meaning that they have there."""
+"""Protocols of scipion-em-relion take the masks for subtraction by what white means there."""
 
 from __future__ import annotations
 
