@@ -120,21 +120,25 @@ def _passes(job: HookJob, call: Call, model: Model) -> str:
         return (
             f"the resolution of {model.resolution:.1f} Å is worse than {job.start_resolution:g} Å"
         )
-    missing = [path for path in _sources(job, call, model) if not path.is_file()]
-    return f"{missing[0].name} of the iteration before is missing" if missing else ""
+    return "" if _sources(job, call, model) else "there are no maps of the iteration before"
 
 
-def _sources(job: HookJob, call: Call, model: Model) -> list[Path]:
-    """Maps that tell the scale: those of all classes, or that of this one."""
+def _sources(job: HookJob, call: Call, model: Model) -> dict[Path, float]:
+    """Maps that tell the scale, with their weights: of all classes, or of this one.
+
+    RELION makes no map of a class without particles, so some may be missing; what is there is of
+    an iteration that has ended.
+    """
     classes = [call.number] if job.per_class else range(1, len(model.weights) + 1)
-    return [call.unchanged(call.iteration - 1, number) for number in classes]
+    found = {call.unchanged(call.iteration - 1, n): model.weights[n - 1] for n in classes}
+    return {path: weight for path, weight in found.items() if weight > 0 and path.is_file()}
 
 
 def _mean(job: HookJob, call: Call, model: Model) -> DensityMap:
     """Mean of the maps of the iteration before, weighted by the particles of their classes."""
-    maps = [_read(path, model.voxel_size) for path in _sources(job, call, model)]
-    weights = (1.0,) if job.per_class else model.weights
-    data = np.average([each.data for each in maps], axis=0, weights=weights)
+    sources = _sources(job, call, model)
+    maps = [_read(path, model.voxel_size) for path in sources]
+    data = np.average([each.data for each in maps], axis=0, weights=list(sources.values()))
     return maps[0].with_data(data.astype(np.float32))
 
 

@@ -153,7 +153,18 @@ def test_maps_pass_through_when_asked_to(job, options, more, reason):
 
 
 def test_without_the_maps_before_they_pass_through(job):
-    assert "of the iteration before is missing" in job.iteration(2)[0]
+    assert "there are no maps of the iteration before" in job.iteration(2)[0]
+
+
+def test_a_class_without_particles_is_not_waited_for(job):
+    """RELION makes no map of it."""
+    empty = MODEL.replace("class001.mrc 0.25", "class001.mrc 1.0").replace(" 0.75", " 0.0")
+    job.iteration(1, order=(1,))
+    star = job.star(2, 2)
+    (job.folder / "run_it001_model.star").write_text(empty.format(resolution=20.0))
+    status, out, _ = job.call(star)
+    assert status == 0
+    assert "attenuated with a power of 3" in out
 
 
 def test_each_class_may_have_its_own_factors(job):
