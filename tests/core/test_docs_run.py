@@ -13,6 +13,7 @@ from pathlib import Path
 import gemmi
 import pytest
 from example_files import inputs, particle_inputs
+from relion_classes import write_model
 from small_jobs import run_cli
 from small_models import GRID, chain_lines, density_of, noisy, write_pdb
 
@@ -59,6 +60,11 @@ def files(tmp_path_factory):
         density = noisy(density_of(read_model(pdb), without), 0.02, seed=number)
         for name in (f"class{number}", f"run_it025_class{number:03d}"):
             write_map(folder / f"{name}.mrc", density)
+    job = folder / "Class3D" / "job007"
+    job.mkdir(parents=True)
+    for file in folder.glob("run_it025_*"):
+        shutil.copy(file, job)
+    write_model(job / "run_it025_model.star", [0.5, 0.3, 0.2], box=GRID.shape[0], voxel_size=1.5)
     shutil.copy(folder / "class1.mrc", folder / "map.mrc")
     body = read_map(folder / "map.mrc").data > 0.3 * read_map(folder / "map.mrc").data.max()
     for name, part in (("core", slice(0, 20)), ("arm", slice(20, 28)), ("head", slice(28, 48))):

@@ -78,6 +78,28 @@ _rlnEstimatedResolution #5
 """
 
 
+def write_model(path: Path, shares: list[float], *, box: int, voxel_size: float) -> None:
+    """Write a run_it…_model.star beside the maps of its classes.
+
+    Parameters
+    ----------
+    path : Path
+        In the folder of a job, as Class3D/job007, in RELION's project.
+    shares : list of float
+        Of the particles, one for each class.
+    box : int
+    voxel_size : float
+        In Å.
+    """
+    project = path.parents[2]
+    run = path.with_name(path.name.removesuffix("_model.star")).relative_to(project)
+    lines = [
+        f"{run}_class{i:03d}.mrc {share:.4f} 2.5 1.5 10.0" for i, share in enumerate(shares, 1)
+    ]
+    head = MODEL.format(box=box, voxel=voxel_size, n=len(shares))
+    path.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+
+
 def write_classification(folder: Path, class_maps: list[np.ndarray]) -> Path:
     """Write a finished classification and return its run_it016_data.star.
 
@@ -95,16 +117,13 @@ def write_classification(folder: Path, class_maps: list[np.ndarray]) -> Path:
     with mrcfile.new(folder / "particles.mrcs") as mrc:
         mrc.set_data(rng.normal(size=(total, BOX, BOX)).astype(np.float32))
         mrc.voxel_size = VOXEL
-    references = []
     for i, data in enumerate(class_maps, start=1):
         file = job / f"run_it016_class{i:03d}.mrc"
         with mrcfile.new(file) as mrc:
             mrc.set_data(data.astype(np.float32))
             mrc.voxel_size = VOXEL
-        share = MEMBERS[i - 1] / total
-        references.append(f"{file.relative_to(folder)} {share:.4f} 2.5 1.5 10.0")
-    model = MODEL.format(box=BOX, voxel=VOXEL, n=len(class_maps))
-    (job / "run_it016_model.star").write_text(model + "\n".join(references) + "\n")
+    shares = [members / total for members in MEMBERS[: len(class_maps)]]
+    write_model(job / "run_it016_model.star", shares, box=BOX, voxel_size=VOXEL)
 
     numbers = rng.permutation(np.repeat(np.arange(1, len(MEMBERS) + 1), MEMBERS))
     rows = []

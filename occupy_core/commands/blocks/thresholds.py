@@ -78,7 +78,7 @@ def read_thresholds(path: Path, names: Sequence[str]) -> tuple[dict[str, float],
     ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Table:
     """Lines of a table, with their numbers, and where in them volume and threshold stand."""
 
@@ -138,13 +138,21 @@ def _separated(text: str, separator: str, names: Sequence[str], skipped: int) ->
     rows = csv.reader(io.StringIO(text, newline=None), delimiter=separator)
     lines = [(n, row) for n, row in enumerate(rows, start=1 + skipped) if any(row)]
     written = {csv_name(name): name for name in names}
-    plain = _Table(separator, lines, 0, 1, _PAIR, written)
+    plain = _Table(
+        separator=separator, lines=lines, of_name=0, of_value=1, width=_PAIR, written=written
+    )
     table = plain
     if lines and not plain.is_row(lines[0][1], names):
         head = [cell.strip().lower() for cell in lines[0][1]]
         of_value = next((head.index(name) for name in _VALUE_HEADS if name in head), 1)
         of_name = next((head.index(name) for name in _VOLUME_HEADS if name in head), 0)
-        table = _Table(separator, lines[1:], of_name, of_value, max(len(head), _PAIR), written)
+        table = replace(
+            plain,
+            lines=lines[1:],
+            of_name=of_name,
+            of_value=of_value,
+            width=max(len(head), _PAIR),
+        )
     cells = [table.cell(row) for _, row in table.lines]
     commas = any("," in cell for cell in cells) and not any("." in cell for cell in cells)
     return replace(table, decimal=",") if commas else table

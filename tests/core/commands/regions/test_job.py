@@ -158,10 +158,22 @@ def test_a_scale_map_given_is_used(inputs, tmp_path):
     assert [row["mean_scale"] for row in record["table"]] == pytest.approx([0.25] * 3)
 
 
-def test_half_maps_with_a_model_are_told_to_be_unused(inputs, tmp_path):
-    halves = {f"half{i}": (inputs / f"map0_half{i}.mrc",) for i in (1, 2)}
-    warnings = run_regions(job_of(inputs, tmp_path / "out", **halves)).warnings
-    assert any("not used with a model" in sentence for sentence in warnings)
+def test_half_maps_that_differ_make_a_fit_by_a_model_less_certain(inputs, tmp_path):
+    model = read_model(inputs / "m.pdb")
+    halves = {}
+    for i, of_b in ((1, 0.3), (2, 0.7)):
+        half = noisy(density_of(model, {"B": of_b}), 0.04, i)
+        halves[f"half{i}"] = (write_map(tmp_path / f"half{i}.mrc", half),)
+    by_model = ChainParams(reference="A,C")
+    plain = run_regions(job_of(inputs, tmp_path / "plain", by_model=by_model))
+    result = run_regions(job_of(inputs, tmp_path / "halves", by_model=by_model, **halves))
+    before, after = (
+        {row["region"]: row for row in run.result["table"]}["B"] for run in (plain, result)
+    )
+    assert after["occupancy"] == before["occupancy"]
+    assert after["sigma"] > 2 * before["sigma"]
+    told = [any("differ by more than" in line for line in run.warnings) for run in (plain, result)]
+    assert told == [False, True]
 
 
 def test_a_second_model_in_the_file_is_warned_of(inputs, tmp_path):

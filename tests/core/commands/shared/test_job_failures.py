@@ -93,12 +93,15 @@ def test_a_forced_run_leaves_nothing_of_the_one_before(small, tmp_path):
 
 
 def test_a_forced_run_keeps_what_it_reads(small, tmp_path):
-    first = run_scale(ScaleJob(small, tmp_path / "out", scale=ScaleParams(mode="occ")))
-    scale = first.files["scale"]
-    job = ScaleJob(small, tmp_path / "out", scale_map=scale, force=True)
-    assert "scale" not in run_scale(job).files
-    assert scale.exists()
-    assert not first.files["scale_sigma"].exists()
+    regional = ScaleParams(mode="occ")
+    first = run_scale(ScaleJob(small, tmp_path / "out", scale=regional, save_all_maps=True))
+    job = ScaleJob(small, tmp_path / "out", scale_map=first.files["scale"], force=True)
+    # With the scale, what was written beside it is read.
+    read = ("scale", "scale_sigma", "regional_confidence")
+    before = [first.files[name].read_bytes() for name in read]
+    assert not set(read) & set(run_scale(job).files)
+    assert [first.files[name].read_bytes() for name in read] == before
+    assert not first.files["lowpass"].exists()
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ def test_paths_are_absolute_and_without_the_ending_of_scipion(tmp_path, monkeypa
 
 def test_a_name_that_no_file_can_have_is_said():
     with pytest.raises(ParameterError, match="is no name of a file; check the path"):
+        ScaleJob(Path("x\0.mrc"))
+    with pytest.raises(ParameterError, match=r"'map' of the job is .* but must be a file name"):
         ScaleJob.from_dict({"map": "x\0.mrc"})
 
 

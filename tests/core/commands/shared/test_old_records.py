@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_jobs import ROOT, run_cli
 from small_models import density_of, noisy, three_chains
@@ -92,7 +93,8 @@ def test_an_old_record_runs_again_to_the_same_numbers(tmp_path, capsys):
     again = json.loads((tmp_path / "again" / "result.json").read_text(encoding="utf-8"))
     found = RegionTable.from_record(again)
     assert (found.regions, found.reference) == (before.regions, before.reference)
-    assert found.occupancy == pytest.approx(before.occupancy, abs=1e-4)
+    # A flat level has been fitted in the coarse shells only since then.
+    assert (np.abs(found.occupancy - before.occupancy) < 0.05 * before.sigma).all()
     assert found.sigma == pytest.approx(before.sigma, rel=1e-2)
 
 
