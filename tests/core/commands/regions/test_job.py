@@ -170,7 +170,8 @@ def test_half_maps_that_differ_make_a_fit_by_a_model_less_certain(inputs, tmp_pa
     before, after = (
         {row["region"]: row for row in run.result["table"]}["B"] for run in (plain, result)
     )
-    assert after["occupancy"] == before["occupancy"]
+    # The reference is a mean that is weighted by the errors.
+    assert abs(after["occupancy"] - before["occupancy"]) < 0.1 * before["sigma"]
     assert after["sigma"] > 2 * before["sigma"]
     told = [any("differ by more than" in line for line in run.warnings) for run in (plain, result)]
     assert told == [False, True]
