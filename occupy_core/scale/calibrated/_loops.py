@@ -1,14 +1,14 @@
-"""Compiled loops over the cells of a map, for what is said of places rather than of voxels.
-
-Those over basins of density are in `_basin_loops`.
-"""
+"""Compiled loops over the cells of a map, for what is said of places rather than of voxels."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from occupy_core.maps.compiled import compiled
 from occupy_core.maps.grid import Array, Mask
+
+Integers = NDArray[np.int64]
 
 
 @compiled
@@ -36,6 +36,86 @@ def grow(allowed: Mask, seeds: Mask, out: Mask) -> None:
                 out[c, b, a] = True
                 stack[n] = (c * ny + b) * nx + a
                 n += 1
+
+
+@compiled
+def quantiles_around(
+    values: Array, weights: Array, planes: tuple[int, int], ball: Integers, q: float, out: Array
+) -> None:
+    """Write the weighted quantile of the cells in a ball around each cell that has a weight."""
+    nz, ny, nx = values.shape
+    found, weight = np.empty(len(ball), np.float32), np.empty(len(ball), np.float32)
+    for z in range(planes[0], planes[1]):
+        for y in range(ny):
+            for x in range(nx):
+                if weights[z, y, x] <= 0:
+                    continue
+                n, total = 0, 0.0
+                for k in range(len(ball)):
+                    c, b, a = z + ball[k, 0], y + ball[k, 1], x + ball[k, 2]
+                    if not (0 <= c < nz and 0 <= b < ny and 0 <= a < nx) or weights[c, b, a] <= 0:
+                        continue
+                    value, w = values[c, b, a], weights[c, b, a]
+                    total += w
+                    i = n
+                    while i > 0 and found[i - 1] > value:  # few values: kept in order
+                        found[i], weight[i] = found[i - 1], weight[i - 1]
+                        i -= 1
+                    found[i], weight[i] = value, w
+                    n += 1
+                reached, i = weight[0], 0
+                while reached < q * total and i < n - 1:
+                    i += 1
+                    reached += weight[i]
+                out[z, y, x] = found[i]
+
+
+@compiled
+def shift_to_mode(
+    cells: tuple[Array, Array, Array],
+    planes: tuple[int, int],
+    ball: Integers,
+    near: Array,
+    band: tuple[float, float],
+    out: tuple[Array, Array],
+) -> None:
+    """Average values over the cells around each cell that have about the level of this one.
+
+    `cells` are the values, their weights and the level of each cell; `near` is the weight of each
+    place of the ball. A cell counts less the farther its level is off, and nothing when it is off
+    by band[0] times the level (at least band[1]). Written are the mean, and its standard error if
+    cells were independent.
+    """
+    values, weights, level = cells
+    mean, error = out
+    nz, ny, nx = values.shape
+    for z in range(planes[0], planes[1]):
+        for y in range(ny):
+            for x in range(nx):
+                if weights[z, y, x] <= 0:
+                    continue
+                here = level[z, y, x]
+                inverse = 1 / (band[0] * max(here, band[1]))
+                s, t, u, v = 0.0, 0.0, 0.0, 0.0
+                for k in range(len(ball)):
+                    c, b, a = z + ball[k, 0], y + ball[k, 1], x + ball[k, 2]
+                    if not (0 <= c < nz and 0 <= b < ny and 0 <= a < nx):
+                        continue
+                    w = weights[c, b, a]
+                    if w <= 0:
+                        continue
+                    off = (level[c, b, a] - here) * inverse
+                    if off * off >= 1:
+                        continue
+                    w *= near[k] * (1 - off * off) ** 2
+                    value = values[c, b, a]
+                    s += w
+                    t += w * value
+                    u += w * value * value
+                    v += w * w
+                m = t / s
+                mean[z, y, x] = m
+                error[z, y, x] = (max(u / s - m * m, 0.0) * v) ** 0.5 / s
 
 
 @compiled
@@ -90,14 +170,20 @@ def distances(chosen: Mask, spacing: tuple[float, float, float], most: float) ->
 
 
 @compiled
-def spread_plane(cells: Array, edge: int, z: int, out: Array) -> None:
-    """Write a plane of voxels, linear between the middles of cells."""
+def spread_plane(cells: Array, edge: int, z: int, step: tuple[float, float], out: Array) -> None:
+    """Write a plane of voxels, linear between the middles of cells.
+
+    With a step (slope, place) of a slope above 1, the step from the smallest to the largest of the
+    eight cells around a voxel is that much steeper, with its middle where the linear one has risen
+    to that place, from 0 to 1.
+    """
+    slope, place = np.float32(step[0]), np.float32(step[1])
     ncz, ncy, ncx = cells.shape
     ny, nx = out.shape
     pz = min(max((z + 0.5) / edge - 0.5, 0.0), ncz - 1.0)
     z0 = min(int(pz), max(ncz - 2, 0))
     z1, wz = min(z0 + 1, ncz - 1), np.float32(pz - z0)
-    row = np.empty(ncx, np.float32)
+    row, low, high = np.empty(ncx, np.float32), np.empty(ncx, np.float32), np.empty(ncx, np.float32)
     for y in range(ny):
         py = min(max((y + 0.5) / edge - 0.5, 0.0), ncy - 1.0)
         y0 = min(int(py), max(ncy - 2, 0))
@@ -106,10 +192,18 @@ def spread_plane(cells: Array, edge: int, z: int, out: Array) -> None:
             p, q, r, s = cells[z0, y0, c], cells[z0, y1, c], cells[z1, y0, c], cells[z1, y1, c]
             near, far = p + wy * (q - p), r + wy * (s - r)
             row[c] = near + wz * (far - near)
-        if row.min() == row.max():  # most of a box is far from content
-            out[y] = row[0]
+            low[c], high[c] = min(p, q, r, s), max(p, q, r, s)
+        if low.min() == high.max():  # most of a box is far from content
+            out[y] = low[0]
             continue
         for x in range(nx):
             px = min(max((x + 0.5) / edge - 0.5, 0.0), ncx - 1.0)
             x0 = min(int(px), max(ncx - 2, 0))
-            out[y, x] = row[x0] + np.float32(px - x0) * (row[min(x0 + 1, ncx - 1)] - row[x0])
+            x1 = min(x0 + 1, ncx - 1)
+            value = row[x0] + np.float32(px - x0) * (row[x1] - row[x0])
+            if slope > 1:
+                least, most = min(low[x0], low[x1]), max(high[x0], high[x1])
+                rise = most - least
+                value = (least + most) / 2 + slope * (value - least - place * rise)
+                value = min(max(value, least), most)
+            out[y, x] = value

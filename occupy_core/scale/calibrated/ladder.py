@@ -25,7 +25,7 @@ from occupy_core.maps.fourier import coloured_noise
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 from occupy_core.scale.calibrated.calibration import AGREE, Calibration, remarks
 from occupy_core.scale.calibrated.place import Place, find_place
-from occupy_core.scale.calibrated.regional import Measured, regional_scale
+from occupy_core.scale.calibrated.regional import Maxima, as_occupancy, regional_scale
 from occupy_core.scale.calibrated.sharpness import Sharpness
 from occupy_core.scale.full_scale import kernel_footprint, mean_at_full_scale
 from occupy_core.scale.params import ResolvedScale
@@ -186,19 +186,10 @@ def calibrated_scale(
         sigma = map_linearly(maxima, lo, hi, error)
     else:
         place = find_place(coarse, solvent, cells, numbers.granularity)
-        made = Measured(
-            data=work.data,
-            smooth=smooth,
-            maxima=maxima,
-            factor=1 / unit,
-            solvent=solvent.mean,
-            curve=curve,
-            errors=errors,
-            shares=SHARES,
-            gain=gain,
-            full=content.full,
-        )
-        regional = regional_scale(made, place, numbers.granularity, known=noise is not None)
+        wide = as_occupancy(cells.means(maxima) - np.float32(solvent.mean), curve, SHARES)
+        own = (cells.maxima(smooth) - np.float32(solvent.mean)) / np.float32(full)
+        made = Maxima(wide, gain * own, content.full)
+        regional = regional_scale(made, place, numbers.granularity, float(error[0]))
         scale, sigma = regional.scale, regional.sigma
     del smooth
     calibration = Calibration(

@@ -107,13 +107,15 @@ def inner(chosen: Mask) -> Mask:
     return found
 
 
-def spread(cells: Cells, values: Array) -> Array:
-    """Return values of cells at the voxels, linear between the middles of cells.
+def spread(cells: Cells, values: Array, step: tuple[float, float] = (1.0, 0.5)) -> Array:
+    """Return values of cells at the voxels, linear between the middles of cells or sharper.
 
     Parameters
     ----------
     cells : Cells
     values : ndarray of float32, shape of the cells
+    step : tuple of float
+        Slope of a boundary relative to the linear one, and where in that its middle is, 0 to 1.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def spread(cells: Cells, values: Array) -> Array:
 
     def work(first: int, last: int) -> None:
         for z in range(first, last):
-            _loops.spread_plane(values, cells.edge, z, result[z])
+            _loops.spread_plane(values, cells.edge, z, step, result[z])
 
     for_slabs(work, len(result), _PLANES)
     return result
