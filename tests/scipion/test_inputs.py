@@ -205,7 +205,7 @@ def test_the_run_tells_what_the_form_of_a_scheduled_run_did_not(runner):
     with mock.patch.object(type(protocol), "_validate", return_value=[]):
         runner.launch(protocol, check=False)
     assert protocol.isFailed()
-    assert "half map 1 has 24 x 24 x 24 voxels" in protocol.getErrorMessage()
+    assert "half map 1 h1_ half has 24 x 24 x 24 voxels" in protocol.getErrorMessage()
     assert "Traceback" not in runner.stderr(protocol)
 
 
