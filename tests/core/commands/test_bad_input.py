@@ -366,12 +366,14 @@ def test_too_little_memory_is_said(capsys, inputs, tmp_path, monkeypatch):
         (
             ["classify"],
             "'classify' is not a command; give one of scale, regions, blocks, resolution, "
-            "classes, particles, report, batch, as in occupy-core scale map.mrc.",
+            "classes, particles, report, batch, watch, relion-hook, as in occupy-core scale "
+            "map.mrc.",
         ),
         (
             ["x.mrc"],
             "'x.mrc' is not a command; give one of scale, regions, blocks, resolution, "
-            "classes, particles, report, batch, as in occupy-core scale map.mrc.",
+            "classes, particles, report, batch, watch, relion-hook, as in occupy-core scale "
+            "map.mrc.",
         ),
         (["scale", "x", "--nope"], "The option --nope is unknown; see occupy-core scale --help."),
     ],
