@@ -98,7 +98,8 @@ class Driver:
         seen = set()
         for run in runs:
             name = NAMES[run.getClassName()]
-            label = name if name not in seen else run.getObjLabel().replace(" ", "_")
+            label = run.getObjLabel().replace(" ", "_")
+            label = name if label == name or (name not in seen and "set" not in label) else label
             seen.add(name)
             yield lambda run=run: self.window.viewWidget._selectItemProtocol(run)
             self.shoot(f"project_{label}", self.root)

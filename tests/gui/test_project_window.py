@@ -32,7 +32,7 @@ SEEN = {  # of each protocol: what is opened, and words that stand in it
         "showSlices": (*SLICES, "Local scale", "±", "Trust"),
         "showSolvent": ("density of the low-passed map",),
         "showHistogram": ("local scale",),
-        "showParameters": ("Warnings", "tau"),
+        "showParameters": ("Warnings", "map"),
         "showChimera": (".cxc",),
         "scaleVolume": ("Local scale",),
         "scaleSigmaVolume": ("standard error",),
