@@ -3,6 +3,9 @@
 // second in software rendering, where 3Dmol.js needs seconds, and adds no library to the file.
 
 const MESH_VOXELS = 84 ** 3; // more are averaged before the surface is made
+const FEW_TRIANGLES = 12000; // are drawn fluently, also in software: no coarser mesh is made
+const RESTS_AFTER = 250; // ms after which what was turned is drawn in full again
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
 // Runs in a worker: surface nets (Gibson 1998), a vertex for each cell that the surface crosses.
 function meshOf(bytes, values, shape, level) {
@@ -219,9 +222,12 @@ class Surface {
       return;
     }
     this.program = linked(this.gl);
+    const names = this.gl.getExtension("WEBGL_debug_renderer_info");
+    const renderer = names ? String(this.gl.getParameter(names.UNMASKED_RENDERER_WEBGL)) : "";
+    this.coarsest = SOFTWARE.test(renderer) ? 0.6 : 1; // pixels while it turns, per pixel of the screen
     this.mesher = new Mesher();
     const [nz, ny, nx] = view.grid.shape;
-    this.step = Math.max(1, Math.round(Math.cbrt((nz * ny * nx) / MESH_VOXELS)));
+    this.step = Math.max(1, Math.ceil(Math.cbrt((nz * ny * nx) / MESH_VOXELS) - 0.25));
     this.thin = new Map();
     this.size = view.grid.shape.map((n, axis) => n * view.grid.voxel[2 - axis]).reverse();
     this.middle = view.place([nz / 2, ny / 2, nx / 2]);
@@ -259,17 +265,31 @@ class Surface {
 
   rotate(down, right) {
     this.turn = turned(this.turn, down, right);
-    this.later();
+    this.moves();
   }
 
   enlarge(factor) {
     this.zoom = clamp(this.zoom * factor, 0.5, 12);
+    this.moves();
+  }
+
+  // While it moves, a coarser mesh is drawn with fewer pixels; when it rests, all of it again.
+  moves() {
+    this.turning = true;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.turning = false;
+      this.quality = 1;
+      this.last = 0;
+      this.later();
+    }, RESTS_AFTER);
     this.later();
   }
 
-  bytesOf(volume) {
-    if (!this.thin.has(volume.key)) this.thin.set(volume.key, thinned(volume, this.step));
-    return this.thin.get(volume.key);
+  bytesOf(volume, step) {
+    const key = `${volume.key} ${step}`;
+    if (!this.thin.has(key)) this.thin.set(key, thinned(volume, step));
+    return this.thin.get(key);
   }
 
   // Make the mesh at the level; of several wishes in a row the last one counts.
@@ -284,35 +304,45 @@ class Surface {
     while (this.wished) {
       this.wished = false;
       this.busy.hidden = Boolean(this.mesh);
-      const { base, colored, grid } = this.view;
-      const shape = grid.shape.map((n) => Math.ceil(n / this.step));
-      const mesh = await this.mesher.make({
-        bytes: this.bytesOf(base),
-        values: colored ? this.bytesOf(colored) : null,
-        shape,
-        level: base.byteOf(this.view.level),
-      });
-      this.upload(mesh);
+      this.upload(await this.meshAt(this.step));
+      this.busy.hidden = true;
+      this.later();
+      if (this.triangles > FEW_TRIANGLES && !this.wished) {
+        const coarse = this.toPlaces(await this.meshAt(2 * this.step), 2 * this.step);
+        if (this.coarse) this.release(this.coarse);
+        this.coarse = this.buffered(coarse);
+      }
     }
-    this.busy.hidden = true;
-    this.later();
+  }
+
+  // The mesh of what is looked at, of averages over cubes of `step` voxels.
+  meshAt(step) {
+    const { base, colored, grid } = this.view;
+    return this.mesher.make({
+      bytes: this.bytesOf(base, step),
+      values: colored ? this.bytesOf(colored, step) : null,
+      shape: grid.shape.map((n) => Math.ceil(n / step)),
+      level: base.byteOf(this.view.level),
+    });
   }
 
   // From voxels of the thinned grid to Å.
-  toPlaces(mesh) {
+  toPlaces(mesh, step) {
     const { first, voxel } = this.view.grid;
-    const middle = (this.step - 1) / 2;
+    const middle = (step - 1) / 2;
     for (let i = 0; i < mesh.points.length; i += 3)
       for (let k = 0; k < 3; k++) {
-        mesh.points[i + k] = first[k] + (mesh.points[i + k] * this.step + middle) * voxel[k];
+        mesh.points[i + k] = first[k] + (mesh.points[i + k] * step + middle) * voxel[k];
         mesh.normals[i + k] /= voxel[k];
       }
+    return mesh;
   }
 
   upload(mesh) {
-    this.toPlaces(mesh);
+    this.toPlaces(mesh, this.step);
     if (!this.mesh) this.fit(mesh);
-    if (this.mesh) this.release(this.mesh);
+    for (const old of [this.mesh, this.coarse]) if (old) this.release(old);
+    this.coarse = null; // of another level
     this.mesh = this.buffered(mesh);
     this.triangles = mesh.faces.length / 3;
     this.canvas.setAttribute(
@@ -403,7 +433,7 @@ class Surface {
     const shape = this.view.grid.shape.map((n) => Math.ceil(n / this.step));
     const bytes = thinned({ bytes: only, grid: volume.grid, isValue: false }, this.step);
     const mesh = await this.mesher.make({ bytes: softened(bytes, shape), values: null, shape, level: 100 });
-    this.toPlaces(mesh);
+    this.toPlaces(mesh, this.step);
     mesh.colors.fill(label);
     const model = { mesh: this.buffered(mesh), texture: this.texture(volume.table), shown: true };
     this.models.push(model);
@@ -411,18 +441,11 @@ class Surface {
     return model;
   }
 
-  // Turning must stay fluent: when frames take long it is drawn coarser until it rests.
+  // Turning must stay fluent: when frames still take long, it is drawn with fewer pixels.
   adapt(now) {
     const took = now - (this.last || 0);
     this.last = now;
-    if (took < 200 && took > 45) this.quality = Math.max(0.35, (this.quality || 1) * 0.8);
-    clearTimeout(this.resting);
-    if ((this.quality || 1) < 1)
-      this.resting = setTimeout(() => {
-        this.quality = 1;
-        this.last = 0;
-        this.later();
-      }, 250);
+    if (this.turning && took < 1000 && took > 45) this.quality = Math.max(0.5, (this.quality || 1) * 0.8);
   }
 
   later() {
@@ -437,7 +460,8 @@ class Surface {
 
   draw() {
     const { gl, canvas } = this;
-    const ratio = Math.min(window.devicePixelRatio || 1, 2) * (this.quality || 1);
+    const screen = Math.min(window.devicePixelRatio || 1, 2);
+    const ratio = this.turning ? Math.min(screen, this.coarsest) * (this.quality || 1) : screen;
     const box = canvas.getBoundingClientRect();
     const [width, height] = [Math.round(box.width * ratio), Math.round(box.height * ratio)];
     if (!width || !height) return;
@@ -460,7 +484,7 @@ class Surface {
     const lit = band && colored ? band.map((value) => colored.byteOf(value)) : [-1, 256];
     gl.uniform2fv(uniform("band"), lit);
     gl.bindTexture(gl.TEXTURE_2D, this.colors);
-    if (this.mesh && this.showSurface) this.drawn(this.mesh);
+    if (this.mesh && this.showSurface) this.drawn((this.turning && this.coarse) || this.mesh);
     gl.uniform2f(uniform("band"), -1, 256);
     for (const model of this.models)
       if (model.shown) {
