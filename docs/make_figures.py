@@ -24,7 +24,7 @@ SAMPLE = HERE.parent / "examples" / "emd_11007_120.map.gz"
 SCREENS = (
     "project_modify_map",
     "window_form_local_scale",
-    "window_wizard_local_scale",
+    "window_wizard_local_scale_lowpass",
     "window_form_modify_map",
     "window_viewer_modify_map",
     "window_modify_map_showModifiedSlices",
