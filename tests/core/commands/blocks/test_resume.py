@@ -179,6 +179,22 @@ def test_a_flipped_bit_of_a_state_is_told_or_changes_nothing(searched, tmp_path,
     assert refused > 75
 
 
+def test_an_array_whose_header_lost_rows_is_told(searched, tmp_path):
+    path = tmp_path / "state.npz"
+    with np.load(searched.files["state_communities"], allow_pickle=False) as archive:
+        arrays = dict(archive)
+    np.savez(path, **arrays)
+    shape = arrays["patterns"].shape
+    fewer = (10 ** (len(str(shape[0])) - 1), *shape[1:])
+    content = path.read_bytes()
+    damaged = content.replace(str(shape).encode(), str(fewer).encode())
+    assert len(damaged) == len(content)
+    assert damaged != content
+    path.write_bytes(damaged)
+    with pytest.raises(MapFormatError, match="is no saved state"):
+        load_communities(path)
+
+
 def held(state):
     """What a state holds, as something that can be compared."""
     return {name: array_bytes(getattr(state, name)) for name in (f.name for f in fields(state))}
