@@ -59,7 +59,9 @@ def _sentence(
         clauses.append(f"{hidden} more vary or are not full")
     text = " and ".join([", ".join(clauses[:-1]), clauses[-1]]) if len(clauses) > 1 else clauses[0]
     if n_full == 0:
-        rest = f"no {noun} is full{where}" if len(judged) > 1 else ""
+        # What is undecided may be full: the reference is, by definition.
+        surely = "surely " * any("undecided" in words for words in judged.values())
+        rest = f"no {noun} is {surely}full{where}" if len(judged) > 1 else ""
     else:
         others = {1: f"the other {noun} is", 2: f"both other {noun}s are"}
         rest = f"{others.get(n_full, f'all {n_full} other {noun}s are')} full{where}"
