@@ -7,8 +7,8 @@ better resolution than its data give, and one that is only taken down does not.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from occupy_core.maps.fourier import radial_power
 from occupy_core.maps.grid import Array, DensityMap
 from occupy_core.scale.estimate import ScaleResult
 from occupy_core.scale.modify import full_within_error, modification_factor
@@ -55,10 +55,6 @@ def with_power_of(changed: DensityMap, reference: DensityMap) -> DensityMap:
     -------
     DensityMap
     """
-    spectrum = np.fft.rfftn(changed.data)
-    frequency, wanted = radial_power(reference)
-    _, found = radial_power(changed)
-    gain = np.sqrt(np.divide(wanted, found, out=np.ones_like(wanted), where=found > 0))
     z, y, x = changed.grid.shape
     voxel = changed.grid.voxel_size
     radius = np.sqrt(
@@ -66,6 +62,16 @@ def with_power_of(changed: DensityMap, reference: DensityMap) -> DensityMap:
         + np.fft.fftfreq(y, voxel[1])[None, :, None] ** 2
         + np.fft.rfftfreq(x, voxel[0])[None, None] ** 2
     )
-    spectrum *= np.interp(radius, frequency, gain)
-    data = np.fft.irfftn(spectrum, s=changed.grid.shape, axes=(0, 1, 2))
+    shell = np.rint(radius * max(changed.grid.box)).astype(np.int64)
+    counts = np.full(x // 2 + 1, 2.0)  # a coefficient and its conjugate, which is not stored
+    counts[-1] = 1 if x % 2 == 0 else 2
+    counts[0] = 1
+
+    def power(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
+        return np.bincount(shell.ravel(), (counts * np.abs(spectrum) ** 2).ravel())
+
+    spectrum = np.fft.rfftn(changed.data)
+    wanted, found = power(np.fft.rfftn(reference.data)), power(spectrum)
+    gain = np.sqrt(np.divide(wanted, found, out=np.ones_like(wanted), where=found > 0))
+    data = np.fft.irfftn(spectrum * gain[shell], s=changed.grid.shape, axes=(0, 1, 2))
     return changed.with_data(data.astype(np.float32))
