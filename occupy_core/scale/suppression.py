@@ -68,10 +68,13 @@ def with_power_of(changed: DensityMap, reference: DensityMap) -> DensityMap:
     counts[0] = 1
 
     def power(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
-        return np.bincount(shell.ravel(), (counts * np.abs(spectrum) ** 2).ravel())
+        found: NDArray[np.float64] = np.bincount(
+            shell.ravel(), (counts * np.abs(spectrum) ** 2).ravel()
+        ).astype(np.float64)
+        return found
 
     spectrum = np.fft.rfftn(changed.data)
-    wanted, found = power(np.fft.rfftn(reference.data)), power(spectrum)
-    gain = np.sqrt(np.divide(wanted, found, out=np.ones_like(wanted), where=found > 0))
+    wanted, had = power(np.fft.rfftn(reference.data)), power(spectrum)
+    gain = np.sqrt(np.divide(wanted, had, out=np.ones_like(wanted), where=had > 0))
     data = np.fft.irfftn(spectrum * gain[shell], s=changed.grid.shape, axes=(0, 1, 2))
     return changed.with_data(data.astype(np.float32))
