@@ -177,39 +177,8 @@ class OccupyProtAnalyseClasses(OneResult, OccupyProtBase):
     def prepareStep(self, maps, regions, values):
         """Give all inputs true headers, and write the job that the other steps read."""
         folder = self._getExtraPath()
-        sources = [VolumeSource(**source) for source in maps["sources"]]
-        located = [
-            self._located(f"map_{i}", s.file, s, folder, s.index)
-            for i, s in enumerate(sources, start=1)
-        ]
-        halves = [[], []]
-        if all(source.halfMaps for source in sources):
-            halves = [
-                [
-                    self._located(f"half{n + 1}_{i}", s.halfMaps[n], s, folder)
-                    for i, s in enumerate(sources, start=1)
-                ]
-                for n in range(2)
-            ]
-        masks = [
-            self._located(f"mask_{i}", mask["file"], sources[0], folder, mask["index"], name=name)
-            for i, (mask, name) in enumerate(
-                zip(regions.get("masks", ()), regions.get("names", ()), strict=True), start=1
-            )
-        ]
-        job = ClassesJob.from_dict(
-            {
-                **values,
-                "maps": located,
-                "outdir": self.getResultFolder(),
-                "half1": halves[0],
-                "half2": halves[1],
-                "masks": masks,
-                "model": regions.get("model"),
-                "names": maps["names"],
-                "weights": maps["weights"],
-            }
-        )
+        located = self._locatedInputs(maps, regions, folder)
+        job = ClassesJob.from_dict({**values, **located, "outdir": self.getResultFolder()})
         path = self._getExtraPath(_JOB)
         with open(f"{path}.tmp", "w", encoding="utf-8") as stream:
             json.dump(job.to_dict(), stream, indent=2)

@@ -70,6 +70,38 @@ class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
         except OccupyError as error:
             raise OccupyFailed(str(error)) from None
 
+    def _locatedInputs(self, maps, regions, folder):
+        """Values of a job that name its maps, half maps and regions, all with true headers."""
+        sources = [VolumeSource(**source) for source in maps["sources"]]
+        located = [
+            self._located(f"map_{i}", source.file, source, folder, source.index)
+            for i, source in enumerate(sources, start=1)
+        ]
+        halves = [[], []]
+        if all(source.halfMaps for source in sources):
+            halves = [
+                [
+                    self._located(f"half{n + 1}_{i}", source.halfMaps[n], source, folder)
+                    for i, source in enumerate(sources, start=1)
+                ]
+                for n in range(2)
+            ]
+        masks = [
+            self._located(f"mask_{i}", mask["file"], sources[0], folder, mask["index"], name=name)
+            for i, (mask, name) in enumerate(
+                zip(regions.get("masks", ()), regions.get("names", ()), strict=True), start=1
+            )
+        ]
+        return {
+            "maps": located,
+            "half1": halves[0],
+            "half2": halves[1],
+            "masks": masks,
+            "model": regions.get("model"),
+            "names": maps["names"],
+            "weights": maps["weights"],
+        }
+
     def _replaceOutputs(self, outputs):
         """Define the outputs; those of an earlier run (Continue) go, with their relations."""
         self.mapper.deleteRelations(self)

@@ -186,40 +186,8 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
     # --------------------------- STEPS functions -------------------------------------------------
     def regionsStep(self, maps, regions, values):
         folder = self.getResultFolder()
-        sources = [VolumeSource(**source) for source in maps["sources"]]
-        located = [
-            self._located(f"map_{i}", source.file, source, folder, source.index)
-            for i, source in enumerate(sources, start=1)
-        ]
-        halves = [[], []]
-        if all(source.halfMaps for source in sources):
-            halves = [
-                [
-                    self._located(f"half{n + 1}_{i}", source.halfMaps[n], source, folder)
-                    for i, source in enumerate(sources, start=1)
-                ]
-                for n in range(2)
-            ]
-        masks = [
-            self._located(f"mask_{i}", mask["file"], sources[0], folder, mask["index"], name=name)
-            for i, (mask, name) in enumerate(
-                zip(regions.get("masks", ()), regions.get("names", ()), strict=True), start=1
-            )
-        ]
-        job = RegionsJob.from_dict(
-            {
-                **values,
-                "maps": located,
-                "outdir": folder,
-                "report": True,
-                "half1": halves[0],
-                "half2": halves[1],
-                "masks": masks,
-                "model": regions.get("model"),
-                "names": maps["names"],
-                "weights": maps["weights"],
-            }
-        )
+        located = self._locatedInputs(maps, regions, folder)
+        job = RegionsJob.from_dict({**values, **located, "outdir": folder, "report": True})
         return self._runOccupy("regions", job)
 
     def createOutputStep(self, arguments):
