@@ -59,7 +59,8 @@ def test_no_value_is_finer_than_nyquist_and_what_was_is_flagged():
     assert found.resolution.data[inside].min() >= nyquist * (1 - 1e-6)
     at_limit = inside & (found.resolution.data <= nyquist * (1 + 1e-6))
     assert found.censored.data[at_limit].mean() > 0.95
-    assert found.overall.at_0143 is None or found.overall.at_0143 >= nyquist
+    # In double precision: the array above holds the limit rounded to single precision.
+    assert found.overall.at_0143 is None or found.overall.at_0143 >= 2 * max(coarse.grid.voxel_size)
 
 
 @pytest.mark.parametrize(("voxel", "window", "fits"), [(1.0, 60.0, False), (12.0, 60.0, True)])
