@@ -6,13 +6,12 @@ import os
 import resource
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 # [guard] threads beside those that compute: checksums, writing, compiled loops
 _SPARE = 3
-_OWN_GROUPS = Path("/proc/self/cgroup")
-_GROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUPS = "/proc/self/cgroup"
+_GROUPS = "/sys/fs/cgroup"
 # [taste: not swept] bytes; control groups of version 1 have a number for no limit
 _UNLIMITED = 2**60
 _LIBRARIES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -89,14 +88,16 @@ def memory_limits() -> list[MemoryLimit]:
 
 def _group_limit() -> int | None:
     """The least limit of the control groups of this process, bytes; None without one."""
-    limits = []
+    from pathlib import Path  # takes time, which the help of the commands need not wait for
+
+    limits, groups = [], Path(_GROUPS)
     with suppress(OSError, ValueError):
-        for line in _OWN_GROUPS.read_text(encoding="ascii").splitlines():
+        for line in Path(_OWN_GROUPS).read_text(encoding="ascii").splitlines():
             _, kinds, place = line.split(":", 2)
             if kinds == "":
-                root, name = _GROUPS, "memory.max"
+                root, name = groups, "memory.max"
             elif "memory" in kinds.split(","):
-                root, name = _GROUPS / "memory", "memory.limit_in_bytes"
+                root, name = groups / "memory", "memory.limit_in_bytes"
             else:
                 continue
             folder = root / place.lstrip("/")

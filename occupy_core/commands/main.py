@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn, cast
 
 import occupy_core
+from occupy_core.commands.shared.summaries import SUMMARIES
 from occupy_core.commands.shared.terminal import (
     CannotPrintError,
     StoppedError,
@@ -125,7 +126,6 @@ def _run(arguments: list[str]) -> int:
 
 def _help() -> str:
     lines = ["usage: occupy-core COMMAND [options]", "", "commands:"]
-    for name, module in _COMMANDS.items():
-        lines.append(f"  {name:<11} {importlib.import_module(module).COMMAND.summary}")
+    lines += [f"  {name:<11} {summary}" for name, summary in SUMMARIES.items()]
     lines += ["", "See occupy-core COMMAND --help; occupy-core --version prints the version."]
     return "\n".join(lines) + "\n"

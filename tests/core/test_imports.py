@@ -125,6 +125,12 @@ def test_nothing_heavy_is_loaded_for_the_package_and_for_help(statement):
         assert heavy not in loaded
 
 
+def test_the_list_of_commands_comes_without_loading_any():
+    loaded = modules_after("from occupy_core.commands.main import main; main(['--help'])")
+    assert not {"argparse", "numpy"} & loaded
+    assert not [name for name in loaded if name.endswith((".cli", ".options"))]
+
+
 @pytest.mark.parametrize(
     "statement",
     [

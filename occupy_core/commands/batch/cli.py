@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from occupy_core.commands.batch.options import SECTIONS
 from occupy_core.commands.shared.command import Command, shown_progress
+from occupy_core.commands.shared.summaries import SUMMARIES
 from occupy_core.errors import OccupyError, ParameterError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _MOST_SHOWN = 20  # [layout] failures on the terminal; the table has all
 COMMAND = Command(
     name="batch",
     usage="JOBS --outdir DIR [--workers N | --scheduler ADDRESS | --slurm] [options]",
-    summary="Do many jobs: on the cores of this machine, or on a cluster.",
+    summary=SUMMARIES["batch"],
     examples=(
         "batch jobs.csv --outdir batch --workers 1",
         "batch maps --outdir batch --workers 1 --command 'scale --amplify 4'",

@@ -14,6 +14,7 @@ from occupy_core.commands.blocks.options import (
     SUBSET_SECTIONS,
 )
 from occupy_core.commands.shared.command import Command, print_warnings, shown_progress
+from occupy_core.commands.shared.summaries import SUMMARIES
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _FACTORS = ("posp", "negp")
 COMMAND = Command(
     name="blocks",
     usage="(--volumes-dir DIR | VOLUME VOLUME …) --outdir DIR [options]",
-    summary="Find the blocks of an ensemble: what comes and goes together.",
+    summary=SUMMARIES["blocks"],
     examples=(
         "blocks --volumes-dir volumes --outdir blocks",
         "blocks vol_*.mrc --outdir blocks --threshold 0.8 --where 'B2 > 0.7 and B1 < 0.2'",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from occupy_core.commands.classes.options import SECTIONS
 from occupy_core.commands.shared.command import Command, print_warnings, shown_progress
+from occupy_core.commands.shared.summaries import SUMMARIES
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _MOST_SHOWN = 30  # [layout] regions on the terminal
 COMMAND = Command(
     name="classes",
     usage="MAP [MAP …] [--model MODEL | --masks M [M …]] [options]",
-    summary="Analyse classes: what is in which, what differs, and which may be one.",
+    summary=SUMMARIES["classes"],
     examples=(
         "classes class1.mrc class2.mrc --model model.cif --outdir analysis",
         "classes class1.mrc class2.mrc --masks core.mrc arm.mrc --outdir by_masks",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from occupy_core.commands.particles.options import SECTIONS
 from occupy_core.commands.shared.command import Command, print_warnings, shown_progress
+from occupy_core.commands.shared.summaries import SUMMARIES
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _MOST_SHOWN = 20  # [guard] regions on the terminal; the record has all
 COMMAND = Command(
     name="particles",
     usage="RESULT --particles FILE [--where RULE] [options]",
-    summary="Write the particles of the classes or volumes that have a region.",
+    summary=SUMMARIES["particles"],
     examples=(
         "particles regions --particles run_it025_data.star --where 'D > 0.8 and E < 0.2'",
         "particles regions --particles J12_particles.cs --where 'D > 0.8' --outdir with_D",

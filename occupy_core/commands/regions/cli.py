@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from occupy_core.commands.regions.options import SECTIONS
 from occupy_core.commands.shared.command import Command, print_warnings, shown_progress
+from occupy_core.commands.shared.summaries import SUMMARIES
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _MOST_SHOWN = 60  # [layout] rows of the table on the terminal
 COMMAND = Command(
     name="regions",
     usage="MAP [MAP …] (--masks M [M …] | --model MODEL) [options]",
-    summary="Measure the occupancy of chains, ligands or masked regions, with error bars.",
+    summary=SUMMARIES["regions"],
     examples=(
         "regions map.mrc --model model.cif --outdir regions",
         "regions class1.mrc class2.mrc --model model.cif --weights 5200 3100",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from occupy_core.commands.relion_hook.options import SECTIONS
 from occupy_core.commands.shared.command import Command
+from occupy_core.commands.shared.summaries import SUMMARIES
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ VARIABLE = "RELION_EXTERNAL_RECONSTRUCT_EXECUTABLE"
 COMMAND = Command(
     name="relion-hook",
     usage="[options] STAR",
-    summary="Take down weak places within a 3D classification of RELION (an experiment).",
+    summary=SUMMARIES["relion-hook"],
     examples=(
         "relion-hook --setup",
         "relion-hook --attenuate 3 --start-resolution 30 --setup",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from occupy_core.commands.shared.command import COMMON, FORCE, Command, file, switch
+from occupy_core.commands.shared.summaries import SUMMARIES
 from occupy_core.errors import ParameterError
 
 _NAME = "report.html"
@@ -15,7 +16,7 @@ _NAME = "report.html"
 COMMAND = Command(
     name="report",
     usage="RESULT_DIR [RESULT_DIR …] [-o FILE] [--open]",
-    summary="Show results in one HTML file that needs no network: slices, surfaces, tables.",
+    summary=SUMMARIES["report"],
     examples=(
         "report scale --open",
         "report class1 class2 class3 -o classes.html",

@@ -13,6 +13,7 @@ from occupy_core.commands.shared.command import (
     print_warnings,
     shown_progress,
 )
+from occupy_core.commands.shared.summaries import SUMMARIES
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 COMMAND = Command(
     name="resolution",
     usage="MAP [--half1 FILE --half2 FILE] [--outdir DIR] [options]",
-    summary="Estimate the local and global resolution of a map, and its mask.",
+    summary=SUMMARIES["resolution"],
     examples=(
         "resolution map.mrc --outdir resolution --plot",
         "resolution map.mrc --half1 a.mrc --half2 b.mrc --outdir resolution --filter",

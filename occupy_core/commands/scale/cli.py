@@ -17,6 +17,7 @@ from occupy_core.commands.shared.command import (
     print_warnings,
     shown_progress,
 )
+from occupy_core.commands.shared.summaries import SUMMARIES
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 COMMAND = Command(
     name="scale",
     usage="MAP [--outdir DIR] [options]",
-    summary="Estimate the local scale of a map, and modify the map by it.",
+    summary=SUMMARIES["scale"],
     examples=(
         "scale map.mrc --outdir scale",
         "scale map.mrc --outdir scale --amplify 4 --exclude-solvent --plot",

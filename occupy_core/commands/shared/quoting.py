@@ -11,10 +11,12 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from occupy_core.errors import ParameterError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that starts so
 # https://owasp.org/www-community/attacks/CSV_Injection

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from occupy_core.commands.batch.watch.options import SECTIONS
 from occupy_core.commands.shared.command import Command, shown_progress
+from occupy_core.commands.shared.summaries import SUMMARIES
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 COMMAND = Command(
     name="watch",
     usage="FOLDER --outdir DIR [--command COMMAND] [--until-idle S] [options]",
-    summary="Do a job for each map that arrives in a folder.",
+    summary=SUMMARIES["watch"],
     examples=(
         "watch maps --outdir watched --workers 1 --until-idle 3",
         "watch maps --outdir resolved --workers 1 --command resolution --until-idle 3",
