@@ -6,6 +6,7 @@ import os
 from pwem.objects import Integer, Scalar, SetOfVolumes, VolumeMask
 from pyworkflow.protocol import STEPS_PARALLEL
 
+from occupy_scipion.convert.half_maps import usableHalfMaps
 from occupy_scipion.convert.volumes import distinctNames
 from occupy_scipion.objects import SetOfVolumeMasks
 
@@ -153,6 +154,20 @@ class OneResult:
 
     def _record(self):
         return self._recordClass.of(self.getResultFolder())
+
+    def _halfMapWarnings(self):
+        """Also a sentence when some of the maps lack half maps, so that none are used."""
+        found = super()._halfMapWarnings()
+        if found or not self._takesHalfMaps():
+            return found
+        volumes = self.volumes()
+        number = sum(bool(usableHalfMaps(volume)) for volume in volumes)
+        if number in (0, len(volumes)):
+            return []
+        return [
+            f"{number} of {len(volumes)} volumes have half maps; they are used only when all have "
+            f"them, so {self._withoutHalfMaps}."
+        ]
 
     def _summary(self):
         record = self._record()

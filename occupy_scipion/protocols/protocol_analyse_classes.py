@@ -73,6 +73,7 @@ class OccupyProtAnalyseClasses(OneResult, OccupyProtBase):
 
     _label = "analyse classes"
     _resultFolder = "analysis"
+    _withoutHalfMaps = "errors and local resolution are estimated without them"
     _recordClass = ClassesRecord
     _result = "The analysis is"
     stepsExecutionMode = STEPS_PARALLEL
@@ -303,9 +304,6 @@ class OccupyProtAnalyseClasses(OneResult, OccupyProtBase):
         return self._newVolume(first, file)
 
     # --------------------------- INFO functions --------------------------------------------------
-    def _takesHalfMaps(self):
-        return True
-
     def _validate(self):
         errors = self._volumeProblems()
         if errors or not self.inputPointers():

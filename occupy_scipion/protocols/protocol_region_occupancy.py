@@ -56,7 +56,7 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
 
     _label = "region occupancy"
     _resultFolder = "regions"
-    _withoutHalfMaps = "the noise is taken from the solvent"
+    _withoutHalfMaps = "the errors are estimated without them"
     _recordClass = RegionsRecord
     _result = "The occupancies are"
     _possibleOutputs = {
@@ -104,7 +104,8 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
         self._defineInputVolumes(
             form,
             "A map, a set of maps or 3D classes, all on one grid. The sizes of classes are the "
-            "weights of the mean over them.",
+            "weights of the mean over them. Half maps that come with every map are used for the "
+            "errors.",
         )
         form.addParam(
             "regionsFrom",
@@ -150,13 +151,12 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
 
     def _regionsArguments(self):
         volumes = self.volumes()
-        fromModel = self.isFromModel()
         maps = {
-            "sources": [asdict(VolumeSource.of(v, withHalfMaps=not fromModel)) for v in volumes],
+            "sources": [asdict(VolumeSource.of(v, withHalfMaps=True)) for v in volumes],
             "names": distinctNames(volumes),
             "weights": self._weights(volumes),
         }
-        regions = self._modelArguments() if fromModel else self._maskArguments()
+        regions = self._modelArguments() if self.isFromModel() else self._maskArguments()
         return maps, regions, self._jobValues()
 
     def _modelArguments(self):
@@ -236,9 +236,6 @@ class OccupyProtRegionOccupancy(OneResult, OccupyProtBase):
         return {"occupancyModels": several}
 
     # --------------------------- INFO functions --------------------------------------------------
-    def _takesHalfMaps(self):
-        return not self.isFromModel()
-
     def _validate(self):
         errors = self._volumeProblems()
         if errors or not self.inputPointers():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,10 @@ from pwem.viewers import Chimera
 from scipion_project import header, opened, read, shown, viewer_of, write_mrc
 from small_models import GRID, density_of, noisy, three_chains
 
+from occupy_core.commands.regions.job import RegionsJob
+from occupy_core.commands.regions.run import run_regions
 from occupy_core.commands.shared.colors import OCCUPANCY
+from occupy_core.maps.mrc import read_map
 from occupy_core.regions.by_model.atoms import read_model
 from occupy_core.regions.by_model.estimate import chain_masks
 from occupy_scipion.objects import SetOfRegionOccupancies, SetOfVolumeMasks
@@ -146,6 +150,48 @@ def test_the_outputs_are_related_to_volume_and_model(measured, imported, model):
     creators = {relation["object_parent_id"] for relation in measured.getRelations()}
     assert creators == {imported[0].getObjId(), model[0].getObjId()}
     assert len(measured.getRelations()) == 6
+
+
+# ---- half maps and a model
+@pytest.fixture(scope="module")
+def halves(runner, file):
+    """Two half maps that differ by more than their noise in a chain, after their mean."""
+    atoms = read_model(file)
+    made = [noisy(density_of(atoms, {"B": q}), 0.03, i).data for i, q in enumerate((0.35, 0.65))]
+    folder = runner.inputs / "halves"
+    names = ("whole", "half_1", "half_2")
+    for name, data in zip(names, (sum(made) / 2, *made), strict=True):
+        write_mrc(folder / f"{name}.mrc", data, VOXEL)
+    return [folder / f"{name}.mrc" for name in names]
+
+
+def test_with_a_model_half_maps_are_used_as_by_the_command_line(runner, halves, model, tmp_path):
+    whole, *pair = halves
+    imported = runner.volume(whole, VOXEL, halves=pair, label="import halves")
+    protocol = runner.new("OccupyProtRegionOccupancy", inputVolumes=imported, inputModel=model)
+    assert protocol.validate() == []
+    runner.launch(protocol)
+    job = RegionsJob.load(Path(protocol.getResultFolder()) / "params.json")
+    assert [read_map(path).data.tobytes() for path in (*job.half1, *job.half2)] == [
+        read_map(path).data.tobytes() for path in pair
+    ]
+    table = (Path(protocol.getResultFolder()) / "regions.csv").read_bytes()
+    for name, more in (("with", {}), ("without", {"half1": (), "half2": ()})):
+        again = replace(job, outdir=tmp_path / name, report=False, **more)
+        run_regions(again)
+        same = (tmp_path / name / "regions.csv").read_bytes() == table
+        assert same == (name == "with")  # half maps decide something
+
+
+def test_half_maps_of_some_maps_only_are_told(runner, halves, model, imported):
+    whole, *pair = halves
+    more = runner.volume(whole, VOXEL, halves=pair, label="import halves again")
+    protocol = runner.new("OccupyProtRegionOccupancy", inputVolumes=imported, inputModel=model)
+    protocol.moreVolumes.append(Pointer(more[0], extended=more[1]))
+    assert protocol.validate() == []
+    assert any("1 of 2 volumes have half maps" in text for text in protocol.warnings())
+    (first, second) = (protocol._regionsArguments()[0]["sources"][i]["halfMaps"] for i in (0, 1))
+    assert (len(first), len(second)) == (0, 2)
 
 
 # ---- classes, sets, masks
