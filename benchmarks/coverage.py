@@ -11,7 +11,8 @@ read: measure the maps of each finished set, the classes of an iteration togethe
 into readings.csv; a set that has rows there is not read again (--again reads all).
 report: how often the intervals hold the truth. Of class maps the truth is the share of their
 particles that have the chain, each particle weighted by `_rlnMaxValueProbDistribution`; *share* is
-what `share_of_particles` makes of the reading. Of random draws the density is the share.
+what `share_of_particles` makes of the reading. Of random draws the density is the share. *purity*
+is what `occupy-core particles` predicts of the particles of the classes with a reading above 0.5.
 fit: the effect of the classification on the share, fitted to half of the sets (shift and standard
 deviation, largest likelihood) and tried on the other half.
 Chains that a state lacks are counted; the others are the reference.
@@ -32,6 +33,7 @@ from scipy import optimize
 
 from benchmarks.simulate_classification import MODELS, make_set, plan
 from occupy_core.maps.mrc import read_map
+from occupy_core.particles.selection import purities
 from occupy_core.regions.by_model.estimate import chain_occupancy
 from occupy_core.regions.share import mixture_weight, share_of_particles
 
@@ -39,6 +41,7 @@ _COLUMNS = (
     *("set", "model", "kind", "iteration", "map", "particles", "sure", "region"),
     *("truth", "reading", "sigma", "classes"),
 )
+_THERE = 0.5  # [layout] occupancy above which the rule of the purity takes a class
 _LIMITS = ((-1.0, 0.02), (0.02, 0.3), (0.3, 0.7), (0.7, 0.98), (0.98, 2.0))
 
 Row = dict[str, Any]
@@ -142,6 +145,8 @@ def report(rows: list[Row]) -> None:
         print(coverage_line("**share of the particles**, classes", *_as_share(classes)))
         _parts(classes, _as_share)
         print(coverage_line("density of classes taken for the share", *_as_density(classes)))
+        pure = as_purity(classes)
+        print(coverage_line("**purity** of particles chosen by *reading > 0.5*", *pure))
     print("\n| set | density, 68 % | 95 % | share, readings | 68 % | 95 % |")
     print("|---|---|---|---|---|---|")
     for name in sorted({row["set"] for row in rows}):
@@ -163,6 +168,28 @@ def _as_density(rows: list[Row]) -> tuple[Values, Values, Values]:
 def _as_share(rows: list[Row]) -> tuple[Values, Values, Values]:
     reading, sigma, truth = _as_density(rows)
     return *share_of_particles(reading, sigma), truth
+
+
+def as_purity(rows: list[Row]) -> tuple[Values, Values, Values]:
+    """Predicted share of a region in the particles of the classes that have it, error and truth.
+
+    The classes are chosen as a rule ``REGION > 0.5`` does; where it chooses none there is no row.
+    """
+    found = []
+    cases: dict[tuple[str, int, str], list[Row]] = {}
+    for row in rows:
+        cases.setdefault((row["set"], row["iteration"], row["region"]), []).append(row)
+    for (_, _, region), classes in cases.items():
+        reading, sigma, truth = (column(classes, name) for name in ("reading", "sigma", "truth"))
+        groups = np.repeat(np.arange(len(classes)), [row["particles"] for row in classes])
+        chosen = (reading > _THERE)[groups]
+        if not chosen.any():
+            continue
+        share, error = (values[:, None] for values in share_of_particles(reading, sigma))
+        (purity,) = purities(chosen, groups, share, error, [region])
+        found.append((purity.share, purity.sigma, float(truth[groups[chosen]].mean())))
+    value, sigma, truth = np.array(found, np.float64).reshape(-1, 3).T
+    return value, sigma, truth
 
 
 def _parts(rows: list[Row], way: Callable[[list[Row]], tuple[Values, Values, Values]]) -> None:

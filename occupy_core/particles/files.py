@@ -13,12 +13,12 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.errors import MapFormatError, ParameterError
+from occupy_core.particles.pickles import read_pickled_array
 
 Floats = NDArray[np.float64]
 Groups = NDArray[np.int64]
@@ -128,8 +128,8 @@ class StarParticles(ParticleFile):
         import starfile
 
         table = self._blocks[self._table][chosen].copy()
-        for label, values in zip(column_labels(columns), columns.values(), strict=True):
-            table[f"occupy{label}"] = [f"{value:.6g}" for value in values[chosen]]
+        for label, values in zip(star_labels(columns), columns.values(), strict=True):
+            table[label] = [f"{value:.6g}" for value in values[chosen]]
         text = starfile.to_string({**self._blocks, self._table: table})
         # The first line holds the time of day, and the same input must give the same bytes.
         path.write_text(text.split("\n", 1)[1].lstrip("\n"), encoding="utf-8", newline="\n")
@@ -297,75 +297,6 @@ def read_latent(path: Path) -> Floats:
     return values.astype(np.float64)
 
 
-def read_pickled_array(path: Path, *, key: str | None = None) -> NDArray[Any]:
-    """Read the first numpy array of a pickle, and nothing else than numpy arrays.
-
-    A pickle can run any program when it is loaded. This reader knows the few names that numpy
-    arrays need and refuses every other one.
-
-    Parameters
-    ----------
-    path : Path
-    key : str, optional
-        What is wanted of a pickled dictionary, such as the labels of RECOVAR's kmeans_result.pkl.
-
-    Raises
-    ------
-    MapFormatError
-        When the file is no pickle, or holds something else.
-    """
-    try:
-        with path.open("rb") as file:
-            values = _ArrayUnpickler(file).load()
-    except MapFormatError:
-        raise
-    except Exception as error:  # a damaged pickle raises nearly anything
-        raise MapFormatError(
-            f"{path} cannot be read as a pickled array ({type(error).__name__}: {error})."
-        ) from error
-    if isinstance(values, dict):
-        values = values.get(key)
-    if isinstance(values, list):
-        values = np.asarray(values)
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or not values.ndim:
-        raise MapFormatError(f"{path} holds no array of numbers; give z.pkl or labels.pkl.")
-    return values
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Knows numpy arrays and the plain values that they are made of."""
-
-    _KNOWN = frozenset(
-        (module, name)
-        for core in ("numpy.core", "numpy._core")
-        for module, name in (
-            (f"{core}.multiarray", "_reconstruct"),
-            (f"{core}.multiarray", "scalar"),
-            (f"{core}.numeric", "_frombuffer"),
-        )
-    ) | {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._KNOWN:
-            raise MapFormatError(
-                f"A pickle asks for {module}.{name}, which is no numpy array; only arrays are read."
-            )
-        if module.startswith("numpy.core"):
-            # The module moved in numpy 2; the old name warns there and the new one is not known
-            # to numpy 1.
-            newer = module.replace("numpy.core", "numpy._core")
-            try:
-                return super().find_class(newer, name)
-            except ModuleNotFoundError:
-                return super().find_class(module, name)
-        if module.startswith("numpy._core"):
-            try:
-                return super().find_class(module, name)
-            except ModuleNotFoundError:
-                return super().find_class(module.replace("numpy._core", "numpy.core"), name)
-        return super().find_class(module, name)
-
-
 def column_labels(names: Iterable[str]) -> list[str]:
     """Names as they may stand in the head of any table: letters, digits and underscores.
 
@@ -383,6 +314,11 @@ def column_labels(names: Iterable[str]) -> list[str]:
             number += 1
         labels.append(label)
     return labels
+
+
+def star_labels(names: Iterable[str]) -> list[str]:
+    """Labels of the columns of occupancies in a STAR file, without their underscore."""
+    return [f"occupy{label}" for label in column_labels(names)]
 
 
 def _numbers(texts: list[str], name: str, path: Path) -> Floats:

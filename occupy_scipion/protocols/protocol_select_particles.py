@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import importlib
 import json
+import math
 import os
 
 import numpy as np
@@ -9,7 +11,7 @@ from pyworkflow.object import Float, String
 
 from occupy_core.blocks.track.rules import rule_names
 from occupy_core.errors import ParameterError
-from occupy_core.particles.files import column_labels
+from occupy_core.particles.files import column_labels, star_labels
 from occupy_core.particles.selection import maps_that_fit, purities
 from occupy_core.regions.share import share_of_particles
 from occupy_core.regions.table import listed
@@ -20,6 +22,7 @@ from occupy_scipion.protocols.protocol_base import OccupyProtBase
 
 _MOST_LINES = 10  # [guard] of the summary
 _RESULT = "selection.json"
+_STAR = "selected_particles.star"
 
 
 class OccupyProtSelectParticles(OccupyProtBase):
@@ -30,7 +33,8 @@ class OccupyProtSelectParticles(OccupyProtBase):
 
     *Output*: the particles of these classes, with their alignment, CTF and all other columns. Each
     has the occupancy of every region in its class as a further column. Use them in the next
-    refinement or classification.
+    refinement or classification. With scipion-em-relion the same particles stand in a STAR file
+    in the folder of the run, for RELION outside of Scipion.
 
     *What to check*: the summary says what share of the selected particles has each region of the
     rule, with its standard error, and how many of all particles with it were selected.
@@ -86,6 +90,7 @@ class OccupyProtSelectParticles(OccupyProtBase):
         wanted = maps_that_fit(rule, dict(zip(regions, values.T, strict=True)))
         selected = self._newParticles(dict(zip(names, wanted, strict=True)), regions, values)
         self._writeResult(rule, regions, wanted, values, sigma, sizes)
+        self._writeStar(selected, regions)
         self._replaceOutputs({"selectedParticles": selected})
         for pointer in (self.inputClasses, self.inputOccupancies):
             self._defineSourceRelation(pointer, selected)
@@ -108,6 +113,31 @@ class OccupyProtSelectParticles(OccupyProtBase):
                 particle.occupancyClass = String(name)
                 selected.append(particle)
         return selected
+
+    def _writeStar(self, selected, regions):
+        """Write the particles as RELION has them, with columns that scipion-em-relion leaves out.
+
+        Nothing is written without that plugin, which knows the conventions of RELION.
+        """
+        file = self._getExtraPath(_STAR)
+        if os.path.exists(file):
+            os.remove(file)  # of an earlier run with another rule
+        try:
+            convert = importlib.import_module("relion.convert")
+        except ImportError:
+            return
+        labels = zip(star_labels(regions), column_labels(regions), strict=True)
+        columns = [(label, f"occupancy_{name}") for label, name in labels]
+
+        def addColumns(particle, row):
+            row["rlnClassNumber"] = particle.getClassId() or 0
+            for label, attribute in columns:
+                value = particle.getAttributeValue(attribute)
+                row[label] = math.nan if value is None else value
+
+        selected.write()  # what is iterated is what is stored
+        convert.writeSetOfParticles(selected, f"{file}.tmp", postprocessImageRow=addColumns)
+        os.replace(f"{file}.tmp", file)
 
     def _writeResult(self, rule, regions, wanted, values, sigma, sizes):
         groups = np.repeat(np.arange(len(sizes)), sizes)
@@ -169,6 +199,8 @@ class OccupyProtSelectParticles(OccupyProtBase):
                 f"{region}: in {share:.2f} +- {sigma:.2f} of them, which are {ofAll:.0%} of all "
                 "particles with it."
             )
+        if os.path.exists(self._getExtraPath(_STAR)):
+            lines.append(f"For RELION outside of Scipion: {self._getExtraPath(_STAR)}")
         return lines
 
     def _methods(self):

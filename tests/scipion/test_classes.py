@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,10 +13,12 @@ pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipi
 pytest.importorskip("relion", reason="scipion-em-relion is not installed")
 
 import numpy as np
+import starfile
 from pwem.objects import Pointer, SetOfClasses3D, SetOfVolumes, SetOfVolumesFlex, VolumeFlex
 from relion_classes import MEMBERS, VOXEL, write_classification
 from scipion_project import header, opened, read, two_bodies, write_mrc
 
+from occupy_core.particles.files import read_particles
 from occupy_scipion.convert.volumes import iterVolumes
 from occupy_scipion.objects import SetOfVolumeMasks
 
@@ -310,6 +314,33 @@ def test_particles_of_the_classes_that_have_a_region_are_selected(runner, import
     (line,) = [line for line in others if line.startswith("part: in ")]
     assert float(line.split()[2]) == pytest.approx(expected, abs=0.1)
     assert "were selected" in protocol._methods()[0]
+
+    _same_in_relion(protocol, selected)
+
+
+def _same_in_relion(protocol, selected):
+    """The STAR file beside the output has the same particles, with what the set says of them."""
+    star = Path(protocol._getExtraPath("selected_particles.star"))
+    assert str(star) in protocol.summary()[-1]
+    table = starfile.read(star)["particles"]
+    assert list(table["rlnImageName"]) == [
+        f"{index:06d}@{name}" for index, name in (p.getLocation() for p in selected)
+    ]
+    for name in ("full", "part"):
+        values = [getattr(p, f"occupancy_{name}").get() for p in selected]
+        np.testing.assert_allclose(table[f"occupy{name}"], values, atol=1e-6)
+    again = read_particles(star)
+    assert again.groups().tolist() == [p.getClassId() for p in selected]
+    again.write(star.with_name("again.star"), np.ones(len(again), bool), {})
+    if shutil.which("relion_star_handler"):
+        selecting = ["--select", "rlnClassNumber", "--minval", "3", "--maxval", "3"]
+        files = ["--i", str(star), "--o", str(star.with_name("third.star"))]
+        subprocess.run(["relion_star_handler", *files, *selecting], check=True, capture_output=True)
+        third = starfile.read(star.with_name("third.star"))["particles"]
+        assert len(third) == MEMBERS[2]
+        assert third["occupypart"].tolist() == pytest.approx(
+            table["occupypart"][table["rlnClassNumber"] == 3].tolist()
+        )
 
 
 @pytest.mark.parametrize(

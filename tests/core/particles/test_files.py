@@ -13,8 +13,8 @@ from occupy_core.particles.files import (
     column_labels,
     read_latent,
     read_particles,
-    read_pickled_array,
 )
+from occupy_core.particles.pickles import read_pickled_array
 
 OPTICS = """
 data_optics
