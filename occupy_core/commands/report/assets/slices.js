@@ -8,6 +8,12 @@ const PLANES = [
 ];
 const AXES = ["z", "y", "x"];
 
+// A canvas that is painted by the processor: what passes through a graphics card that is software
+// costs seconds, and holds up the surface.
+function flat(canvas) {
+  return canvas.getContext("2d", { willReadFrequently: true });
+}
+
 class Plane {
   constructor(view, plane) {
     this.view = view;
@@ -100,8 +106,8 @@ class Plane {
     if (this.canvas.width !== width || this.canvas.height !== height)
       Object.assign(this.canvas, { width, height });
     this.paint();
-    this.small.getContext("2d").putImageData(this.image, 0, 0);
-    const context = this.canvas.getContext("2d");
+    flat(this.small).putImageData(this.image, 0, 0);
+    const context = flat(this.canvas);
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "medium";
     context.drawImage(this.small, 0, 0, width, height);
@@ -164,8 +170,8 @@ class Plane {
     if (!any) return;
     const { width, height } = this.canvas;
     const layer = el("canvas", { width, height });
-    const own = layer.getContext("2d");
-    this.small.getContext("2d").putImageData(mask, 0, 0);
+    const own = flat(layer);
+    flat(this.small).putImageData(mask, 0, 0);
     own.imageSmoothingEnabled = false;
     own.drawImage(this.small, 0, 0, width, height);
     own.globalCompositeOperation = "source-in";
@@ -252,7 +258,7 @@ function greyTable(volume, [low, high]) {
 
 function hatchTile() {
   const tile = el("canvas", { width: 8, height: 8 });
-  const context = tile.getContext("2d");
+  const context = flat(tile);
   context.strokeStyle = "#fff";
   context.lineWidth = 1.8;
   context.beginPath();

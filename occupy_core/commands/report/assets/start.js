@@ -29,7 +29,6 @@ class Viewer {
       if ("overlay" in changes && this.overlays.select.value !== (view.overlay || "")) this.overlays.select.value = view.overlay || "";
     });
     this.showKey();
-    this.drawSlices();
   }
 
   addControls() {
@@ -105,7 +104,7 @@ class Viewer {
     const canvases = this.planes.map((plane) => plane.canvas);
     const height = Math.max(...canvases.map((canvas) => canvas.height));
     const sheet = el("canvas", { width: canvases.reduce((sum, c) => sum + c.width + 10, -10), height });
-    const context = sheet.getContext("2d");
+    const context = flat(sheet);
     context.fillStyle = "#fff";
     context.fillRect(0, 0, sheet.width, height);
     let at = 0;
@@ -142,6 +141,12 @@ function sortable(table) {
   });
 }
 
+// Until what has changed is on the screen: the frame after the one that draws it.
+async function drawn() {
+  await new Promise(requestAnimationFrame);
+  await new Promise(requestAnimationFrame);
+}
+
 async function startPage(article, data) {
   const box = article.querySelector("[data-viewer]");
   let [view, viewer] = [null, null];
@@ -149,6 +154,10 @@ async function startPage(article, data) {
     const volumes = await Promise.all(data.volumes.map((meaning) => Volume.read(meaning, data.grid)));
     view = new View(data, volumes);
     viewer = new Viewer(box, view);
+    viewer.drawSlices();
+    await drawn();
+    performance.mark("slices");
+    viewer.surface.start();
   }
   if (pages[data.kind]) pages[data.kind]({ article, data, view, viewer });
   for (const table of article.querySelectorAll("table.sortable")) sortable(table);
@@ -156,7 +165,7 @@ async function startPage(article, data) {
 }
 
 async function startAll() {
-  const times = (window.reportTimes = {});
+  performance.mark("parsed");
   const all = JSON.parse(document.getElementById("data").textContent);
   const articles = [...document.querySelectorAll("article.page")];
   const started = (window.reportPages = articles.map(() => null));
@@ -170,12 +179,10 @@ async function startAll() {
     });
     if (started[number]) return;
     started[number] = await startPage(articles[number], all[number]);
-    await new Promise(requestAnimationFrame);
-    times.slices ??= performance.now();
     const { viewer } = started[number];
     if (viewer) await viewer.surface.make();
-    await new Promise(requestAnimationFrame);
-    times.surface ??= performance.now();
+    await drawn();
+    performance.mark("surface");
     articles[number].dataset.ready = "";
   };
   const tabs = [...document.querySelectorAll("[role=tab]")];

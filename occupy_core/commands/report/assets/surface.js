@@ -3,7 +3,8 @@
 // second in software rendering, where 3Dmol.js needs seconds, and adds no library to the file.
 
 const MESH_VOXELS = 84 ** 3; // more are averaged before the surface is made
-const FEW_TRIANGLES = 12000; // are drawn fluently, also in software: no coarser mesh is made
+const FEW_TRIANGLES = 12000; // are drawn fluently also in software
+const COARSEST = 3; // voxels of the mesh, averaged for the coarsest one
 const RESTS_AFTER = 250; // ms after which what was turned is drawn in full again
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
@@ -216,6 +217,12 @@ class Surface {
     this.busy = el("div", { class: "busy" }, "making the surface …");
     this.box = el("div", { class: "space" }, this.canvas, this.busy);
     box.append(this.box);
+  }
+
+  // WebGL takes its time where it is software, so the slices are drawn before it is asked for.
+  start() {
+    const { view } = this;
+    Object.assign(this.canvas, this.pixels());
     this.gl = this.canvas.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true });
     if (!this.gl) {
       this.busy.textContent = "This browser has no WebGL 2, so the surface is not drawn.";
@@ -224,7 +231,8 @@ class Surface {
     this.program = linked(this.gl);
     const names = this.gl.getExtension("WEBGL_debug_renderer_info");
     const renderer = names ? String(this.gl.getParameter(names.UNMASKED_RENDERER_WEBGL)) : "";
-    this.coarsest = SOFTWARE.test(renderer) ? 0.6 : 1; // pixels while it turns, per pixel of the screen
+    this.software = SOFTWARE.test(renderer);
+    this.coarsest = this.software ? 0.6 : 1; // pixels while it turns, per pixel of the screen
     this.mesher = new Mesher();
     const [nz, ny, nx] = view.grid.shape;
     this.step = Math.max(1, Math.ceil(Math.cbrt((nz * ny * nx) / MESH_VOXELS) - 0.25));
@@ -273,7 +281,7 @@ class Surface {
     this.moves();
   }
 
-  // While it moves, a coarser mesh is drawn with fewer pixels; when it rests, all of it again.
+  // While it moves, less is drawn where WebGL is software; when it rests, all of it again.
   moves() {
     this.turning = true;
     clearTimeout(this.resting);
@@ -307,11 +315,18 @@ class Surface {
       this.upload(await this.meshAt(this.step));
       this.busy.hidden = true;
       this.later();
-      if (this.triangles > FEW_TRIANGLES && !this.wished) {
-        const coarse = this.toPlaces(await this.meshAt(2 * this.step), 2 * this.step);
-        if (this.coarse) this.release(this.coarse);
-        this.coarse = this.buffered(coarse);
-      }
+      if (this.software) await this.coarsen();
+    }
+  }
+
+  // A mesh to turn where WebGL is software: of ever coarser averages, until it has few triangles.
+  async coarsen() {
+    let few = this.triangles;
+    for (let times = 2; few > FEW_TRIANGLES && times <= COARSEST && !this.wished; times++) {
+      const coarse = this.toPlaces(await this.meshAt(times * this.step), times * this.step);
+      if (this.coarse) this.release(this.coarse);
+      this.coarse = this.buffered(coarse);
+      few = this.coarse.count / 3;
     }
   }
 
@@ -458,18 +473,25 @@ class Surface {
     });
   }
 
-  draw() {
-    const { gl, canvas } = this;
+  // Size of the canvas as it is drawn.
+  pixels() {
     const screen = Math.min(window.devicePixelRatio || 1, 2);
     const ratio = this.turning ? Math.min(screen, this.coarsest) * (this.quality || 1) : screen;
-    const box = canvas.getBoundingClientRect();
-    const [width, height] = [Math.round(box.width * ratio), Math.round(box.height * ratio)];
-    if (!width || !height) return;
+    const box = this.canvas.getBoundingClientRect();
+    return { width: Math.round(box.width * ratio), height: Math.round(box.height * ratio) };
+  }
+
+  draw() {
+    const { gl, canvas } = this;
+    const { width, height } = this.pixels();
+    if (!width || !height || !gl) return;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     gl.viewport(0, 0, width, height);
     gl.clearColor(1, 1, 1, 1);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.enable(gl.DEPTH_TEST);
+    // What faces away is hidden, unless the surface is cut or open at the edge of the box.
+    gl[this.turning && !this.clip.axis ? "enable" : "disable"](gl.CULL_FACE);
     gl.useProgram(this.program);
     const uniform = (name) => gl.getUniformLocation(this.program, name);
     const reach = this.reach / this.zoom;
