@@ -146,11 +146,11 @@ def main() -> None:
         )
     best = {name: min(run[name] for run in runs) for name in ("slices", "surface", "processor")}
     fastest = max(runs, key=lambda run: run["rate"])
+    shown, drawn = (" x ".join(map(str, fastest[name])) for name in ("box", "drawn"))
     print(
         f"fastest: slices {best['slices']:.2f} s, surface {best['surface']:.2f} s, processor "
         f"{best['processor']:.2f} s; turning {fastest['rate']:.1f} frames a second at "
-        f"{' x '.join(map(str, fastest['box']))} (drawn with {' x '.join(map(str, fastest['drawn']))} "
-        f"pixels and {fastest['turned']:.0f} of {fastest['triangles']:.0f} triangles)"
+        f"{shown} (drawn with {drawn} pixels and {fastest['turned']:.0f} of {fastest['triangles']:.0f} triangles)"
     )
 
 
