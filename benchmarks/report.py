@@ -34,8 +34,9 @@ const draw = surface.draw.bind(surface);
 let frames = 0, first = 0, start = null, sizes = null;
 surface.draw = () => {
   draw();
-  gl.readPixels(surface.canvas.width >> 1, surface.canvas.height >> 1, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
-  if (surface.turning) { frames++; sizes = [surface.canvas.width, surface.canvas.height]; }
+  const { width, height } = surface.canvas;
+  gl.readPixels(width >> 1, height >> 1, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+  if (surface.turning) { frames++; sizes = [width, height]; }
 };
 const step = (now) => {
   // The first second is not counted: the surface adapts to the speed of the computer in it.
@@ -44,8 +45,11 @@ const step = (now) => {
   if (now - start > 1000 + 1000 * seconds) {
     surface.draw = draw;
     const box = surface.canvas.getBoundingClientRect();
-    return done({ rate: (frames - first) / seconds, first, box: [box.width, box.height].map(Math.round), drawn: sizes,
-                  triangles: surface.triangles, turned: (surface.coarse ?? surface.mesh).count / 3 });
+    return done({
+      rate: (frames - first) / seconds, first, drawn: sizes,
+      box: [box.width, box.height].map(Math.round),
+      triangles: surface.triangles, turned: (surface.coarse ?? surface.mesh).count / 3,
+    });
   }
   surface.rotate(0.004, 0.03);
   requestAnimationFrame(step);
@@ -149,8 +153,9 @@ def main() -> None:
     shown, drawn = (" x ".join(map(str, fastest[name])) for name in ("box", "drawn"))
     print(
         f"fastest: slices {best['slices']:.2f} s, surface {best['surface']:.2f} s, processor "
-        f"{best['processor']:.2f} s; turning {fastest['rate']:.1f} frames a second at "
-        f"{shown} (drawn with {drawn} pixels and {fastest['turned']:.0f} of {fastest['triangles']:.0f} triangles)"
+        f"{best['processor']:.2f} s; turning {fastest['rate']:.1f} frames a second at {shown} "
+        f"(drawn with {drawn} pixels and {fastest['turned']:.0f} of {fastest['triangles']:.0f} "
+        "triangles)"
     )
 
 
