@@ -1,6 +1,11 @@
 """`make kills`: every command is hit by signals at random moments, and then run to its end.
 
-    python tests/fuzz/kills.py --hits 200 [--start SEED] [--minutes M]
+    python tests/fuzz/kills.py --hits 200 [--start SEED] [--minutes M] [--log FILE]
+
+A moment is a change of files (one that is opened to be written, made, renamed, removed) or a time
+of the processors, both drawn from those of an undisturbed run; so a busy machine hits as a quiet
+one does. One run in ten is a new process, which is hit while it loads too; the others are copies of
+a process that has loaded its libraries.
 
 After SIGINT, SIGTERM and SIGHUP the output folder is as it was. After any of them, SIGKILL too, the
 next run writes the bytes of an undisturbed run, and nothing else is left.
@@ -9,57 +14,37 @@ next run writes the bytes of an undisturbed run, and nothing else is left.
 import argparse
 import collections
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from os import kill
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from fuzz_files import whole_files
-from fuzz_runs import make_inputs
+from copies import count_changes, kill_at_change, load_everything, start_copy
+from every_command import IN_OTHER_PROCESSES, KEEPS_PARTS, RUNS, make_all_inputs
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 HITS_IN_A_ROW = 4
-COMMANDS = {
-    "scale": "scale {map} --amplify 3 --plot",
-    "regions": "regions {map} --masks {mask} {mask2}",
-    "regions by model": "regions {map} --model {model}",
-    "resolution": "resolution --half1 {half1} --half2 {half2} --filter",
-    "resolution bench": "resolution bench --half1 {half1} --half2 {half2}",
-    "blocks": "blocks --volumes-dir {volumes}",
-    "blocks sketch": "blocks sketch {blocks}",
-    "blocks expand": "blocks expand {blocks}",
-    "blocks subset": "blocks subset {blocks} --where B1>=0 --copy",
-    "particles": "particles {blocks} --particles {star}",
-    "report": "report {blocks} {scaled} --output {outdir}/report.html",
-    "classes": "classes {map} {map3} --masks {mask} {mask2}",
-}
-KEEPS_STEPS = {"classes"}  # from which the next run goes on
+NEW_PROCESSES = 0.1
 
 
-def started(command, inputs, outdir, state):
-    """Start a run."""
-    words = [word.format(outdir=outdir, **inputs) for word in COMMANDS[command].split()]
-    if "{outdir}" not in COMMANDS[command]:
-        words += ["--outdir", str(outdir)]
-    # Signals that the shell of this process ignores must not be ignored there.
-    start = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    start += "signal.signal(signal.SIGHUP, signal.SIG_DFL); "
-    start += "from occupy_core.commands.main import console; console()"
-    return subprocess.Popen(
-        [sys.executable, "-c", start, *words, "--force", "--quiet"],
-        env={**os.environ, "XDG_STATE_HOME": str(state)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@dataclass(frozen=True)
+class Whole:
+    """An undisturbed run: its files, its changes of files, and its time, s.
+
+    The time is that of a copy, and of a new process.
+    """
+
+    files: dict
+    changes: int
+    seconds: float
+    seconds_of_new: float
 
 
 def contents(folder):
@@ -72,75 +57,135 @@ def contents(folder):
     }
 
 
-def undisturbed(commands, inputs, folder):
-    """What each command writes into `folder`, and how long it takes, s."""
-    expected = {}
-    for command in commands:
-        for _ in range(2):  # the first one compiles
-            outdir = folder / "out"
-            shutil.rmtree(outdir, ignore_errors=True)
-            begun = time.monotonic()
-            process = started(command, inputs, outdir, folder / "state")
-            _, said = process.communicate()
-            took = time.monotonic() - begun
-        if process.returncode:
-            print(f"{command} is not hit, for it ends with: {said.strip()}")
-        else:
-            expected[command] = contents(outdir), took
-        shutil.rmtree(outdir, ignore_errors=True)
-    return expected
+def undisturbed(run, inputs, place):
+    """Run to the end, as a copy and as a new process, which must write the same."""
+    outdir = place / "out"
+    words = inputs.words(run, outdir)
+    copy, changes = count_changes(words, place)
+    files = contents(outdir)
+    shutil.rmtree(outdir, ignore_errors=True)
+    new = start_copy(words, place, new=True)
+    if copy.status or new.wait() or contents(outdir) != files:
+        raise RuntimeError(f"{run}: {copy.status} {new.status} {copy.text()} {new.text()}")
+    shutil.rmtree(outdir)
+    return Whole(files, changes, copy.seconds, new.seconds)
 
 
-def one_row(command, expected, inputs, folder, seed):
+def hit(run, whole, words, place, draw):
+    """Start a run and hit it; return the run, the signal, and whether it was alive."""
+    number = draw.choice(SIGNALS)
+    new = run in IN_OTHER_PROCESSES or draw.random() < NEW_PROCESSES
+    if not new and draw.random() < 0.5:
+        copy = start_copy(words, place, kill_at_change(draw.randint(1, whole.changes), number))
+        copy.wait()
+        return copy, number, True
+    copy = start_copy(words, place, new=new)
+    at = draw.uniform(0.0, whole.seconds_of_new if new else whole.seconds)
+    several = run in IN_OTHER_PROCESSES
+    while not copy.ended() and copy.processor_time(of_all=several) < at:
+        time.sleep(0.02 if several else 0.001)
+    alive = not copy.ended()
+    if alive:
+        kill(copy.number, number)
+    copy.wait()
+    return copy, number, alive
+
+
+def one_row(run, whole, inputs, folder, seed):
     """Hit a command some times and let it end; return the counts and what is wrong."""
     draw = random.Random(seed)
-    whole, took = expected
     counts, problems = collections.Counter(), []
     place = folder / f"row{seed}"
-    # The folder has the same name in all rows: scripts for ChimeraX name it.
-    outdir, state = place / "out", place / "state"
+    outdir = place / "out"
+    words = inputs.words(run, outdir)
     place.mkdir()
     if draw.random() < 0.5:  # an earlier result is there
-        outdir.mkdir()
-        for name, content in sorted(whole.items()):
+        for name, content in sorted(whole.files.items()):
+            path = outdir / name
+            path.parent.mkdir(parents=True, exist_ok=True)
             if content is None:
-                (outdir / name).mkdir()
+                path.mkdir(exist_ok=True)
             else:
-                (outdir / name).write_bytes(content)
+                path.write_bytes(content)
     for _ in range(HITS_IN_A_ROW):
         before = contents(outdir)
-        process = started(command, inputs, outdir, state)
-        time.sleep(draw.uniform(0.0, 1.05 * took))
-        number = draw.choice(SIGNALS)
-        alive = process.poll() is None
-        process.send_signal(number)
-        _, said = process.communicate()
+        copy, number, alive = hit(run, whole, words, place, draw)
         counts[f"{'hit' if alive else 'too late'} {number.name}"] += 1
+        counts[f"{'hit' if alive else 'too late'} {run}"] += 1
+        said, found = copy.text(), contents(outdir)
         if "Traceback" in said and "import" not in said:
-            problems.append(f"{command} {seed}: a traceback after {number.name}: {said[-300:]}")
-        found = contents(outdir)
-        tidy = found == before or same(found, whole, place, folder) or command in KEEPS_STEPS
+            problems.append(f"{run} {seed}: a traceback after {number.name}: {said[-600:]}")
+        if copy.status not in (0, 128 + number, -number):
+            problems.append(f"{run} {seed}: {number.name} ended with {copy.status}: {said[-300:]}")
         after_a_kill = any("/." in f"/{name}" for name in before or {})
-        if number != signal.SIGKILL and not tidy and not after_a_kill:
-            left = "no folder" if found is None else sorted(found)
-            was = "no folder" if before is None else sorted(before)
-            problems.append(f"{command} {seed}: {number.name} left {left} of {was}: {said[-200:]}")
-    process = started(command, inputs, outdir, state)
-    _, said = process.communicate()
-    found = contents(outdir)
-    if process.returncode or not same(found, whole, place, folder):
-        names = set(found or {}) ^ set(whole)
-        problems.append(f"{command} {seed}: another result at the end: {names} {said}")
-    counts["row"] += 1
+        if number != signal.SIGKILL and not after_a_kill:
+            parts = run in KEEPS_PARTS and are_parts(found, whole, place, folder)
+            if found != before and not same(found, whole, place, folder) and not parts:
+                left = "no folder" if found is None else sorted(found)
+                was = "no folder" if before is None else sorted(before)
+                problems.append(f"{run} {seed}: {number.name} left {left} of {was}: {said[-200:]}")
+    copy = start_copy(words, place, new=run in IN_OTHER_PROCESSES)
+    found = contents(outdir) if copy.wait() == 0 else None
+    if not same(found, whole, place, folder):
+        names = set(found or {}) ^ set(whole.files)
+        problems.append(f"{run} {seed}: another result at the end: {names} {copy.text()}")
+    notes = [p for p in (place / "state").rglob("*") if p.is_file()]
+    if notes:
+        problems.append(f"{run} {seed}: {len(notes)} notes of unfinished runs are left")
+    counts["rows"] += 1
     shutil.rmtree(place)
     return counts, problems
 
 
+def moved(found, place, folder):
+    """Files of a row, as they would be in the folder of the undisturbed run."""
+    here, there = (str(p / "out").encode() for p in (place, folder / "whole"))
+    return {name: each and each.replace(here, there) for name, each in (found or {}).items()}
+
+
 def same(found, whole, place, folder):
     """Whether two results have the same bytes, but for the name of their folder."""
-    here, there = (str(p / "out").encode() for p in (place, folder))
-    moved = {name: each and each.replace(here, there) for name, each in (found or {}).items()}
-    return moved == whole
+    return moved(found, place, folder) == whole.files
+
+
+def are_parts(found, whole, place, folder):
+    """Whether what is there is whole parts of the result, or tables of a part of it."""
+    files = moved(found, place, folder)
+    return all(
+        name in whole.files and (each == whole.files[name] or name.startswith("batch."))
+        for name, each in files.items()
+    )
+
+
+class Log:
+    """The rows that were tried before, a line each."""
+
+    def __init__(self, path):
+        self.path, self.next = path, None
+        self.counts, self.problems = collections.Counter(), []
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                seed, counts, problems = json.loads(line)
+                self.take(counts, problems)
+                self.next = seed + 1
+
+    def take(self, counts, problems):
+        """Add a row."""
+        self.counts.update(counts)
+        self.problems += problems
+
+    def keep(self, seed, counts, problems):
+        """Add a row, and write it down."""
+        self.take(counts, problems)
+        if self.path is not None:
+            with self.path.open("a", encoding="utf-8") as stream:
+                print(json.dumps([seed, counts, problems]), file=stream)
+
+    @property
+    def hits(self):
+        """How many hits met a live process."""
+        signals = {f"hit {number.name}" for number in SIGNALS}
+        return sum(self.counts[name] for name in signals)
 
 
 def main():
@@ -148,38 +193,28 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--hits", type=int, default=200)
     parser.add_argument("--start", type=int, default=0)
-    parser.add_argument("--only", default="", help="commands, with commas between them")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", default="", help="names of runs, with ; between them")
     parser.add_argument("--minutes", type=float, default=600.0)
+    parser.add_argument("--log", type=Path, help="what was tried; a stopped run goes on from it")
     asked = parser.parse_args()
     end = time.monotonic() + 60 * asked.minutes
     folder = Path(tempfile.mkdtemp(prefix="occupy_kills_"))
-    whole_files(folder)
-    inputs = make_inputs(folder, folder / "volumes", folder / "blocks")
-    chosen = [name for name in COMMANDS if name in asked.only.split(",") or not asked.only]
-    expected = undisturbed(chosen, inputs, folder)
-    commands = list(expected)
-    counts, problems, seed = collections.Counter(), [], asked.start
-    with ThreadPoolExecutor(asked.workers) as pool:
-        while _hits(counts) < asked.hits and time.monotonic() < end:
-            rows = []
-            for command in commands:
-                row = (command, expected[command], inputs, folder, seed)
-                rows.append(pool.submit(one_row, *row))
-                seed += 1
-            for done in as_completed(rows):
-                found, wrong = done.result()
-                counts.update(found)
-                problems += wrong
-                print("\n".join(wrong), end="\n" if wrong else "", flush=True)
-            print(_hits(counts), "live hits", flush=True)
-    print(json.dumps(dict(sorted(counts.items()))), f"{len(problems)} problems")
+    load_everything()
+    inputs = make_all_inputs(folder)
+    log = Log(asked.log)
+    runs = [name for name in RUNS if name in asked.only.split(";") or not asked.only]
+    seed, wholes = asked.start if log.next is None else log.next, {}
+    while log.hits < asked.hits and time.monotonic() < end:
+        run = runs[seed % len(runs)]
+        if run not in wholes:
+            wholes[run] = undisturbed(run, inputs, folder / "whole")
+        counts, problems = one_row(run, wholes[run], inputs, folder, seed)
+        log.keep(seed, counts, problems)
+        print(*problems, f"{log.hits} live hits", sep="\n", flush=True)
+        seed += 1
+    print(json.dumps(dict(sorted(log.counts.items()))), f"{len(log.problems)} problems")
     shutil.rmtree(folder, ignore_errors=True)
-    return 1 if problems else 0
-
-
-def _hits(counts):
-    return sum(n for name, n in counts.items() if name.startswith("hit"))
+    return 1 if log.problems else 0
 
 
 if __name__ == "__main__":
