@@ -1,5 +1,5 @@
 # Each target makes the environment that it needs.
-.PHONY: fuzz kills demo test test-latest lint install-check mutation benchmark figures clean
+.PHONY: fuzz kills disks demo test test-latest lint install-check mutation benchmark figures clean
 
 # The versions of test-latest; /dev/null for the newest there are.
 LATEST = constraints/latest.txt
@@ -37,9 +37,13 @@ fuzz:            ## 20,000 damaged files and 2,000 runs with any options (an hou
 	scripts/make_venv.sh .venv-latest constraints/latest.txt test
 	.venv-latest/bin/python tests/fuzz/long.py $(FUZZ_ARGS)
 
-kills:           ## every command is hit by signals at random moments (half an hour); KILLS_ARGS
+kills:           ## every command is hit by signals at random moments (ten minutes); KILLS_ARGS
 	scripts/make_venv.sh .venv-latest constraints/latest.txt test
 	.venv-latest/bin/python tests/fuzz/kills.py $(KILLS_ARGS)
+
+disks:           ## every change of files is refused, and small file systems are mounted (root)
+	scripts/make_venv.sh .venv-latest constraints/latest.txt test
+	.venv-latest/bin/python tests/fuzz/disks.py $(DISKS_ARGS)
 
 benchmark:       ## speed and memory beside OccuPy 0.1.13
 	scripts/make_venv.sh .venv-latest constraints/latest.txt test

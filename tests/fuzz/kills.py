@@ -63,10 +63,12 @@ def undisturbed(run, inputs, place):
     words = inputs.words(run, outdir)
     copy, changes = count_changes(words, place)
     files = contents(outdir)
-    shutil.rmtree(outdir, ignore_errors=True)
+    if copy.status:
+        raise RuntimeError(f"{run}: {copy.status} {copy.text()}")
+    shutil.rmtree(outdir)
     new = start_copy(words, place, new=True)
-    if copy.status or new.wait() or contents(outdir) != files:
-        raise RuntimeError(f"{run}: {copy.status} {new.status} {copy.text()} {new.text()}")
+    if new.wait() or contents(outdir) != files:
+        raise RuntimeError(f"{run} in a new process: {new.status} {new.text()}")
     shutil.rmtree(outdir)
     return Whole(files, changes, copy.seconds, new.seconds)
 

@@ -107,7 +107,11 @@ def processes(session: int) -> list[int]:
 
 
 def start_copy(
-    words: list[str], folder: Path, prepare: Callable[[], object] = lambda: None, *, new: bool = False
+    words: list[str],
+    folder: Path,
+    prepare: Callable[[], object] = lambda: None,
+    *,
+    new: bool = False,
 ) -> Copy:
     """Start a run.
 
@@ -210,16 +214,20 @@ def kill_at_change(at: int, number: int) -> Callable[[], None]:
     return lambda: at_changes(act)
 
 
-def fail_at_change(at: int, number: int) -> Callable[[], None]:
+def fail_at_change(at: int, number: int, told: Path) -> Callable[[], None]:
     """Make what lets the file system refuse the change of a number, and all that need space after.
 
-    Files can be removed and put back, as on a disk that is full.
+    Files can be removed and put back, as on a disk that is full. What was refused is written to a
+    file.
     """
 
     def act(count: int, what: str, path: object) -> None:
+        if count == at:
+            os.write(place, what.encode())
         if count == at or (count > at and what in ("open", "os.mkdir")):
             raise OSError(number, os.strerror(number), os.fsdecode(path))  # type: ignore[arg-type]
 
+    place = os.open(told, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     return lambda: at_changes(act)
 
 

@@ -16,7 +16,7 @@ RUNS = {
         "--sigmoid 4 --pivot 0.3 --subtraction-mask --save-all-maps"
     ),
     "regions": "regions {map} --masks {mask} {mask2}",
-    "regions by model": "regions {map} --model {model}",
+    "regions by model": "regions {chains} {chains2} --model {model}",
     "resolution": "resolution --half1 {half1} --half2 {half2} --filter",
     "resolution bench": "resolution bench --half1 {half1} --half2 {half2}",
     "blocks": "blocks --volumes-dir {volumes}",
@@ -27,7 +27,7 @@ RUNS = {
     "report": "report {blocks} {scaled} --output {outdir}/report.html",
     "classes": "classes {map} {map3} --masks {mask} {mask2}",
     "batch": "batch {jobs} --workers 1 --threads 1",
-    "watch": "watch {arrived} --workers 1 --threads 1 --settle 0 --until-idle 0",
+    "watch": "watch {arrived} --workers 1 --threads 1 --settle 0 --until-idle 1",
 }
 # The parts of these are complete as soon as they are there, and the next run goes on from them.
 KEEPS_PARTS = frozenset(("classes", "batch", "watch"))

@@ -19,7 +19,7 @@ from fuzz_files import STAR, HangError, time_limit
 from hostile import file_names
 from resolution_maps import two_resolutions
 from small_jobs import write_small_map
-from small_models import chain_lines, write_pdb
+from small_models import density_of, noisy, three_chains
 
 from occupy_core.commands.blocks import cli as blocks
 from occupy_core.commands.classes import cli as classes
@@ -31,6 +31,7 @@ from occupy_core.commands.resolution import cli as resolution
 from occupy_core.commands.resolution.bench import cli as bench
 from occupy_core.commands.scale import cli as scale
 from occupy_core.maps import DensityMap, Grid, read_map, write_map
+from occupy_core.regions.by_model.atoms import read_model
 
 COMMANDS = (
     scale.COMMAND,
@@ -55,7 +56,7 @@ WORDS = (
 )
 STARTS = {
     "scale": [["{map}"], ["{map}", "--method", "occupy"], ["{other}"]],
-    "regions": [["{map}", "--model", "{model}"], ["{map}", "--masks", "{mask}", "{mask2}"]],
+    "regions": [["{chains}", "--model", "{model}"], ["{map}", "--masks", "{mask}", "{mask2}"]],
     "resolution": [["{half1}"], ["--half1", "{half1}", "--half2", "{half2}"]],
     "resolution bench": [["--half1", "{half1}", "--half2", "{half2}"]],
     "blocks": [["--volumes-dir", "{volumes}"]],
@@ -64,7 +65,7 @@ STARTS = {
     "blocks subset": [["{blocks}", "--where", "B1 > 0.5"]],
     "particles": [["{blocks}", "--particles", "{star}"]],
     "report": [["{scaled}"], ["{blocks}", "{scaled}"]],
-    "classes": [["{map}", "{map3}"], ["{map}", "{map3}", "--model", "{model}"]],
+    "classes": [["{map}", "{map3}"], ["{chains}", "{chains2}", "--model", "{model}"]],
 }
 
 
@@ -80,11 +81,11 @@ def make_inputs(folder, volumes, searched):
         inside = np.zeros(density.grid.shape, np.float32)
         inside[5:25, 5:25, half] = 1
         masks.append(write_map(folder / f"mask{i}.mrc", DensityMap(inside, density.grid)))
-    model = write_pdb(
-        folder / "m.pdb",
-        chain_lines("A", (30.0, 10.0, 30.0), n_residues=8),
-        chain_lines("B", (60.0, 10.0, 40.0), n_residues=8, seed=1),
-    )
+    model = three_chains(folder / "m.pdb")
+    chains = read_model(model)
+    for i, occupancy in enumerate((1.0, 0.4), 1):
+        data = density_of(chains, {"C": occupancy})
+        write_map(folder / f"chains{i}.mrc", noisy(data, 0.05, i))
     scaled = folder / "scaled"
     if main(["scale", str(small), "--outdir", str(scaled), "--quiet"]):
         raise RuntimeError("the scale of a whole map was not estimated")
@@ -101,6 +102,8 @@ def make_inputs(folder, volumes, searched):
         "mask": masks[0],
         "mask2": masks[1],
         "model": model,
+        "chains": folder / "chains1.mrc",
+        "chains2": folder / "chains2.mrc",
         "star": folder / "p.star",
         "csv": folder / "t.csv",
         "json": folder / "bad.json",

@@ -48,10 +48,10 @@ def exchange(folder: Path, outdir: Path, names: Sequence[str], stale: Iterable[s
                 (outdir / name).replace(folder / _EARLIER / name)
         for name in names:
             (folder / NEW / name).replace(outdir / name)
+        (folder / _PLAN).unlink()  # from here on it is done
     except BaseException:
         undo(folder, outdir)
         raise
-    (folder / _PLAN).unlink()  # from here on it is done
 
 
 def undo(folder: Path, outdir: Path) -> None:

@@ -65,6 +65,21 @@ def test_a_move_that_fails_leaves_the_earlier_result_whole(outdir, monkeypatch, 
     assert contents(outdir) == OLD
 
 
+def test_a_plan_that_cannot_be_removed_leaves_the_earlier_result_whole(outdir, monkeypatch):
+    remove, refused = exchanging.Path.unlink, []
+
+    def removed(self, missing_ok=False):
+        if self.name == "plan.json" and not refused:
+            refused.append(self)
+            raise OSError(5, "Input/output error")
+        remove(self, missing_ok=missing_ok)
+
+    monkeypatch.setattr(exchanging.Path, "unlink", removed)
+    with pytest.raises(OutputError, match="Input/output error"):
+        run(outdir)
+    assert contents(outdir) == OLD
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
