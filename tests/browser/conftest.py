@@ -59,6 +59,8 @@ def results(tmp_path_factory):
         ),
         "resolution": run_resolution(ResolutionJob(small, folder / "resolution", **quick)),
     }
+    other = write_map(folder / "y.mrc", two_bodies(grid, occupancy=0.8)[0])
+    made["other scale"] = run_scale(ScaleJob(other, folder / "other", scale=occ, **quick))
     return made | _of_ensembles(folder, quick)
 
 

@@ -9,6 +9,8 @@ import pytest
 from browser import Report
 
 from occupy_core.blocks.track.rules import apply_rule
+from occupy_core.commands.report.build import save_report
+from occupy_core.commands.report.registry import results_in
 from occupy_core.commands.shared.colors import OCCUPANCY
 from occupy_core.maps.mrc import read_map
 from occupy_core.scale.modify import modification_factor
@@ -153,17 +155,21 @@ def test_charts_are_saved_as_svg_and_canvases_as_png(report):
     assert set(report.run("return window.__saved;")) <= {"image/svg+xml", "image/png"}
 
 
-def test_contrast_and_alternative_texts(report):
+def violations(report):
+    """What axe-core finds that people with impairments cannot use."""
     place = os.environ.get("OCCUPY_AXE")
     if not place:
         pytest.skip("OCCUPY_AXE does not name axe.min.js of axe-core")
     report.driver.execute_script(Path(place).read_text(encoding="utf-8"))
-    found = report.driver.execute_async_script(
+    return report.driver.execute_async_script(
         "const done = arguments[0];"
         "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice'] }).then((r) => done("
         "r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 200))])));"
     )
-    assert found == []
+
+
+def test_contrast_and_alternative_texts(report):
+    assert violations(report) == []
 
 
 # ---- one kind ---------------------------------------------------------------------------------
@@ -253,6 +259,8 @@ def test_power_and_pivot_change_slice_curve_and_the_values_to_use(opened):
     assert shown([*before, *report.picture(SLICES)]) > 3
     command = report.run(f"return {section}.querySelector('pre').textContent;")
     assert "--sigmoid 8 --pivot 0.7 --exclude-solvent" in command
+    form = report.run(f"return {section}.querySelector('p[aria-live]').textContent;")
+    assert "Sigmoid, power 8, pivot 0.7; Exclude solvent? Yes" in form
 
 
 @pytest.mark.parametrize(
@@ -301,6 +309,24 @@ def test_the_model_takes_the_colours_of_the_chosen_map(opened):
         rgb = [int(n) for n in fill[4:-1].split(",")]
         value = float(np.clip(values[int(row)][int(column)], 0, 1))
         np.testing.assert_allclose(rgb, OCCUPANCY.rgb(np.array(value)) * 255, atol=1.01)
+
+
+def test_differences_of_regions_stand_in_a_tab_and_errors_are_the_size_of_dots(opened):
+    report = opened("regions")
+    first, second = report.all('article [role="tab"]')
+    assert (first.text, second.text) == ("Occupancies", "Differences between maps")
+    first.send_keys("\ue014")  # right
+    assert second.get_attribute("aria-selected") == "true"
+    panels = report.all('article [role="tabpanel"]')
+    assert [panel.is_displayed() for panel in panels] == [False, True]
+    assert "significant" in panels[1].text
+    found = report.run(
+        "const { errors } = page.data.matrix; return [...document.querySelectorAll('rect[data-row]')]"
+        ".map((r) => [errors[r.dataset.row][r.dataset.column], r.width.baseVal.value]);"
+    )
+    sizes = [width for _, width in sorted(found)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > sizes[-1]
 
 
 def test_blocks_are_shown_and_hidden_in_slices_and_space(opened):
@@ -374,10 +400,80 @@ def test_the_mesh_of_a_ball_is_closed_and_faces_outwards(opened):
     assert triangles > 500
 
 
-def test_several_results_stand_in_one_file_with_tabs(driver, results, tmp_path):
-    from occupy_core.commands.report.build import save_report
-    from occupy_core.commands.report.registry import results_in
+@pytest.fixture
+def compared(driver, results, tmp_path):
+    """A report of the scales of two maps on one grid, and both results."""
+    path = tmp_path / "set.html"
+    pair = [results["scale"], results["other scale"]]
+    save_report(path, [r for one in pair for r in results_in(one.files["result"].parent)])
+    return Report(driver, path), pair
 
+
+def choose(report, label, value):
+    report.run(
+        "const s = [...document.querySelectorAll('select')].find((s) => s.parentElement.firstChild.textContent === arguments[0]);"
+        "s.value = arguments[1]; s.dispatchEvent(new Event('change'));",
+        label,
+        value,
+    )
+
+
+def test_a_set_shows_the_same_slice_of_all_maps(compared):
+    report, _ = compared
+    assert report.find("article").get_attribute("data-kind") == "comparison"
+    assert report.find('[role="tab"]').text == "Comparison of 2 local scales"
+    assert report.find(".answer").text.startswith("From ")
+    drawn = "page.more.planes.forEach((p) => p.draw());"
+    canvases = "return page.more.planes.map((p) => p.canvas.toDataURL());"
+    before = report.run(drawn + canvases)
+    assert shown(before) == 2
+    report.find(".maps canvas").send_keys("\ue00e\ue014")  # page up, right
+    assert len(set(report.run("return page.more.planes.map((p) => p.view.cursor.join());"))) == 1
+    moved = report.run(drawn + canvases)
+    assert all(a != b for a, b in zip(before, moved, strict=True))
+    choose(report, "Slices across", "zy")
+    assert report.run("return page.more.planes.map((p) => p.axis);") == [2, 2]
+    assert report.complaints() == []
+    assert report.requests() == []
+
+
+def test_the_difference_of_two_maps_is_that_of_their_values(compared):
+    report, pair = compared
+    choose(report, "Show", "two")
+    assert len(report.all(".maps figure")) == 3
+    grid = report.run("return page.more.grid;")
+    part = tuple(slice(a, a + n) for a, n in zip(grid["start"], grid["shape"], strict=True))
+    for compare in ("scale", ""):
+        choose(report, "Compare", compare)
+        found, steps = report.run(
+            "const { difference, planes, valueOf } = page.more, v = difference.colored;"
+            "const parts = planes.slice(0, 2).map(({ view }) => (view.colored || view.base).precision);"
+            "return [Array.from(v.bytes, (b) => v.valueOf(b)), [v.precision, ...parts]];"
+        )
+        found = np.array(found, float).reshape(grid["shape"])
+        paths = [one.files["scale"] if compare else one.files["scale"].parents[1] / name
+                 for one, name in zip(pair, ("x.mrc", "y.mrc"), strict=True)]  # fmt: skip
+        first, second = (read_map(path).data[part] for path in paths)
+        known = np.isfinite(found)
+        assert known.mean() > 0.01
+        error = np.abs(found - (first - second))[known]
+        # Densities beyond their outermost hundred-thousandths are cut off.
+        assert np.quantile(error, 1.0 if compare else 0.999) <= 1.01 * sum(steps)
+        at = np.argwhere(known)[known.sum() // 2].tolist()
+        report.run("page.more.go(arguments[0]);", at)
+        report.wait_for("page.more.captions[2][1].textContent.length > 2")
+        value = report.find("figure:last-child figcaption span").text
+        assert float(value.split()[0]) == pytest.approx(found[tuple(at)], abs=2 * sum(steps))
+        assert ("±" in value) == (compare == "scale")
+
+
+def test_a_comparison_can_be_used_by_those_who_do_not_see_it(compared):
+    report, _ = compared
+    choose(report, "Show", "two")
+    assert violations(report) == []
+
+
+def test_several_results_stand_in_one_file_with_tabs(driver, results, tmp_path):
     path = tmp_path / "both.html"
     found = [
         r for kind in ("scale", "regions") for r in results_in(results[kind].files["result"].parent)
@@ -386,7 +482,9 @@ def test_several_results_stand_in_one_file_with_tabs(driver, results, tmp_path):
     report = Report(driver, path)
     first, second = report.all('[role="tab"]')
     assert first.get_attribute("aria-selected") == "true"
-    second.click()
+    for _ in range(2):  # people click again when nothing happens at once
+        second.click()
     report.wait_for("document.querySelectorAll('article[data-ready]').length === 2")
+    assert len(report.all("article:nth-of-type(1) [data-surface]")) == 2
     assert [a.is_displayed() for a in report.all("article")] == [False, True]
     assert report.complaints() == []

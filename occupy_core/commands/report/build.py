@@ -12,17 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import occupy_core
-from occupy_core.commands.report.page import Page, Result, copied, pairs, paragraph
+from occupy_core.commands.report.comparison import (
+    comparison_data,
+    comparison_html,
+    comparisons,
+)
+from occupy_core.commands.report.page import Page, Result, copied, pairs, paragraph, tab_panel
 from occupy_core.commands.report.references import cited
 from occupy_core.commands.report.registry import page_of
-from occupy_core.commands.report.volumes import Crop, crop_around, packed, packed_size
+from occupy_core.commands.report.volumes import Crop, crop_around, joined, packed, packed_size
 from occupy_core.commands.shared.answer import NOTE, Answer, answer_of, grouped_warnings
 from occupy_core.commands.shared.quoting import html_text, one_line
 from occupy_core.commands.shared.staging import output_errors, refuse_outputs, staged_outputs
 from occupy_core.errors import ParameterError
 
 _ASSETS = Path(__file__).parent / "assets"
-_SCRIPTS = ("base.js", "volume.js", "slices.js", "surface.js", "charts.js", "pages.js", "start.js")
+_SCRIPTS = ("base.js", "volume.js", "slices.js", "surface.js", "charts.js", "pages.js",
+            "comparison.js", "start.js")  # fmt: skip
 _MOST_BYTES = 12_000_000  # [layout] of all volumes of a report, so that it stays under 15 MB
 # [layout] edges of cubes with as many voxels: the largest that fits is taken
 _EDGES = (192, 160, 128, 96, 80, 64, 48)
@@ -85,11 +91,14 @@ def _html(pages: Sequence[tuple[Result, Page]]) -> bytes:
     volumes, crops = _volumes([page for _, page in pages])
     title = pages[0][1].title if len(pages) == 1 else f"{len(pages)} results"
     tabs, bodies, data, blobs = [], [], [], []
-    for number, ((result, page), own, crop) in enumerate(zip(pages, volumes, crops, strict=True)):
-        tabs.append(
-            f'<button type="button" role="tab" id="tab-{number}" aria-controls="page-{number}">'
-            f"{html_text(page.title)}</button>"
-        )
+    compared = comparisons([page for _, page in pages])  # their tabs stand before those of all
+    for number, comparison in enumerate(compared):
+        tabs.append(_tab(number, comparison.title))
+        bodies.append(comparison_html(comparison, pages, number))
+        data.append(comparison_data(comparison, [page for _, page in pages], len(compared)))
+    shown_pages = zip(pages, volumes, crops, strict=True)
+    for number, ((result, page), own, crop) in enumerate(shown_pages, start=len(compared)):
+        tabs.append(_tab(number, page.title))
         bodies.append(_page_html(number, result, page, several=len(pages) > 1))
         shown = [dict(meaning, blob=f"v-{number}-{i}") for i, (meaning, _) in enumerate(own)]
         blobs += [
@@ -117,14 +126,16 @@ def _html(pages: Sequence[tuple[Result, Page]]) -> bytes:
     return text.encode("utf-8")
 
 
+def _tab(number: int, title: str) -> str:
+    return (
+        f'<button type="button" role="tab" id="tab-{number}" aria-controls="page-{number}">'
+        f"{html_text(title)}</button>"
+    )
+
+
 def _volumes(pages: Sequence[Page]) -> tuple[list[Packed], list[Crop | None]]:
     """Pack the volumes of all pages, with as many voxels as fit into the file."""
-    whole = [
-        None
-        if page.scene is None
-        else crop_around(page.scene.volumes[0].density.grid, page.scene.inside)
-        for page in pages
-    ]
+    whole = _whole(pages)
     found: list[Packed] = []
     crops: list[Crop | None] = []
     last: list[Crop | None] = []
@@ -144,6 +155,21 @@ def _volumes(pages: Sequence[Page]) -> tuple[list[Packed], list[Crop | None]]:
     return found, crops
 
 
+def _whole(pages: Sequence[Page]) -> list[Crop | None]:
+    """Return the part of each page that is shown; of pages that are compared, the same."""
+    whole = [
+        None
+        if page.scene is None
+        else crop_around(page.scene.volumes[0].density.grid, page.scene.inside)
+        for page in pages
+    ]
+    for comparison in comparisons(pages):
+        own = [crop for member in comparison.members if (crop := whole[member]) is not None]
+        for member in comparison.members:
+            whole[member] = joined(own)
+    return whole
+
+
 def _data(page: Page, volumes: list[dict[str, Any]], crop: Crop | None) -> dict[str, Any]:
     scene = page.scene
     return {
@@ -160,7 +186,6 @@ def _data(page: Page, volumes: list[dict[str, Any]], crop: Crop | None) -> dict[
 def _page_html(number: int, result: Result, page: Page, *, several: bool) -> str:
     record = result.record
     answer = answer_of(record) or Answer(sentence="This result holds no answer; run it again.")
-    tab = f' role="tabpanel" aria-labelledby="tab-{number}"' if several else ""
     viewer = (
         '<div class="viewer" data-viewer></div>'
         if page.scene is not None
@@ -171,12 +196,13 @@ def _page_html(number: int, result: Result, page: Page, *, several: bool) -> str
     sections = "".join(
         f"<section><h2>{html_text(heading)}</h2>{html}</section>" for heading, html in page.sections
     )
-    return (
-        f'<article class="page" id="page-{number}" data-kind="{html_text(page.kind)}"{tab}>'
+    article = (
+        f'<article class="page" data-kind="{html_text(page.kind)}">'
         f'<h1>{html_text(page.title)}</h1><p class="answer">{html_text(answer.sentence)}</p>'
         f"{_numbers(answer)}{_limits(answer)}{_warnings(record['warnings'])}{viewer}{sections}"
         f"{_end(result, page)}</article>"
     )
+    return tab_panel(number, article) if several else article
 
 
 def _numbers(answer: Answer) -> str:

@@ -75,6 +75,8 @@ class Page:
     kind : str
         Of the result; the script of the viewer adds what belongs to it.
     title : str
+    name : str
+        Of the map, where it stands beside others.
     sections : tuple of (str, str)
         Heading and HTML of each part below the viewer; texts in it are escaped.
     data : mapping
@@ -89,6 +91,7 @@ class Page:
 
     kind: str
     title: str
+    name: str = ""
     sections: tuple[tuple[str, str], ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     scene: Scene | None = None
@@ -142,6 +145,19 @@ def table(
         f'<table class="sortable"><caption>{html_text(caption)}</caption><thead><tr>{heads}</tr>'
         f"</thead><tbody>{''.join(cells)}</tbody></table></div>"
     )
+
+
+def leading_number(text: str | None) -> float | str:
+    """Return the number that a text begins with, to sort by; the text when it begins with none."""
+    try:
+        return float((text or "").split()[0])
+    except (IndexError, ValueError):
+        return text or ""
+
+
+def tab_panel(number: int, html: str) -> str:
+    """Write what a tab shows."""
+    return f'<div role="tabpanel" id="page-{number}" aria-labelledby="tab-{number}">{html}</div>'
 
 
 def pairs(values: Mapping[str, Any], caption: str) -> str:

@@ -144,6 +144,13 @@ def crop_around(grid: Grid, inside: Mask | None) -> Crop:
     return Crop(grid, (z0, y0, x0), (z1, y1, x1))
 
 
+def joined(crops: Sequence[Crop]) -> Crop:
+    """Return the part of a grid that holds some parts of it."""
+    (z0, y0, x0) = np.min([crop.start for crop in crops], axis=0).tolist()
+    (z1, y1, x1) = np.max([crop.stop for crop in crops], axis=0).tolist()
+    return Crop(crops[0].grid, (z0, y0, x0), (z1, y1, x1))
+
+
 def packed(shown: Shown, crop: Crop) -> tuple[dict[str, Any], bytes]:
     """Turn a volume into bytes and what they mean.
 

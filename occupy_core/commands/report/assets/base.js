@@ -43,6 +43,17 @@ function cssColor(rgb) {
   return `rgb(${rgb.join(",")})`;
 }
 
+// What the colours mean: a bar with its title and values.
+function colorKey({ low, high, title, ...rest }) {
+  const at = (t) => low + (high - low) * t;
+  const stops = Array.from({ length: 33 }, (_, i) => cssColor(colorAt(rest, at(i / 32))));
+  return [
+    el("div", {}, title[0].toUpperCase() + title.slice(1)),
+    el("div", { class: "bar", style: `background:linear-gradient(90deg,${stops.join(",")})`, role: "img", "aria-label": `Colour key of the ${title}, ${low} to ${high}` }),
+    el("div", { class: "ends" }, ...[0, 0.25, 0.5, 0.75, 1].map((t) => el("span", {}, digits(at(t), (high - low) / 200)))),
+  ];
+}
+
 // A number with as many decimals as its precision carries.
 function digits(value, precision) {
   const places = clamp(Math.ceil(-Math.log10(Math.max(precision, 1e-12) * 2)), 0, 6);
@@ -83,6 +94,28 @@ function check(label, checked, onchange) {
   const box = el("label", { class: "check" }, input, label);
   box.input = input;
   return box;
+}
+
+// Tabs that are chosen by a click or the arrow keys; shows the first.
+function wireTabs(tabs, show) {
+  const choose = (number) => {
+    tabs.forEach((tab, i) => {
+      tab.setAttribute("aria-selected", i === number);
+      tab.tabIndex = i === number ? 0 : -1;
+    });
+    return show(number);
+  };
+  tabs.forEach((tab, i) => {
+    tab.addEventListener("click", () => choose(i));
+    tab.addEventListener("keydown", (event) => {
+      const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!move) return;
+      const next = (i + move + tabs.length) % tabs.length;
+      tabs[next].focus();
+      choose(next);
+    });
+  });
+  return choose(0);
 }
 
 function download(name, blob) {

@@ -158,7 +158,7 @@ function lineChart({ title, lines, x, y, xLabel, yLabel, marks }) {
   return box;
 }
 
-// A table of colours: rows by columns; a cell is the smaller the larger its error.
+// A table of colours: rows by columns; with errors it is one of dots, the smaller the larger the error.
 function matrix({ title, data, palette, onpick }) {
   const [rows, columns] = [data.rows.length, data.columns.length];
   const cell = clamp(Math.floor(1100 / Math.max(columns, 1)), 9, 30);
@@ -193,6 +193,7 @@ function matrix({ title, data, palette, onpick }) {
         width: cell * share,
         height: high * share,
         fill: cssColor(colorAt(palette, value)),
+        ...(data.errors ? { rx: (cell * share) / 2, ry: (high * share) / 2 } : {}),
         "data-row": i,
         "data-column": j,
       }, svg("title", {}, `${data.columns[j]} in ${data.rows[i]}: ${value.toFixed(2)}${error}`));

@@ -14,6 +14,22 @@ function addSection(article, heading, before, ...content) {
   return section;
 }
 
+// Sections of which one is seen, chosen by tabs above them.
+function tabbed(article, label, headings) {
+  const sections = headings.map((heading) => sectionOf(article, heading)).filter(Boolean);
+  if (sections.length < 2) return;
+  const tabs = sections.map((section, i) => {
+    section.id = `${article.dataset.kind}-${++tabbed.count}`;
+    section.setAttribute("role", "tabpanel");
+    section.setAttribute("aria-labelledby", `tab-${section.id}`);
+    return el("button", { type: "button", role: "tab", id: `tab-${section.id}`, "aria-controls": section.id }, headings[i]);
+  });
+  sections[0].before(el("div", { role: "tablist", class: "within", "aria-label": label }, ...tabs));
+  for (const section of sections.slice(1).reverse()) sections[0].after(section);
+  wireTabs(tabs, (number) => sections.forEach((section, i) => (section.hidden = i !== number)));
+}
+tabbed.count = 0;
+
 pages.scale = ({ article, data, view }) => {
   if (data.histogram) addSection(article, "How much has which scale", "Weak parts", histogram(data.histogram, view));
   linkWeakParts(article, data, view);
@@ -89,6 +105,7 @@ class After {
   }
 }
 
+const FIELDS = { amplified: "Amplify, power", attenuated: "Attenuate, power", sigmoid: "Sigmoid, power" };
 const VERBS = { amplified: "amplify", attenuated: "attenuate", sigmoid: "sigmoid" };
 
 pages.modify = ({ article, data, view, viewer }) => {
@@ -103,12 +120,14 @@ pages.modify = ({ article, data, view, viewer }) => {
   ];
   const chart = lineChart({ title: "Scale after the modification", lines: lines(), x: [0, 1], y: [0, 1.02], xLabel: "local scale of the input", yLabel: "local scale of the output" });
   const command = el("pre", { tabindex: "0", "aria-label": "values to use" });
+  const form = el("p", { "aria-live": "polite" });
   const copy = el("button", { type: "button", onclick: () => copyText(command.textContent) }, "Copy values to use");
   const update = () => {
     chart.update(lines());
     pivot.hidden = params.kind !== "sigmoid";
     const flags = `--${VERBS[params.kind]} ${params.power}${params.kind === "sigmoid" ? ` --pivot ${params.pivot}` : ""}${params.excludeSolvent ? " --exclude-solvent" : ""}`;
     command.textContent = `occupy-core scale --params ${data.record} ${flags} --outdir tried`;
+    form.textContent = `In the form of Scipion's modify map: ${FIELDS[params.kind]} ${params.power}${params.kind === "sigmoid" ? `, pivot ${params.pivot}` : ""}; Exclude solvent? ${params.excludeSolvent ? "Yes" : "No"}.`;
     if (view) view.set({ after: view.after });
   };
   const kinds = [["amplified", "amplify"], ["attenuated", "attenuate"], ["sigmoid", "sigmoid"]];
@@ -134,7 +153,7 @@ pages.modify = ({ article, data, view, viewer }) => {
     view.set({ after: new After(view, params), overlay: null });
     viewer.controls.prepend(slider("Wipe: before | after", { min: 0, max: 1, step: 0.01, value: 0.5, format: (v) => `${Math.round(100 * v)} % before` }, (wipe) => view.set({ wipe })));
   }
-  section.append(controls, chart, el("div", { class: "copied" }, command, copy));
+  section.append(controls, chart, form, el("div", { class: "copied" }, command, copy));
   update();
 };
 
@@ -155,30 +174,22 @@ pages.resolution = ({ article, data, view }) => {
 // ---- regions -----------------------------------------------------------------------------------
 
 pages.regions = ({ article, data, view, viewer }) => {
+  tabbed(article, "Tables", ["Occupancies", "Differences between maps"]);
   const show = (row) => {
     paintModel(data, viewer, row);
     if (viewer && viewer.models) viewer.models.select.value = String(row);
   };
   const heat = matrix({ title: "Occupancy of each region in each map", data: data.matrix, palette: data.palette, onpick: (i) => show(i) });
-  heat.append(el("p", { class: "note" }, "A small cell is uncertain, an empty one not measured; * marks the reference. A click shows that map."));
+  heat.append(el("p", { class: "note" }, "A small dot is uncertain, an empty cell not measured; * marks the reference. A click shows that map."));
   sectionOf(article, "Heat map").append(heat);
   if (!viewer || !data.traces.length) return;
   viewer.models = choice("Model coloured by its occupancy in", data.matrix.rows.map((name, i) => [String(i), name]), "0", (i) => show(Number(i)));
   viewer.controls.prepend(viewer.models);
   viewer.surface.showSurface = false;
   viewer.surface.surfaceBox.input.checked = false;
-  viewer.key.replaceChildren(...keyOf(data.palette));
+  viewer.key.replaceChildren(...colorKey(data.palette));
   show(0);
 };
-
-function keyOf(palette) {
-  const stops = Array.from({ length: 33 }, (_, i) => cssColor(colorAt(palette, palette.low + ((palette.high - palette.low) * i) / 32)));
-  return [
-    el("div", {}, "Occupancy"),
-    el("div", { class: "bar", style: `background:linear-gradient(90deg,${stops.join(",")})`, role: "img", "aria-label": "Colour key of the occupancy, 0 to 1" }),
-    el("div", { class: "ends" }, ...["0", "0.25", "0.5", "0.75", "1"].map((t) => el("span", {}, t))),
-  ];
-}
 
 // The chains as tubes, in the colours of their occupancy in one of the maps.
 function paintModel(data, viewer, row) {

@@ -117,7 +117,7 @@ class Plane {
     const place = this.view.place(this.view.cursor)[2 - this.axis];
     this.canvas.setAttribute(
       "aria-label",
-      `Slice ${this.name} at ${AXES[this.axis]} = ${place.toFixed(1)} Å. Arrow keys move the cursor, page up and page down the slice.`,
+      `${this.view.name ? `${this.view.name}, slice` : "Slice"} ${this.name} at ${AXES[this.axis]} = ${place.toFixed(1)} Å. Arrow keys move the cursor, page up and page down the slice.`,
     );
     this.slider.set(this.view.cursor[this.axis]);
   }
@@ -268,4 +268,16 @@ function hatchTile() {
   }
   context.stroke();
   return tile;
+}
+
+// Pictures beside each other on one sheet.
+function saveCanvases(canvases, name) {
+  const columns = Math.ceil(Math.sqrt(canvases.length * 2));
+  const [width, height] = ["width", "height"].map((side) => 10 + Math.max(...canvases.map((canvas) => canvas[side])));
+  const sheet = el("canvas", { width: Math.min(columns, canvases.length) * width, height: Math.ceil(canvases.length / columns) * height });
+  const context = flat(sheet);
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, sheet.width, sheet.height);
+  canvases.forEach((canvas, i) => context.drawImage(canvas, (i % columns) * width, Math.floor(i / columns) * height));
+  sheet.toBlob((blob) => download(name, blob), "image/png");
 }

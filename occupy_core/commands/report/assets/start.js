@@ -20,7 +20,7 @@ class Viewer {
     box.append(this.controls);
     this.addControls();
     box.append(el("div", { class: "buttons" },
-      el("button", { type: "button", onclick: () => this.saveSlices() }, "Save slices as PNG"),
+      el("button", { type: "button", onclick: () => saveCanvases(this.planes.map((plane) => plane.canvas), "slices.png") }, "Save slices as PNG"),
       el("button", { type: "button", onclick: async () => download("surface.png", await this.surface.picture()) }, "Save surface as PNG")));
     box.append(el("p", { class: "note" }, this.exactness()));
     view.listen((changes) => {
@@ -81,13 +81,8 @@ class Viewer {
       this.key.style.gap = "0.2rem 0.9rem";
       return;
     }
-    const { low, high, title } = colored.colors;
-    const stops = Array.from({ length: 33 }, (_, i) => cssColor(colorAt(colored.colors, low + ((high - low) * i) / 32)));
-    const marks = [0, 0.25, 0.5, 0.75, 1].map((t) => low + (high - low) * t);
     this.key.append(
-      el("div", {}, title[0].toUpperCase() + title.slice(1)),
-      el("div", { class: "bar", style: `background:linear-gradient(90deg,${stops.join(",")})`, role: "img", "aria-label": `Colour key of the ${title}, ${low} to ${high}` }),
-      el("div", { class: "ends" }, ...marks.map((v) => el("span", {}, digits(v, (high - low) / 200)))),
+      ...colorKey(colored.colors),
       el("div", { class: "note" }, "Grey: no value" + (this.view.hatched ? "; hatched: a guess, finer than the map holds." : ".")),
     );
   }
@@ -98,21 +93,6 @@ class Viewer {
     const every = grid.step === 1 ? "Every voxel is shown" : `Every ${grid.step}th voxel along each axis is shown (values as they are, densities averaged)`;
     const errors = [...this.view.volumes.values()].filter((volume) => !volume.labels.length && !volume.isMask).map((volume) => `${volume.title.toLowerCase()} to ±${volume.precision.toPrecision(1)}${volume.unit ? ` ${volume.unit}` : ""}`);
     return `${every}; the box is cropped to what is in it. Numbers under the cursor are exact to one step of a byte: ${errors.join(", ")}. Wheel or page keys go through the slices, arrow keys move the cursor.`;
-  }
-
-  saveSlices() {
-    const canvases = this.planes.map((plane) => plane.canvas);
-    const height = Math.max(...canvases.map((canvas) => canvas.height));
-    const sheet = el("canvas", { width: canvases.reduce((sum, c) => sum + c.width + 10, -10), height });
-    const context = flat(sheet);
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, sheet.width, height);
-    let at = 0;
-    for (const canvas of canvases) {
-      context.drawImage(canvas, at, 0);
-      at += canvas.width + 10;
-    }
-    sheet.toBlob((blob) => download("slices.png", blob), "image/png");
   }
 }
 
@@ -147,7 +127,7 @@ async function drawn() {
   await new Promise(requestAnimationFrame);
 }
 
-async function startPage(article, data) {
+async function startPage(article, data, all) {
   const box = article.querySelector("[data-viewer]");
   let [view, viewer] = [null, null];
   if (box && data.grid) {
@@ -159,9 +139,9 @@ async function startPage(article, data) {
     performance.mark("slices");
     viewer.surface.start();
   }
-  if (pages[data.kind]) pages[data.kind]({ article, data, view, viewer });
+  const more = pages[data.kind] && (await pages[data.kind]({ article, data, view, viewer, all }));
   for (const table of article.querySelectorAll("table.sortable")) sortable(table);
-  return { article, data, view, viewer };
+  return { article, data, view, viewer, more };
 }
 
 async function startAll() {
@@ -169,34 +149,21 @@ async function startAll() {
   const all = JSON.parse(document.getElementById("data").textContent);
   const articles = [...document.querySelectorAll("article.page")];
   const started = (window.reportPages = articles.map(() => null));
+  const begun = new Set();
   for (const button of document.querySelectorAll("button.copy"))
     button.addEventListener("click", () => copyText(button.parentElement.querySelector("pre").textContent));
   const show = async (number) => {
-    articles.forEach((article, i) => (article.hidden = i !== number));
-    tabs.forEach((tab, i) => {
-      tab.setAttribute("aria-selected", i === number);
-      tab.tabIndex = i === number ? 0 : -1;
-    });
-    if (started[number]) return;
-    started[number] = await startPage(articles[number], all[number]);
+    articles.forEach((article, i) => ((article.closest("[role=tabpanel]") || article).hidden = i !== number));
+    if (begun.has(number)) return;
+    begun.add(number);
+    started[number] = await startPage(articles[number], all[number], all);
     const { viewer } = started[number];
     if (viewer) await viewer.surface.make();
     await drawn();
     performance.mark("surface");
     articles[number].dataset.ready = "";
   };
-  const tabs = [...document.querySelectorAll("[role=tab]")];
-  tabs.forEach((tab, i) => {
-    tab.addEventListener("click", () => show(i));
-    tab.addEventListener("keydown", (event) => {
-      const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (!move) return;
-      const next = (i + move + tabs.length) % tabs.length;
-      tabs[next].focus();
-      show(next);
-    });
-  });
-  await show(0);
+  await wireTabs([...document.querySelectorAll("header [role=tab]")], show);
 }
 
 startAll();

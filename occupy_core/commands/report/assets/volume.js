@@ -11,7 +11,13 @@ class Volume {
     this.table = this.colors || this.labels.length ? this.colorTable() : null;
   }
 
-  static async read(meaning, grid) {
+  // The volume of a page; one that two pages show is unpacked once.
+  static read(meaning, grid) {
+    if (!Volume.known.has(meaning.blob)) Volume.known.set(meaning.blob, Volume.unpacked(meaning, grid));
+    return Volume.known.get(meaning.blob);
+  }
+
+  static async unpacked(meaning, grid) {
     const node = document.getElementById(meaning.blob);
     const text = atob(node.textContent);
     node.remove();
@@ -47,6 +53,8 @@ class Volume {
     return table;
   }
 }
+
+Volume.known = new Map();
 
 // What is looked at: one cursor, one look, for slices and surface alike.
 class View {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from occupy_core.commands.report.page import Page, Result, table
+from occupy_core.commands.report.page import Page, Result, leading_number, table
 from occupy_core.commands.shared.quoting import html_text
 
 KIND = "batch"
@@ -41,7 +41,7 @@ def _table(jobs: list[dict[str, Any]]) -> str:
     for job in jobs:
         numbers = dict(job["numbers"])
         state = "failed" if job["record"] is None else "done"
-        values = [(numbers.get(label, ""), _sorted_by(numbers.get(label))) for label in labels]
+        values = [(numbers.get(label, ""), leading_number(numbers.get(label))) for label in labels]
         rows.append((job["name"], job["command"], state, *values, job["sentence"]))
     return table(
         ("job", "command", "state", *labels, "answer, or why it failed"),
@@ -49,14 +49,6 @@ def _table(jobs: list[dict[str, Any]]) -> str:
         caption="All jobs. A column head sorts.",
         numeric=range(3, 3 + len(labels)),
     )
-
-
-def _sorted_by(text: str | None) -> float | str:
-    """The number that a text begins with."""
-    try:
-        return float((text or "").split()[0])
-    except (IndexError, ValueError):
-        return text or ""
 
 
 def _links(jobs: list[dict[str, Any]]) -> str:

@@ -35,6 +35,7 @@ def page(result: Result) -> Page:
     return Page(
         kind=KIND,
         title=f"{scale_page.name_of(record)}, modified by its local scale",
+        name=scale_page.name_of(record),
         sections=(
             ("Power and pivot", paragraph(_tried(record, scene))),
             ("Weak parts", scale_page.weak_parts(record)),

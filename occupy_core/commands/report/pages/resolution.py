@@ -43,6 +43,7 @@ def page(result: Result) -> Page:
     return Page(
         kind=KIND,
         title=f"Local resolution of {name}",
+        name=name,
         sections=(("Global resolution", _global(record)),),
         data={
             "histogram": None

@@ -36,6 +36,7 @@ def page(result: Result) -> Page:
     return Page(
         kind=KIND,
         title=f"Local scale of {name_of(record)}",
+        name=name_of(record),
         sections=(
             ("Weak parts", weak_parts(record)),
             ("Solvent model", solvent(record)),
