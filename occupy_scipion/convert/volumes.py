@@ -10,12 +10,14 @@ import os
 
 from pwem.emlib.image import ImageHandler
 from pwem.objects import Volume
+from pyworkflow.object import Set
 
 from occupy_core.maps.grid import GRID_TOLERANCE, DensityMap, Grid
 from occupy_scipion.convert.files import by, fileState, mapName, readAnything
 from occupy_scipion.convert.half_maps import usableHalfMaps
 
 SETS_OF_VOLUMES = ("SetOfVolumes", "SetOfVolumesFlex", "SetOfClasses3D", "SetOfClassesFlex")
+_GROWING = ("SetOfVolumes", "SetOfVolumesFlex")
 _CLASSES = ("Class3D", "ClassFlex", "ClassVol")
 VOLUMES = ", ".join(("Volume", *SETS_OF_VOLUMES, *_CLASSES))
 """Classes of all that holds maps. By name: the Flex sets are no subclasses of the plain ones."""
@@ -24,6 +26,11 @@ VOLUMES = ", ".join(("Volume", *SETS_OF_VOLUMES, *_CLASSES))
 def isSetOfVolumes(obj):
     """Whether an object is a set, or classes, of volumes."""
     return _isOneOf(SETS_OF_VOLUMES, obj)
+
+
+def isGrowingSet(obj):
+    """Whether an object is a set whose volumes are complete when they come, other than classes."""
+    return isinstance(obj, Set) and _isOneOf(_GROWING, obj)
 
 
 def holdsVolumes(obj):
@@ -35,19 +42,21 @@ def _isOneOf(names, obj):
     return any(cls.__name__ in names for cls in type(obj).__mro__)
 
 
-def volumesOf(pointers):
+def volumesOf(pointers, without=()):
     """Return the volumes of all inputs of a run as `iterVolumes` yields them, with distinct ids.
 
     The ids of a single set, or classes, are kept; those of several inputs are numbers from 1.
+    Those whose ids are in `without` are left out, and their files are not looked at.
     """
+    if len(pointers) == 1:
+        return list(iterVolumes(pointers[0], without))
     volumes = [volume for pointer in pointers for volume in iterVolumes(pointer)]
-    if len(pointers) > 1:
-        for number, volume in enumerate(volumes, start=1):
-            volume.setObjId(number)
-    return volumes
+    for number, volume in enumerate(volumes, start=1):
+        volume.setObjId(number)
+    return [volume for volume in volumes if volume.getObjId() not in without]
 
 
-def iterVolumes(source):
+def iterVolumes(source, without=()):
     """Yield a complete volume for a volume or a class, or for each item of a set or of classes.
 
     Each is a clone (sets re-use the item they yield) with the id and the label of its item, its
@@ -59,11 +68,14 @@ def iterVolumes(source):
     source : Pointer or EMObject
         A pointer knows more: the sampling rate and the size of what is one of a set, such as the
         representative of a class, stand in the set.
+    without : container of int
+        Ids of items of a set that are left out.
     """
     obj, above = (source.get(), _above(source)) if source.isPointer() else (source, [])
     if isSetOfVolumes(obj):
         for item in obj:
-            yield _volumeOf([item, obj])
+            if item.getObjId() not in without:
+                yield _volumeOf([item, obj])
     else:
         yield _volumeOf([obj, *above])
 

@@ -10,11 +10,13 @@ from occupy_core.commands.scale.given import origin_of, sigma_problems
 from occupy_core.scale.params import is_regional
 from occupy_scipion.convert.volumes import (
     gridProblem,
+    isGrowingSet,
     isSetOfVolumes,
     iterVolumes,
     volumeName,
     volumeProblem,
 )
+from occupy_scipion.protocols.pending import isOpen
 
 
 class GivenScale:
@@ -71,23 +73,24 @@ class GivenScale:
                 return []
             return ["The standard error of a scale is given, but no local scale; give that, too."]
         errors = [
-            *self._givenProblems(volumes, "inputScale", "local scale", self._givenScales()),
-            *self._givenProblems(volumes, "inputScaleSigma", "standard error", self._givenSigmas()),
+            *self._givenProblems(volumes, "inputScale", "local scale"),
+            *self._givenProblems(volumes, "inputScaleSigma", "standard error"),
         ]
         if errors or self.inputScaleSigma.get() is None:
             return errors[:1]
-        pairs = zip(self._givenScales(), self._givenSigmas(), strict=True)
+        pairs = zip(self._givenScales(volumes), self._givenSigmas(volumes), strict=True)
         files = ([_pathOf(volume.getFileName()) for volume in pair] for pair in pairs)
         return [problem for pair in files for problem in sigma_problems(*pair)][:1]
 
-    def _givenProblems(self, volumes, name, what, given):
+    def _givenProblems(self, volumes, name, what):
         """Sentences about the volumes of a pointer, one for each map, that do not fit the maps."""
-        obj = getattr(self, name).get()
+        pointer = getattr(self, name)
+        obj = pointer.get()
         if obj is None:
             return []
         if not (isinstance(obj, Volume) or isSetOfVolumes(obj)):
             return [f"The {what} is a {obj.getClassName()}, but must be a volume."]
-        for volume, other in zip(volumes, given, strict=True):
+        for volume, other in zip(volumes, self._givenFor(pointer, volumes), strict=True):
             if other is None:
                 return [
                     f"The set of {what}s has none with the id {volume.getObjId()}, which is "
@@ -100,7 +103,8 @@ class GivenScale:
 
     def _modeWarning(self):
         """A sentence when a scale was given that falls with resolution, too."""
-        scales = [scale for scale in self._givenScales() if scale is not None]
+        given = self._givenScales(self.volumes())
+        scales = [scale for scale in given if scale is not None]
         if not any(modeOf(scale.getFileName()) == "res" for scale in scales):
             return []
         return [
@@ -111,7 +115,9 @@ class GivenScale:
 
     def _plainWarning(self):
         """A sentence when a scale was given of which the standard error is not known."""
-        for scale, sigma in zip(self._givenScales(), self._givenSigmas(), strict=True):
+        volumes = self.volumes()
+        given = zip(self._givenScales(volumes), self._givenSigmas(volumes), strict=True)
+        for scale, sigma in given:
             if scale is None or sigma is not None:
                 continue
             origin = _originOf(scale.getFileName())
@@ -124,17 +130,38 @@ class GivenScale:
         return []
 
     # --------------------------- UTILS functions -------------------------------------------------
-    def _givenScales(self):
-        """The local scale given for each map; None where there is none."""
-        return self._givenFor(self.inputScale)
+    def _withScales(self, pointers):
+        """Pointers to sets that are followed, and those to the sets of scales that grow with them.
 
-    def _givenSigmas(self):
-        """The standard error given for each map; None where there is none."""
-        return self._givenFor(self.inputScaleSigma)
+        Nothing when nothing is followed.
+        """
+        given = (self.inputScale, self.inputScaleSigma)
+        return pointers and [*pointers, *(each for each in given if isGrowingSet(each.get()))]
 
-    def _givenFor(self, pointer):
-        """What a pointer gives for each map: the item with its id, or one volume for all."""
+    def _readyVolumes(self):
+        """The maps that can be modified: of a set of scales that still grows, those that have one.
+
+        Once the set is complete all maps are ready, and one without a scale is a problem.
+        """
         volumes = self.volumes()
+        for pointer in (self.inputScale, self.inputScaleSigma):
+            if isOpen(pointer) and isGrowingSet(pointer.get()):
+                given = self._givenFor(pointer, volumes)
+                pairs = zip(volumes, given, strict=True)
+                volumes = [volume for volume, scale in pairs if scale is not None]
+        return volumes
+
+    def _givenScales(self, volumes):
+        """The local scale given for each map; None where there is none."""
+        return self._givenFor(self.inputScale, volumes)
+
+    def _givenSigmas(self, volumes):
+        """The standard error given for each map; None where there is none."""
+        return self._givenFor(self.inputScaleSigma, volumes)
+
+    @staticmethod
+    def _givenFor(pointer, volumes):
+        """What a pointer gives for each map: the item with its id, or one volume for all."""
         if pointer.get() is None:
             return [None] * len(volumes)
         given = list(iterVolumes(pointer))

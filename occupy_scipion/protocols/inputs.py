@@ -15,6 +15,7 @@ from occupy_scipion.convert.volumes import (
     volumeProblem,
     volumesOf,
 )
+from occupy_scipion.protocols.pending import isOpen
 
 _CHANGED = ("postprocess", "sharp", "deblur", "deepemhancer", "locscale", "bfactor", "modifymap")
 """Parts of the class names of protocols whose maps are no raw reconstructions."""
@@ -85,9 +86,13 @@ class VolumeInputs:
         pointers = [*(first if isinstance(first, PointerList) else [first]), *more]
         return [pointer for pointer in pointers if pointer.get() is not None]
 
-    def volumes(self):
-        """The maps, as `volumesOf` completes them."""
-        return volumesOf(self.inputPointers())
+    def volumes(self, without=()):
+        """The maps, as `volumesOf` completes them, but for those with some ids."""
+        return volumesOf(self.inputPointers(), without)
+
+    def follows(self, pointer):
+        """Whether a run can begin while the set that a pointer goes to, or into, is growing."""
+        return False
 
     def _alikeValues(self):
         """Values of a job about how its maps are made alike."""
@@ -108,7 +113,7 @@ class VolumeInputs:
                     f"The input is a {type(pointer.get()).__name__}, but must be a volume, a set "
                     "of volumes or 3D classes."
                 ]
-            if not volumesOf([pointer]):
+            if not (isOpen(pointer) or volumesOf([pointer])):
                 return ["The input set is empty; give one with volumes."]
         volumes = self.volumes()
         found = [problem for volume in volumes for problem in volumeProblem(volume)]

@@ -3,21 +3,20 @@
 
 import os
 
-from pwem.objects import Integer, Scalar, SetOfVolumes, VolumeMask
 from pyworkflow.protocol import STEPS_PARALLEL
 
 from occupy_scipion.convert.half_maps import usableHalfMaps
 from occupy_scipion.convert.volumes import distinctNames
-from occupy_scipion.objects import SetOfVolumeMasks
+from occupy_scipion.protocols.streaming import FollowsSets
 
 _SIDE_BY_SIDE, _THREADS = 2, 4  # volumes at a time and threads for each, unless the form says other
 _MOST_SENTENCES = 10  # of volumes of a set, in the summary
 
 
-class StepPerVolume:
+class StepPerVolume(FollowsSets):
     """Of a protocol that treats each volume by itself: a step, a process and a folder for each.
 
-    The steps run side by side. The outputs mirror the input: a set for a set.
+    The steps run side by side. The outputs mirror the input: a set for a set, open as long as it.
 
     Attributes
     ----------
@@ -41,48 +40,6 @@ class StepPerVolume:
             f"(Scipion threads - 1) x threads, {_SIDE_BY_SIDE} x {_THREADS} unless changed. Each "
             "volume that is done at the same time needs its memory.",
         )
-
-    # --------------------------- INSERT steps functions ------------------------------------------
-    def _insertSteps(self, function, *arguments):
-        """Insert a step for each of several lists of arguments; none waits for another."""
-        return [
-            self._insertFunctionStep(function, *each, prerequisites=[], needsGPU=False)
-            for each in arguments
-        ]
-
-    # --------------------------- OUTPUT functions ------------------------------------------------
-    def _mirrored(self, made):
-        """The outputs: those of a single volume, or sets of them.
-
-        Parameters
-        ----------
-        made : list of (Volume, dict, dict)
-            Each volume of the input, the outputs made of it by name, and further columns of sets.
-        """
-        if not self.givesSets():
-            ((_, outputs, _),) = made
-            return outputs
-        sets = {}
-        for volume, outputs, columns in made:
-            maps = {k: v for k, v in outputs.items() if not isinstance(v, Scalar)}
-            columns = columns | {k: v for k, v in outputs.items() if isinstance(v, Scalar)}
-            if volume.particles is not None:
-                columns["particles"] = Integer(volume.particles)
-            for name, item in maps.items():
-                item.setObjId(volume.getObjId())
-                item.setObjLabel(volume.getObjLabel())
-                for column, value in columns.items():
-                    setattr(item, column, value.clone())
-                if f"{name}s" not in sets:
-                    sets[f"{name}s"] = self._newSet(name, item)
-                sets[f"{name}s"].append(item)
-        return sets
-
-    def _newSet(self, name, item):
-        cls = SetOfVolumeMasks if isinstance(item, VolumeMask) else SetOfVolumes
-        made = cls.create(self._getPath(), suffix=name)
-        made.setSamplingRate(item.getSamplingRate())
-        return made
 
     # --------------------------- INFO functions --------------------------------------------------
     def _numberLines(self, records):

@@ -33,7 +33,7 @@ def pendingInputs(protocol):
                 f"*{label}*: {name} of _{run}_ is not there yet; schedule this run, and it starts "
                 "when the input is there."
             )
-        elif not protocol.worksInStreaming() and _isOpen(pointer):
+        elif isOpen(pointer) and not protocol.follows(pointer):
             found.append(
                 f"*{label}*: _{run}_ is still adding to {name}, which has "
                 f"{_outputOf(pointer).getSize()} items now; schedule this run, and it starts when "
@@ -72,6 +72,7 @@ def _outputOf(pointer):
     return getattr(pointer.getObjValue(), parts[0], None) if parts else pointer.get()
 
 
-def _isOpen(pointer):
+def isOpen(pointer):
+    """Whether more can come into the set that a pointer goes to or into."""
     output = _outputOf(pointer)
     return isinstance(output, Set) and output.isStreamOpen()

@@ -32,14 +32,18 @@ class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
     _devStatus = BETA
 
     # --------------------------- INSERT steps functions ------------------------------------------
-    def _insertOutputStep(self, prerequisites=None):
-        """Insert the last step, which waits for the one before it, or for those given."""
-        for sentence in self._halfMapWarnings():
+    def _insertOutputStep(self, prerequisites=None, *, wait=False):
+        """Insert the last step, which waits for the one before it, or for those given.
+
+        With `wait`, also until it is replaced by one without: when all volumes are there.
+        """
+        for sentence in [] if wait else self._halfMapWarnings():
             self.warning(sentence)
         self._insertFunctionStep(
             self.createOutputStep,
             self._outputArguments(),
             prerequisites=prerequisites,
+            wait=wait,
             needsGPU=False,
         )
 
@@ -51,8 +55,7 @@ class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
         super().makePathsAndClean()
         steps = self.loadSteps()
         if steps and self._isChanged(steps[-1]):
-            for _, output in list(self.iterOutputAttributes()):
-                self.deleteOutput(output)
+            self._forgetOutputs()
 
     def _isChanged(self, outputStep):
         """Whether the outputs of an earlier run, whose last step is given, are out of date."""
@@ -60,7 +63,17 @@ class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
             return True  # what is made anew is another input
         if not self._inputsAreReady() or self._validate():
             return False  # the run will say so, and make nothing
-        return outputStep.argsStr.get() != json.dumps([self._outputArguments()])
+        return self._isOutOfDate(outputStep.argsStr.get())
+
+    def _isOutOfDate(self, before):
+        """Whether the outputs would be others than those of a step with the arguments of before."""
+        return before != json.dumps([self._outputArguments()])
+
+    def _forgetOutputs(self):
+        """Remove the outputs, with their relations."""
+        self.mapper.deleteRelations(self)
+        for _, output in list(self.iterOutputAttributes()):
+            self.deleteOutput(output)
 
     # --------------------------- STEPS functions -------------------------------------------------
     def _located(self, role, file, source, folder, index=0, *, name=None):
@@ -104,9 +117,7 @@ class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
 
     def _replaceOutputs(self, outputs):
         """Define the outputs; those of an earlier run (Continue) go, with their relations."""
-        self.mapper.deleteRelations(self)
-        for _, old in list(self.iterOutputAttributes()):
-            self.deleteOutput(old)
+        self._forgetOutputs()
         self._defineOutputs(**outputs)
 
     def _givenMaps(self, *names):

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-import json
 from dataclasses import asdict
 
 import pyworkflow.protocol.params as params
@@ -112,22 +111,21 @@ class OccupyProtLocalResolution(StepPerVolume, OccupyProtBase):
         self._defineThreads(form)
 
     # --------------------------- INSERT steps functions ------------------------------------------
-    def _insertAllSteps(self):
+    def _stepArguments(self):
         # All that changes a result is an argument, see OccupyProtBase.
-        items, *others = self._resolutionArguments()
-        self._insertOutputStep(
-            self._insertSteps(self.resolutionStep, *([*item, *others] for item in items))
-        )
-
-    def _outputArguments(self):
-        return json.dumps(self._resolutionArguments())
-
-    def _resolutionArguments(self):
         items = [
-            [self._folder(volume), asdict(VolumeSource.of(volume, withHalfMaps=True))]
+            {
+                "folder": self._folder(volume),
+                "source": asdict(VolumeSource.of(volume, withHalfMaps=True)),
+            }
             for volume in self.volumes()
         ]
         return items, self._givenMaps("inputMask"), asdict(paramsFromForm(self, ResolutionParams))
+
+    def _insertItem(self, item, *shared, prerequisites):
+        self._insertVolumeStep(
+            self.resolutionStep, *item.values(), *shared, prerequisites=prerequisites
+        )
 
     # --------------------------- STEPS functions -------------------------------------------------
     def resolutionStep(self, folder, source, given, resolution):
@@ -153,15 +151,12 @@ class OccupyProtLocalResolution(StepPerVolume, OccupyProtBase):
         )
         return self._runOccupy("resolution", job)
 
-    def createOutputStep(self, arguments):
-        outputs = self._mirrored([self._madeOf(volume) for volume in self.volumes()])
-        self._replaceOutputs(outputs)
+    def _relate(self, name, output):
         for pointer in self.inputPointers():
-            for name, output in outputs.items():
-                if name.startswith("filtered"):
-                    self._defineTransformRelation(pointer, output)
-                else:
-                    self._defineSourceRelation(pointer, output)
+            if name.startswith("filtered"):
+                self._defineTransformRelation(pointer, output)
+            else:
+                self._defineSourceRelation(pointer, output)
 
     def _madeOf(self, volume):
         """What was made of a volume; of a set, the number is a column."""
@@ -175,9 +170,10 @@ class OccupyProtLocalResolution(StepPerVolume, OccupyProtBase):
             filtered = self._newVolume(volume, record.files["filtered"])
             filtered.setHalfMaps(record.filteredHalfMaps())
             outputs["filteredVolume"] = filtered
-        if record.globalResolution is not None:
-            outputs["globalResolution"] = Float(record.globalResolution)
-        return volume, outputs, {}
+        found = Float(record.globalResolution)
+        if found.hasValue():
+            outputs["globalResolution"] = found
+        return volume, outputs, {"globalResolution": found}
 
     # --------------------------- INFO functions --------------------------------------------------
     def _validate(self):

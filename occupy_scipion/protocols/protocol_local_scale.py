@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-import json
 from dataclasses import asdict
 
 import pyworkflow.protocol.params as params
@@ -79,26 +78,20 @@ class OccupyProtLocalScale(StepPerVolume, OccupyProtScaleBase):
         self._defineThreads(form)
 
     # --------------------------- INSERT steps functions ------------------------------------------
-    def _insertAllSteps(self):
+    def _stepArguments(self):
         # All that changes a result is an argument, see OccupyProtBase.
-        items, *others = self._scaleArguments()
-        self._insertOutputStep(
-            self._insertSteps(self.scaleStep, *([*item, *others] for item in items))
-        )
-
-    def _outputArguments(self):
-        return json.dumps(self._scaleArguments())
-
-    def _scaleArguments(self):
         scale = paramsFromForm(self, ScaleParams)
         items = [
-            [
-                self._folder(volume),
-                asdict(VolumeSource.of(volume, withHalfMaps=self._takesHalfMaps())),
-            ]
+            {
+                "folder": self._folder(volume),
+                "source": asdict(VolumeSource.of(volume, withHalfMaps=self._takesHalfMaps())),
+            }
             for volume in self.volumes()
         ]
         return items, self._givenMaps("solventDefinition", "targetMask"), asdict(scale)
+
+    def _insertItem(self, item, *shared, prerequisites):
+        self._insertVolumeStep(self.scaleStep, *item.values(), *shared, prerequisites=prerequisites)
 
     # --------------------------- STEPS functions -------------------------------------------------
     def scaleStep(self, folder, source, masks, scale):
@@ -123,14 +116,11 @@ class OccupyProtLocalScale(StepPerVolume, OccupyProtScaleBase):
         )
         return self._runOccupy("scale", job)
 
-    def createOutputStep(self, arguments):
-        outputs = self._mirrored([self._madeOf(volume) for volume in self.volumes()])
-        self._replaceOutputs(outputs)
-        for output in outputs.values():
-            for pointer in self.inputPointers():
-                self._defineSourceRelation(pointer, output)
-            if self.solventDefinition.get() is not None:
-                self._defineSourceRelation(self.solventDefinition, output)
+    def _relate(self, name, output):
+        for pointer in self.inputPointers():
+            self._defineSourceRelation(pointer, output)
+        if self.solventDefinition.get() is not None:
+            self._defineSourceRelation(self.solventDefinition, output)
 
     def _madeOf(self, volume):
         """What was made of a volume, and columns of sets."""
@@ -142,7 +132,7 @@ class OccupyProtLocalScale(StepPerVolume, OccupyProtScaleBase):
         }
         if "solvent_definition" in record.files:
             outputs["solventMask"] = self._newMask(volume, record.files["solvent_definition"])
-        if record.targetOccupancy is not None:
+        if self.targetMask.get() is not None:
             columns["targetOccupancy"] = Float(record.targetOccupancy)
         return volume, outputs, columns
 

@@ -107,43 +107,34 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
         self._defineThreads(form)
 
     # --------------------------- INSERT steps functions ------------------------------------------
-    def _insertAllSteps(self):
-        # All that changes a result is an argument, see OccupyProtBase. The scale is a step of its
-        # own, for another power or pivot needs no new estimate.
-        items, mean, *others = self._modifyArguments()
-        given, scale, _ = others
-        before = []
-        if mean is not None:
-            (first,) = self._insertSteps(self.meanStep, [mean["folder"], *mean["of"]])
-            before = [self._insertScaleStep(mean["scale"], mean["source"], given, scale, [first])]
-        steps = []
-        for item in items:
-            ready = before
-            if mean is None and item["scale"]["folder"]:
-                folder = item["scale"]["folder"]
-                ready = [self._insertScaleStep(folder, item["source"], given, scale, [])]
-            steps.append(
-                self._insertFunctionStep(
-                    self.modifyStep, *item.values(), *others, prerequisites=ready, needsGPU=False
-                )
-            )
-        self._insertOutputStep(steps)
+    # All that changes a result is an argument, see OccupyProtBase. The scale is a step of its own,
+    # for another power or pivot needs no new estimate.
+    def _insertShared(self, mean, given, scale, modify):
+        if mean is None:
+            return []
+        first = self._insertVolumeStep(self.meanStep, mean["folder"], *mean["of"], prerequisites=[])
+        return [self._insertScaleStep(mean["scale"], mean["source"], given, scale, [first])]
+
+    def _insertItem(self, item, mean, given, scale, modify, prerequisites):
+        if mean is None and item["scale"]["folder"]:
+            folder = item["scale"]["folder"]
+            prerequisites = [self._insertScaleStep(folder, item["source"], given, scale, [])]
+        self._insertVolumeStep(
+            self.modifyStep, *item.values(), given, scale, modify, prerequisites=prerequisites
+        )
 
     def _insertScaleStep(self, folder, source, given, scale, prerequisites):
         if scale["method"] != "calibrated":  # half maps tell only that one the noise
             source = {**source, "halfMaps": ()}
-        return self._insertFunctionStep(
-            self.scaleStep,
-            *(folder, source, given, scale),
-            prerequisites=prerequisites,
-            needsGPU=False,
+        return self._insertVolumeStep(
+            self.scaleStep, folder, source, given, scale, prerequisites=prerequisites
         )
 
     def _outputArguments(self):
-        return json.dumps([*self._modifyArguments(), self._maskChoice()])
+        return json.dumps([*self._stepArguments(), self._maskChoice()])
 
-    def _modifyArguments(self):
-        volumes, shared = self.volumes(), self._isShared()
+    def _stepArguments(self):
+        shared, volumes = self._isShared(), self._readyVolumes()
         sources = [asdict(VolumeSource.of(volume, withHalfMaps=True)) for volume in volumes]
         items = [
             {
@@ -156,7 +147,11 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
                 },
             }
             for volume, source, made, sigma in zip(
-                volumes, sources, self._givenScales(), self._givenSigmas(), strict=True
+                volumes,
+                sources,
+                self._givenScales(volumes),
+                self._givenSigmas(volumes),
+                strict=True,
             )
         ]
         return (
@@ -210,7 +205,7 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
 
         Where no scale is given, the job estimates it; a run does that in a step of its own.
         """
-        items, _, given, scale, modify = self._modifyArguments()
+        items, _, given, scale, modify = self._stepArguments()
         item = items[0]
         if item["scale"]["map"] is None:
             others = {"scale": ScaleParams(**scale), "modify": ModifyParams(**modify)}
@@ -257,15 +252,12 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
             **parameters,
         )
 
-    def createOutputStep(self, arguments):
-        outputs = self._mirrored([self._madeOf(volume) for volume in self.volumes()])
-        self._replaceOutputs(outputs)
-        for output in outputs.values():
-            for pointer in self.inputPointers():
-                self._defineTransformRelation(pointer, output)
-            for pointer in (self.inputScale, self.inputScaleSigma):
-                if pointer.get() is not None:
-                    self._defineSourceRelation(pointer, output)
+    def _relate(self, name, output):
+        for pointer in self.inputPointers():
+            self._defineTransformRelation(pointer, output)
+        for pointer in (self.inputScale, self.inputScaleSigma):
+            if pointer.get() is not None:
+                self._defineSourceRelation(pointer, output)
 
     def _madeOf(self, volume):
         """What was made of a volume; there are no further columns of sets."""
@@ -285,7 +277,7 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
         errors = self._volumeProblems()
         if errors or not self.inputPointers():
             return errors
-        volumes, modify = self.volumes(), self._modifyParams()
+        volumes, modify = self._readyVolumes(), self._modifyParams()
         modify = replace(modify, subtraction_mask=False)  # the form has a choice, see _maskProblems
         scale = paramsFromForm(self, ScaleParams)
         for volume in volumes:  # each may have another box; the first problem is enough
@@ -358,6 +350,12 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
         return [scales[0].methodSentence(maps), records[0].modificationSentence()]
 
     # --------------------------- UTILS functions -------------------------------------------------
+    def followedPointers(self):
+        """The pointers to sets that may grow: one scale for all maps needs all maps."""
+        if self._isShared():
+            return []
+        return self._withScales(super().followedPointers())
+
     def _modifyParams(self):
         """Parameters of the modification; what has no effect stands at its default.
 

@@ -235,7 +235,7 @@ def test_each_class_is_modified_by_the_scale_with_its_id(runner, imported, scale
         inputVolume=(imported[0], "outputClasses.2"),
         inputScale=(scaled, "scaleVolumes"),
     )
-    assert one._givenScales()[0].getFileName() == used[1]
+    assert one._givenScales(one.volumes())[0].getFileName() == used[1]
     assert one.validate() == []
     only = runner.new(
         "OccupyProtModifyMap", inputVolume=imported, inputScale=(scaled, "scaleVolumes.2")

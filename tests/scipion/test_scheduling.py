@@ -174,9 +174,8 @@ def test_an_input_that_a_finished_run_did_not_make_is_not_waited_for(runner, imp
 
 
 # ---- sets that are not complete
-@pytest.mark.parametrize("output", ["growing", "growing.1"])
-def test_an_open_set_is_refused_when_launched_and_waited_for_when_scheduled(
-    runner, producer, monkeypatch, output
+def test_an_open_set_of_which_all_is_needed_is_waited_for_when_scheduled(
+    runner, producer, monkeypatch
 ):
     producer.makePathsAndClean()
     volumes = SetOfVolumes.create(producer._getPath(), suffix="growing")
@@ -186,13 +185,15 @@ def test_an_open_set_is_refused_when_launched_and_waited_for_when_scheduled(
     volumes.setStreamState(Set.STREAM_OPEN)
     producer._defineOutputs(growing=volumes)
     producer._store()
-    protocol = runner.new("OccupyProtLocalScale", inputVolumes=(producer, output))
+    protocol = runner.new(
+        "OccupyProtModifyMap", inputVolume=(producer, "growing"), amplify=2.0, oneScale=True
+    )
     (sentence,) = protocol.validate()
     assert "still adding to growing" in sentence
     assert "2 items" in sentence
     scheduler = scheduler_of(runner, protocol, monkeypatch)
     assert is_waiting(scheduler)
-    scheduler.protocol.inputVolumes.getObjValue().growing.setStreamState(Set.STREAM_CLOSED)
+    scheduler.protocol.inputVolume.getObjValue().growing.setStreamState(Set.STREAM_CLOSED)
     assert not is_waiting(scheduler)
     producer.growing.setStreamState(Set.STREAM_CLOSED)
     assert protocol.validate() == []
