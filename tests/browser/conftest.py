@@ -1,12 +1,18 @@
 """Results of every kind with their reports, small, and one browser for all tests."""
 
+from types import SimpleNamespace
+
 import pytest
 from browser import start_browser
 from small_blocks import write_volumes
 from small_models import density_of, noisy, three_chains
 
+from occupy_core.commands.batch.job import BatchJob
+from occupy_core.commands.batch.run import run_batch
 from occupy_core.commands.blocks.job import BlocksJob
 from occupy_core.commands.blocks.run import run_blocks
+from occupy_core.commands.classes.job import ClassesJob
+from occupy_core.commands.classes.run import run_classes
 from occupy_core.commands.regions.job import RegionsJob
 from occupy_core.commands.regions.run import run_regions
 from occupy_core.commands.resolution.job import ResolutionJob
@@ -61,7 +67,19 @@ def results(tmp_path_factory):
     }
     other = write_map(folder / "y.mrc", two_bodies(grid, occupancy=0.8)[0])
     made["other scale"] = run_scale(ScaleJob(other, folder / "other", scale=occ, **quick))
+    made["batch"] = _batch(folder, small, other)
     return made | _of_ensembles(folder, quick)
+
+
+def _batch(folder, *maps):
+    """A batch of two jobs, of which one fails, with the answer and files of its record."""
+    table = folder / "jobs.csv"
+    rows = [f"{i},{path},{size}" for i, (path, size) in enumerate(zip(maps, ("", -1), strict=True))]
+    table.write_text("\n".join(["job,map,voxel_size", *rows, ""]))
+    outdir = folder / "batch"
+    done = run_batch(BatchJob(jobs=table, outdir=outdir, command="scale --report", workers=1))
+    files = {key: outdir / name for key, name in done.record["files"].items()}
+    return SimpleNamespace(result=done.record, files=files)
 
 
 def _of_ensembles(folder, quick):
@@ -76,6 +94,16 @@ def _of_ensembles(folder, quick):
     return {
         "regions": run_regions(
             RegionsJob(tuple(maps), folder / "regions", model=model, plot=False, **quick)
+        ),
+        "classes": run_classes(
+            ClassesJob(
+                tuple(maps),
+                folder / "classes",
+                model=model,
+                names=("x < y & z", "b"),
+                data_sets=("apo", "ligand"),
+                report=True,
+            )
         ),
         "blocks": run_blocks(BlocksJob(tuple(volumes), folder / "blocks", plot=False, **quick)),
     }

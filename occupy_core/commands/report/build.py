@@ -90,20 +90,24 @@ def open_report(path: Path) -> bool:
 def _html(pages: Sequence[tuple[Result, Page]]) -> bytes:
     volumes, crops = _volumes([page for _, page in pages])
     title = pages[0][1].title if len(pages) == 1 else f"{len(pages)} results"
-    tabs, bodies, data, blobs = [], [], [], []
-    compared = comparisons([page for _, page in pages])  # their tabs stand before those of all
-    for number, comparison in enumerate(compared):
-        tabs.append(_tab(number, comparison.title))
-        bodies.append(comparison_html(comparison, pages, number))
-        data.append(comparison_data(comparison, [page for _, page in pages], len(compared)))
-    shown_pages = zip(pages, volumes, crops, strict=True)
-    for number, ((result, page), own, crop) in enumerate(shown_pages, start=len(compared)):
+    tabs: list[str] = []
+    bodies: list[str] = []
+    data, blobs = [], []
+    # A comparison stands before the first of its members.
+    compared = {one.members[0]: one for one in comparisons([page for _, page in pages])}
+    numbers = [i + sum(first <= i for first in compared) for i in range(len(pages))]
+    for i, ((result, page), own, crop) in enumerate(zip(pages, volumes, crops, strict=True)):
+        if i in compared:
+            tabs.append(_tab(len(tabs), compared[i].title))
+            bodies.append(comparison_html(compared[i], pages, len(bodies)))
+            data.append(comparison_data(compared[i], pages, numbers))
+        number = numbers[i]
         tabs.append(_tab(number, page.title))
         bodies.append(_page_html(number, result, page, several=len(pages) > 1))
-        shown = [dict(meaning, blob=f"v-{number}-{i}") for i, (meaning, _) in enumerate(own)]
+        shown = [dict(meaning, blob=f"v-{number}-{k}") for k, (meaning, _) in enumerate(own)]
         blobs += [
-            f'<script type="application/gzip" id="v-{number}-{i}">{packed.decode("ascii")}</script>'
-            for i, (_, packed) in enumerate(own)
+            f'<script type="application/gzip" id="v-{number}-{k}">{packed.decode("ascii")}</script>'
+            for k, (_, packed) in enumerate(own)
         ]
         data.append(_data(page, shown, crop))
     navigation = ""
@@ -236,9 +240,12 @@ def _end(result: Result, page: Page) -> str:
     record = result.record
     references = "".join(f"<li>{html_text(text)}</li>" for text in cited(page.methods))
     inputs = {key: entry["file"] for key, entry in record["inputs"].items()}
-    return (
+    paper = (
         "<section><h2>For a paper</h2>"
         f"{copied(page.methods, 'methods sentence')}<ul>{references}</ul></section>"
+    )
+    return (
+        f"{paper if page.methods else ''}"
         f"<section><h2>Again</h2>{copied(f'occupy-core {one_line(page.command)}', 'command')}"
         "</section><section><h2>Parameters</h2><details><summary>All parameters and files"
         f"</summary>{pairs(record['parameters'], 'Parameters used')}"

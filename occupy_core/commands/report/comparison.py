@@ -47,22 +47,25 @@ def comparisons(pages: Sequence[Page]) -> list[Comparison]:
     ]
 
 
-def comparison_data(comparison: Comparison, pages: Sequence[Page], first: int) -> dict[str, Any]:
+def comparison_data(
+    comparison: Comparison, pages: Sequence[tuple[Result, Page]], numbers: Sequence[int]
+) -> dict[str, Any]:
     """Return plain values for the viewer: which pages, and the colours of a difference.
 
     Parameters
     ----------
     comparison : Comparison
-    pages : sequence of Page
+    pages : sequence of (Result, Page)
         All pages.
-    first : int
-        Number that the first of them has in the report.
+    numbers : sequence of int
+        Number of each in the report.
     """
     return {
         "kind": "comparison",
         "title": comparison.title,
         "members": [
-            {"page": first + number, "name": pages[number].name} for number in comparison.members
+            {"page": numbers[member], "name": pages[member][1].name}
+            for member in comparison.members
         ],
         "palette": colors_record(difference_scale(1.0)),
     }

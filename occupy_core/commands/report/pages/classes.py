@@ -30,7 +30,7 @@ def page(result: Result) -> Page:
         found = RegionTable.from_record(record)
         sections += [
             ("Verdicts", _verdicts(found)),
-            ("Differences between classes", _differences(record["differences"])),
+            ("Differences between classes", _differences(record["differences"], "classes")),
         ]
         if record["data_sets"] is not None:
             sections.append(("Differences between data sets", _data_sets(record["data_sets"])))
@@ -87,7 +87,7 @@ def _verdict(row: RegionRow) -> tuple[str, Any]:
     return "; ".join(parts), row.occupancy if math.isfinite(row.occupancy) else ""
 
 
-def _differences(every: list[Mapping[str, Any]]) -> str:
+def _differences(every: list[Mapping[str, Any]], between: str) -> str:
     real = [d for d in every if d["q_value"] is not None and d["q_value"] <= _SIGNIFICANT]
     intro = paragraph(
         f"{len(real)} of {len(every)} differences are significant (false discovery rate "
@@ -106,7 +106,9 @@ def _differences(every: list[Mapping[str, Any]]) -> str:
         for d in real[:_MOST_DIFFERENCES]
     ]
     head = ("region", "from", "to", "difference", "false discovery rate")
-    return intro + table(head, rows, caption="Significant differences.", numeric=(3, 4))
+    return intro + table(
+        head, rows, caption=f"Significant differences between {between}.", numeric=(3, 4)
+    )
 
 
 def _data_sets(found: Mapping[str, Any]) -> str:
@@ -121,7 +123,7 @@ def _data_sets(found: Mapping[str, Any]) -> str:
     ]
     head = ("region", "condition", "share of particles", "data sets")
     shares = table(head, rows, caption="Share of the particles with a region.", numeric=(2, 3))
-    return _differences(found["differences"]) + shares
+    return _differences(found["differences"], "data sets") + shares
 
 
 def _regrouping(result: Result, found: RegionTable) -> str:
