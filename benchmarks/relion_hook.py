@@ -1,6 +1,6 @@
 """What `occupy-core relion-hook` does to a 3D classification of RELION, with and without it.
 
-    python -m benchmarks.relion_hook --model MODEL --work FOLDER --rows ROWS.csv [--seeds 3]
+    python -m benchmarks.relion_hook --models FOLDER --work FOLDER --rows ROWS.csv [--seeds 5]
 
 Particles of a model in known states are simulated (true poses, CTF, white noise) and classified
 by `relion_refine --skip_align`, plainly and with arms of the hook, from several random seeds. Each
@@ -8,9 +8,13 @@ finished run is a row of ROWS.csv and is not done again. A row has the share of 
 particles after each iteration; where K is larger than the number of states, each class counts for
 the state that most of its particles have. `--report` prints the table.
 
+This process answers the calls of RELION with the function that the command runs, so that no call
+waits for the start of Python.
+
 The set `one` is a single state with K = 3: there is nothing to find. Its row says how much the
 occupancy of any chain differs between two classes that hold at least a tenth of the particles, in
-maps that `relion_reconstruct` makes of their particles without the hook.
+maps that `relion_reconstruct` makes of their particles without the hook. In the set `moved` chains
+move and none is missing.
 """
 
 from __future__ import annotations
@@ -23,27 +27,37 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import mrcfile
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.simulate_occupancy import chain_maps, place
+from occupy_core.commands.relion_hook.cli import VARIABLE
+from occupy_core.commands.relion_hook.job import HookJob
+from occupy_core.commands.relion_hook.run import run_hook
 
 VOXEL, RESOLUTION, BLUR = 6.0, 13.0, 100.0
 ITERATIONS = 8
-HOOK = f"{sys.executable} -m occupy_core relion-hook --skip-gridding"
-ARMS = {
+LONGER = 16  # of the plain arm
+RIGHT = 0.99  # share of particles that is called done
+ARMS: dict[str, dict[str, Any] | None] = {
     "plain": None,
-    "hook": "--attenuate 3",
-    "hook each": "--attenuate 3 --per-class",
-    "hook falling": "--attenuate 3 --decay 0.7",
-    "hook renormalised": "--attenuate 3 --renormalise",
-    "hook by voxel": "--attenuate 3 --by-voxel",
-    "solvent only": "--attenuate 1",
+    "focus": {},
+    "focus by voxel": {"by_voxel": True},
+    "attenuate": {"power": 3.0},
+    "attenuate each": {"power": 3.0, "per_class": True},
+    "attenuate falling": {"power": 3.0, "decay": 0.7},
+    "attenuate renormalised": {"power": 3.0, "renormalise": True},
+    "attenuate by voxel": {"power": 3.0, "by_voxel": True},
+    "solvent only": {"power": 1.0},
 }
 REFINE = (
     "relion_refine --ctf --zero_mask --strict_highres_exp 20 --ini_high 40 --sym c1 --norm --scale "
@@ -58,36 +72,48 @@ COLUMNS += " DefocusV DefocusAngle"
 
 @dataclass(frozen=True)
 class Set:
-    """Particles: which chains are missing in which share of them, their noise, and K."""
+    """Particles: the chains that each state lacks and its share, their noise, and K.
+
+    With a `shift` in Å the chains of the second state are moved, and none is missing.
+    """
 
     states: tuple[tuple[str, float], ...]
     snr: float
     classes: int
+    model: str = "1wcm.pdb.gz"
+    shift: float = 0.0
     particles: int = 1200
 
 
+THREE = (("", 0.45), ("DG", 0.30), ("CJKL", 0.25))
 SETS = {
-    "three": Set((("", 0.45), ("DG", 0.30), ("CJKL", 0.25)), 0.4, 3),
-    "minority": Set((("", 0.8), ("CJKL", 0.2)), 0.4, 3),
+    "easy": Set(THREE, 1.6, 3),
+    "three": Set(THREE, 0.4, 3),
+    "other": Set((("", 0.5), ("HL", 0.3), ("MN", 0.2)), 0.8, 3, model="5fuu.pdb.gz"),
+    "absent": Set((("", 0.9), ("CJKL", 0.1)), 0.3, 2),
+    "present": Set((("", 0.1), ("DG", 0.9)), 0.6, 2),
+    "rare": Set((("", 0.95), ("CJKL", 0.05)), 0.6, 2),
+    "spare": Set((("", 0.8), ("CJKL", 0.2)), 0.3, 3),
     "noisy": Set((("", 0.5), ("CJKL", 0.5)), 0.1, 2),
+    "moved": Set((("", 0.5), ("CJKL", 0.5)), 0.4, 2, shift=10.0),
     "one": Set((("", 1.0),), 0.4, 3),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", type=Path, help="a complex with the chains C, D, G, J, K, L")
+    parser.add_argument("--models", type=Path, help="folder with the models of the sets")
     parser.add_argument("--work", type=Path)
     parser.add_argument("--rows", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--sets", nargs="+", default=list(SETS))
-    parser.add_argument("--arms", nargs="+", default=["plain", "hook"])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument("--arms", nargs="+", default=["plain", "focus"], choices=ARMS)
     parser.add_argument("--report", action="store_true")
     given = parser.parse_args()
     if not given.report:
         for seed, name, arm in itertools.product(range(1, given.seeds + 1), given.sets, given.arms):
             if (name, arm, str(seed)) not in {key(row) for row in read(given.rows)}:
-                append(given.rows, run(name, arm, seed, given.model, given.work))
+                append(given.rows, run(name, arm, seed, given.models, given.work))
     print(table(read(given.rows)))
 
 
@@ -102,7 +128,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-FIELDS = ("set", "arm", "seed", "right", "shares", "recall", "spread")
+FIELDS = ("set", "arm", "seed", "right", "shares", "recall", "spread", "resolution")
 
 
 def append(path: Path, row: dict[str, str]) -> None:
@@ -114,35 +140,74 @@ def append(path: Path, row: dict[str, str]) -> None:
         writer.writerow(row)
 
 
-def run(name: str, arm: str, seed: int, model: Path, work: Path) -> dict[str, str]:
+def run(name: str, arm: str, seed: int, models: Path, work: Path) -> dict[str, str]:
     """Classify one set once, and say how right it is."""
-    given, folder = SETS[name], work / name
-    truth = simulated(given, model, folder)
+    given, folder = SETS[name], work.resolve() / name
+    truth = simulated(given, models, folder)
     out = f"{arm.replace(' ', '_')}_{seed}"
     shutil.rmtree(folder / out, ignore_errors=True)
     (folder / out).mkdir()
+    options = ARMS[arm]
+    iterations = LONGER if options is None else ITERATIONS
     command = f"{REFINE} --i particles.star --o {out}/run --ref mix.mrc --K {given.classes}"
-    command += f" --iter {ITERATIONS} --random_seed {seed} --particle_diameter {diameter(folder)}"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    if ARMS[arm] is not None:
-        command += " --external_reconstruct"
-        environment["RELION_EXTERNAL_RECONSTRUCT_EXECUTABLE"] = f"{HOOK} {ARMS[arm]}"
-    call(command, folder, environment)
-    found = [classes_of(folder / out, i) for i in range(1, ITERATIONS + 1)]
+    command += f" --iter {iterations} --random_seed {seed} --particle_diameter {diameter(folder)}"
+    with nullcontext({}) if options is None else answered(folder, options) as more:
+        command += " --external_reconstruct" if more else ""
+        call(command, folder, {**os.environ, "OMP_NUM_THREADS": "1", **more})
+    found = [classes_of(folder / out, i) for i in range(1, iterations + 1)]
     right = [assigned(truth, classes, given.classes) for classes in found]
-    last = found[-1]
+    last = found[ITERATIONS - 1]
     shares = np.bincount(last, minlength=given.classes + 1)[1:] / len(last)
+    model = (folder / out / f"run_it{ITERATIONS:03d}_model.star").read_text(encoding="utf-8")
     row = {
         "set": name,
         "arm": arm,
         "seed": str(seed),
         "right": " ".join(f"{share:.3f}" for share, _ in right),
         "shares": " ".join(f"{share:.2f}" for share in shares),
-        "recall": f"{right[-1][1]:.3f}",
+        "recall": f"{right[ITERATIONS - 1][1]:.3f}",
         "spread": f"{spread(folder, out, last):.3f}" if len(given.states) == 1 else "",
+        "resolution": re.findall(r"_rlnCurrentResolution +(\S+)", model)[0],
     }
     shutil.rmtree(folder / out)
     return row
+
+
+@contextmanager
+def answered(folder: Path, options: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Answer the calls of RELION, which runs in this folder; yield what it needs to be told."""
+    asked, answers = folder / "asked", folder / "answers"
+    for path in (asked, answers):
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+    program = folder / "ask"
+    program.write_text(
+        f'#!/bin/sh\necho "$1" >"{asked}"\nread status <"{answers}"\nexit "$status"\n'
+    )
+    program.chmod(0o755)
+    here = Path.cwd()
+    os.chdir(folder)
+    # Open for both: the end of one call is not the end of the file.
+    with os.fdopen(os.open(asked, os.O_RDWR), encoding="utf-8") as calls:
+
+        def answer() -> None:
+            for line in iter(lambda: calls.readline().strip(), "end"):
+                try:
+                    run_hook(HookJob(star=Path(line), skip_gridding=True, **options))
+                    status = 0
+                except Exception:
+                    traceback.print_exc()
+                    status = 1
+                answers.write_text(f"{status}\n")
+
+        thread = Thread(target=answer, daemon=True)
+        thread.start()
+        try:
+            yield {VARIABLE: str(program)}
+        finally:
+            os.chdir(here)
+            asked.write_text("end\n")
+            thread.join()
 
 
 def diameter(folder: Path) -> float:
@@ -225,18 +290,21 @@ def occupancies(data: np.ndarray, chains: np.lib.npyio.NpzFile) -> np.ndarray:
     return np.asarray(values / values.mean())
 
 
-def simulated(given: Set, model: Path, folder: Path) -> np.ndarray:
+def simulated(given: Set, models: Path, folder: Path) -> np.ndarray:
     """Make the particles of a set, unless they are there; return the state of each."""
     if (folder / "state.txt").exists():
         return np.loadtxt(folder / "state.txt", dtype=int)
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
-    placed = place(model, VOXEL)
+    placed = place(models / given.model, VOXEL)
     chains = chain_maps(placed, RESOLUTION, blur=BLUR)
     states = [
-        sum(data for name, data in chains.items() if name not in missing)
+        sum(data for name, data in chains.items() if given.shift or name not in missing)
         for missing, _ in given.states
     ]
+    if given.shift:
+        moves = dict.fromkeys(given.states[1][0], (given.shift, 0.0, 0.0))
+        states[1] = sum(chain_maps(placed, RESOLUTION, blur=BLUR, moves=moves).values())
     top = np.percentile(states[0], 99.5)
     shares = [share for _, share in given.states]
     write(folder / "mix.mrc", sum(s * w for s, w in zip(states, shares, strict=True)) / top)
@@ -297,26 +365,32 @@ def star(path: Path, rows: list[tuple[str, ...]], box: int) -> None:
 
 def table(rows: list[dict[str, str]]) -> str:
     """One line for each set and arm: mean over the seeds."""
+    last = ITERATIONS - 1
     lines = [
-        "| set | arm | runs | right after 3 / 5 / 8 iterations | least, after 8 | rarest state "
-        "found | largest difference of a chain |",
-        "|---|---|---|---|---|---|---|",
+        f"| set | arm | runs | right after 3 / 5 / {ITERATIONS} iterations | after {LONGER} | "
+        f"least after {ITERATIONS} | runs with {RIGHT} after {ITERATIONS} | rarest state found | "
+        "largest difference of a chain | reported resolution, Å |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, arm in itertools.product(SETS, ARMS):
         own = [row for row in rows if (row["set"], row["arm"]) == (name, arm)]
         if not own:
             continue
-        right = np.array([[float(v) for v in re.split(r"\s+", row["right"])] for row in own])
+        right = np.array([[float(v) for v in row["right"].split()] for row in own])
         mean = right.mean(0)
-        recall = np.mean([float(row["recall"]) for row in own])
+        cells = ["-"] * 5
+        if len(SETS[name].states) > 1:
+            cells = [
+                " / ".join(f"{mean[i]:.3f}" for i in (2, 4, last)),
+                f"{mean[LONGER - 1]:.3f}" if len(mean) == LONGER else "-",
+                f"{right[:, last].min():.3f}",
+                f"{int((right[:, last] >= RIGHT).sum())} of {len(own)}",
+                f"{np.mean([float(row['recall']) for row in own]):.3f}",
+            ]
         wide = [float(row["spread"]) for row in own if row["spread"]]
-        one = len(SETS[name].states) == 1
-        steps = " / ".join(f"{mean[i]:.3f}" for i in (2, 4, 7))
-        lines.append(
-            f"| {name} | {arm} | {len(own)} | {'-' if one else steps} | "
-            f"{'-' if one else f'{right[:, -1].min():.3f}'} | {'-' if one else f'{recall:.3f}'} | "
-            f"{f'{max(wide):.2f}' if wide else '-'} |"
-        )
+        finest = np.mean([float(row["resolution"]) for row in own])
+        cells += [f"{max(wide):.2f}" if wide else "-", f"{finest:.1f}"]
+        lines.append(f"| {name} | {arm} | {len(own)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Factors by which weak and empty places are taken down, and nothing is brought up.
+"""Factors by which places, or differences, are taken down, and nothing is brought up.
 
 For use inside a reconstruction that goes on: a map whose parts are amplified would seem to have a
 better resolution than its data give, and one that is only taken down does not.
@@ -41,6 +41,32 @@ def suppression_factor(result: ScaleResult, power: float, *, exclude_solvent: bo
     if exclude_solvent:
         factor *= content
     return result.scale.with_data(np.clip(factor, 0, 1))
+
+
+def focus_factor(result: ScaleResult) -> DensityMap:
+    """Return which part of the difference of a class from the mean of all is kept, 0 to 1.
+
+    A place that is full in the mean is full in all classes, so what differs there is noise. The
+    difference counts in full where the scale is below 1 by its standard error or more, falls to 0
+    where it is 1, and is 0 in the solvent.
+
+    Parameters
+    ----------
+    result : ScaleResult
+        Of the mean of the classes, with a standard error of the scale.
+
+    Returns
+    -------
+    DensityMap
+        On the grid of the scale.
+    """
+    if result.sigma is None:
+        raise ValueError("The scale has no standard error; the calibrated one has.")
+    content = np.clip((result.place or result.confidence).data, 0, 1)
+    missing = np.clip(1 - result.scale.data, 0, 1)
+    smallest = np.finfo(np.float32).tiny
+    kept = np.minimum(missing / np.maximum(result.sigma.data, smallest), 1)
+    return result.scale.with_data((content * kept).astype(np.float32))
 
 
 def with_power_of(changed: DensityMap, reference: DensityMap) -> DensityMap:

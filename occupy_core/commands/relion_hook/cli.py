@@ -23,7 +23,7 @@ COMMAND = Command(
     summary=SUMMARIES["relion-hook"],
     examples=(
         "relion-hook --setup",
-        "relion-hook --attenuate 3 --start-resolution 30 --setup",
+        "relion-hook --start-resolution 30 --setup",
     ),
     sections=SECTIONS,
     positional="star",

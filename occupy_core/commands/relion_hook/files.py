@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ _ROOT = re.compile(r"(?P<run>.*)_it(?P<iteration>\d+)_class(?P<number>\d+)")
 _BIG = ("rlnExtReconsDataReal", "rlnExtReconsDataImag", "rlnExtReconsWeight")
 _GRADIENT = ("rlnDoGradientRefine", "rlnDoStochasticGradientDescent")
 UNCHANGED = "occupy_unchanged.mrc"
+FACTORS = "occupy_factors_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,15 @@ class Call:
     def unchanged(self, iteration: int, number: int) -> Path:
         """Return where the map of a class is kept as RELION made it."""
         return Path(f"{self.run}_it{iteration:03d}_class{number:03d}_{UNCHANGED}")
+
+    def factors(self, origin: str) -> Path:
+        """Return where the factors of this iteration are kept."""
+        return Path(f"{self.run}_it{self.iteration:03d}_{FACTORS}{origin}.mrc")
+
+    def factors_before(self) -> list[Path]:
+        """Return the factors that are kept of the iteration before."""
+        name = f"{glob.escape(self.run.name)}_it{self.iteration - 1:03d}_{FACTORS}*.mrc"
+        return sorted(self.run.parent.glob(name))
 
     def before(self, what: str) -> Path:
         """Return a STAR file of the iteration before ("model", "optimiser")."""

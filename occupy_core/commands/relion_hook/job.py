@@ -20,8 +20,8 @@ class HookJob:
         RELION's own program.
     skip_gridding : bool
         Given to it.
-    power : float
-        Of the attenuation; 1 attenuates nothing.
+    power : float, optional
+        Of the attenuation; 1 attenuates nothing. None focuses instead.
     decay : float
         Share of the attenuation that is left after each iteration.
     keep_solvent, by_voxel, per_class, renormalise : bool
@@ -38,7 +38,7 @@ class HookJob:
     star: Path
     program: str = "relion_external_reconstruct"
     skip_gridding: bool = False
-    power: float = 3.0
+    power: float | None = None
     decay: float = 1.0
     keep_solvent: bool = False
     by_voxel: bool = False
@@ -52,11 +52,12 @@ class HookJob:
     def __post_init__(self) -> None:
         """Raise ParameterError when a number is outside its limits."""
         problems = []
-        if not self.power >= 1:
+        if self.power is not None and not self.power >= 1:
             problems.append(
                 f"The power of the attenuation is {self.power} but must be at least 1: below it "
                 "parts would be amplified, which RELION takes for resolution."
             )
+        problems += self._for_attenuation()
         if not 0 <= self.decay <= 1:
             problems.append(f"The decay is {self.decay} but must lie between 0 and 1.")
         if not self.start_resolution > 0:
@@ -73,6 +74,23 @@ class HookJob:
         if problems:
             raise ParameterError(*problems)
 
+    def _for_attenuation(self) -> list[str]:
+        """Say which options do nothing because nothing is attenuated."""
+        if self.power is not None:
+            return []
+        given = {
+            "--decay": self.decay != 1,
+            "--keep-solvent": self.keep_solvent,
+            "--per-class": self.per_class,
+            "--renormalise": self.renormalise,
+        }
+        return [
+            f"{name} has no effect without an attenuation; give --attenuate too, or leave it out."
+            for name, there in given.items()
+            if there
+        ]
+
     def power_at(self, iteration: int) -> float:
-        """Return the power of the attenuation in an iteration."""
-        return 1.0 + (self.power - 1.0) * self.decay ** max(0, iteration - self.start_iteration)
+        """Return the power of the attenuation in an iteration; 1 when nothing is attenuated."""
+        power = 1.0 if self.power is None else self.power
+        return 1.0 + (power - 1.0) * self.decay ** max(0, iteration - self.start_iteration)

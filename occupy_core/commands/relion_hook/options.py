@@ -26,25 +26,15 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "Give --skip_gridding to that program. Say it when the job of RELION has it too.",
         ),
     ),
-    "Suppression": (
+    "Change": (
         number(
             "power",
             "--attenuate",
             "G",
-            "Power of the attenuation: a place of scale S is multiplied by S^(G-1). At least 1, "
-            "which attenuates nothing; by default 3.",
-        ),
-        number(
-            "decay",
-            "--decay",
-            "D",
-            "Share of the attenuation that is left after each iteration: the power of iteration n "
-            "is 1 + (G-1) D^(n-2). By default 1: the same in all.",
-        ),
-        switch(
-            "keep_solvent",
-            "--keep-solvent",
-            "Leave the solvent as it is. By default it is taken down to 0.",
+            "Take weak places down by this power, instead of focusing: a place of scale S is "
+            "multiplied by S^(G-1), the solvent by 0. At least 1, which takes down the solvent "
+            "only. By default classes are focused: they may differ where their mean is not full, "
+            "and have their mean elsewhere.",
         ),
         switch(
             "by_voxel",
@@ -52,17 +42,29 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "Let each voxel have its own scale. By default what has one occupancy has a size of "
             "12 Å, as in occupy-core scale.",
         ),
+        number(
+            "decay",
+            "--decay",
+            "D",
+            "With --attenuate: share of the attenuation that is left after each iteration. The "
+            "power of iteration n is 1 + (G-1) D^(n-2). By default 1: the same in all.",
+        ),
+        switch(
+            "keep_solvent",
+            "--keep-solvent",
+            "With --attenuate: leave the solvent as it is. By default it is taken down to 0.",
+        ),
         switch(
             "per_class",
             "--per-class",
-            "Let each class have the scale of its own map. This takes down what a class lacks and "
-            "may make classes differ; by default all get the factors of their mean.",
+            "With --attenuate: let each class have the scale of its own map. By default all get "
+            "the factors of their mean.",
         ),
         switch(
             "renormalise",
             "--renormalise",
-            "Give each shell of the changed map the power that it had. By default it loses what "
-            "was taken down.",
+            "With --attenuate: give each shell of the changed map the power that it had. By "
+            "default it loses what was taken down.",
         ),
     ),
     "When": (

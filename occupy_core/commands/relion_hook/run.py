@@ -1,4 +1,4 @@
-"""One class of one iteration: RELION's own map in, the map with its weak places taken down out."""
+"""One class of one iteration: RELION's own map in, the changed map out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from occupy_core.commands.relion_hook.factors import factors, kept_maps, mean_map
 from occupy_core.commands.relion_hook.files import (
     Call,
     Model,
@@ -19,12 +20,9 @@ from occupy_core.commands.relion_hook.files import (
 )
 from occupy_core.commands.relion_hook.job import HookJob
 from occupy_core.errors import EstimationError, MapFormatError, OutputError, ParameterError
-from occupy_core.maps.grid import DensityMap, Grid
+from occupy_core.maps.grid import DensityMap
 from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.maps.threads import threads
-from occupy_core.scale.estimate import estimate_scale
-from occupy_core.scale.params import ScaleParams
-from occupy_core.scale.suppression import suppression_factor, with_power_of
 
 _KEPT = 2  # [layout] iterations after which a copy is removed
 
@@ -32,9 +30,10 @@ _KEPT = 2  # [layout] iterations after which a copy is removed
 def run_hook(job: HookJob) -> str:
     """Make the map of one class.
 
-    RELION's own program makes it; a copy is kept for the next iteration, and the map is multiplied
-    by factors of at most 1. They come from the copies of the iteration before, which are those of
-    all classes whatever the order in which RELION calls.
+    RELION's own program makes it and a copy is kept for the next iteration. Then what sets the map
+    apart from the mean of all classes, or the map itself, is multiplied by factors of at most 1.
+    Mean and factors come from the copies of the iteration before, which are those of all classes
+    whatever the order in which RELION calls.
 
     Parameters
     ----------
@@ -58,7 +57,7 @@ def run_hook(job: HookJob) -> str:
     refuse_other_jobs(call)
     model = read_model(call)
     _reconstruct(job, call)
-    density = _read(call.result, model.voxel_size)
+    density = read_map(call.result, voxel_size=model.voxel_size)  # its header may have none
     _keep(call)
     done = f"iteration {call.iteration}, class {call.number}: "
     reason = _passes(job, call, model)
@@ -66,7 +65,10 @@ def run_hook(job: HookJob) -> str:
         done += f"passed through, for {reason}."
     else:
         with threads(job.threads):
-            done += _suppress(job, call, model, density)
+            try:
+                done += _change(job, call, model, density)
+            except EstimationError as error:
+                done += f"passed through, for the scale cannot be estimated: {error}"
     for path in call.big:
         with suppress(OSError):  # the map is there; what is left takes space only
             path.unlink()
@@ -89,11 +91,6 @@ def _reconstruct(job: HookJob, call: Call) -> None:
         raise ParameterError(
             f"{words[0]} made no map of {call.star} (status {done.returncode}): {said}"
         )
-
-
-def _read(path: Path, voxel_size: float) -> DensityMap:
-    """Read a map of RELION's, whose header may have no voxel size."""
-    return read_map(path, voxel_size=voxel_size)
 
 
 def _keep(call: Call) -> None:
@@ -120,51 +117,28 @@ def _passes(job: HookJob, call: Call, model: Model) -> str:
         return (
             f"the resolution of {model.resolution:.1f} Å is worse than {job.start_resolution:g} Å"
         )
-    return "" if _sources(job, call, model) else "there are no maps of the iteration before"
+    return "" if kept_maps(job, call, model) else "there are no maps of the iteration before"
 
 
-def _sources(job: HookJob, call: Call, model: Model) -> dict[Path, float]:
-    """Maps that tell the scale, with their weights: of all classes, or of this one.
+def _change(job: HookJob, call: Call, model: Model, density: DensityMap) -> str:
+    """Multiply the map, or what sets it apart, by its factors; return what was done."""
+    sources = kept_maps(job, call, model)
+    factor = factors(job, call, model, sources)
+    share = float(factor.data.mean())
+    if job.power is None:
+        mean = mean_map(sources, model.voxel_size)
+        changed = mean.with_data(mean.data + factor.data * (density.data - mean.data))
+        done = f"focused; classes may differ in {share:.1%} of the box."
+    else:
+        changed = density.with_data(density.data * factor.data)
+        if job.renormalise:
+            from occupy_core.scale.suppression import with_power_of
 
-    RELION makes no map of a class without particles, so some may be missing; what is there is of
-    an iteration that has ended.
-    """
-    classes = [call.number] if job.per_class else range(1, len(model.weights) + 1)
-    found = {call.unchanged(call.iteration - 1, n): model.weights[n - 1] for n in classes}
-    return {path: weight for path, weight in found.items() if weight > 0 and path.is_file()}
-
-
-def _mean(job: HookJob, call: Call, model: Model) -> DensityMap:
-    """Mean of the maps of the iteration before, weighted by the particles of their classes."""
-    sources = _sources(job, call, model)
-    maps = [_read(path, model.voxel_size) for path in sources]
-    data = np.average([each.data for each in maps], axis=0, weights=list(sources.values()))
-    return maps[0].with_data(data.astype(np.float32))
-
-
-def _suppress(job: HookJob, call: Call, model: Model, density: DensityMap) -> str:
-    """Multiply the map by its factors; return what was done."""
-    power = job.power_at(call.iteration)
-    params = _params(job, model, density.grid)
-    try:
-        result = estimate_scale(_mean(job, call, model), params)
-    except EstimationError as error:
-        return f"passed through, for the scale cannot be estimated: {error}"
-    factor = suppression_factor(result, power, exclude_solvent=not job.keep_solvent)
-    changed = density.with_data(density.data * factor.data)
-    if job.renormalise:
-        changed = with_power_of(changed, density)
+            changed = with_power_of(changed, density)
+        power = job.power_at(call.iteration)
+        done = f"attenuated with a power of {power:g}; {share:.1%} of the box is left."
     _replace(call.result, changed)
-    inside = (result.place or result.confidence).data > 0.5
-    mean = float(factor.data[inside].mean()) if inside.any() else 1.0
-    return f"attenuated with a power of {power:g}; mean factor of the content {mean:.2f}."
-
-
-def _params(job: HookJob, model: Model, grid: Grid) -> ScaleParams:
-    """Parameters of the scale: not finer than the classification is, and within the box."""
-    worst = min(model.resolution, min(grid.box) / 4)
-    params = ScaleParams(mode="occ", resolution=worst)
-    return ScaleParams(mode="occ", resolution=worst, granularity=0.0) if job.by_voxel else params
+    return done
 
 
 def _replace(path: Path, density: DensityMap) -> None:

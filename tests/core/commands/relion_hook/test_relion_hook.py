@@ -1,5 +1,8 @@
 """The hook in the iterations of a classification, with a stand-in for RELION's program."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from small_jobs import run_cli
@@ -9,9 +12,9 @@ from occupy_core.maps import Grid, read_map, write_map
 from occupy_core.maps.synthetic import two_bodies
 from occupy_core.scale.estimate import estimate_scale
 from occupy_core.scale.params import ScaleParams
-from occupy_core.scale.suppression import suppression_factor, with_power_of
+from occupy_core.scale.suppression import focus_factor, suppression_factor, with_power_of
 
-GRID = Grid.cubic(32, 3.0)
+GRID = Grid.cubic(40, 4.0)
 WEIGHTS = (0.25, 0.75)
 # Does what relion_external_reconstruct does with files: writes the map that the STAR file names.
 PROGRAM = """\
@@ -33,7 +36,7 @@ _rlnReferenceDimensionality    {dimensions}
 MODEL = """
 data_model_general
 
-_rlnPixelSize           3.0
+_rlnPixelSize           4.0
 _rlnCurrentResolution   {resolution}
 
 data_model_classes
@@ -88,7 +91,7 @@ class Job:
 
     def result(self, iteration, number):
         name = f"run_it{iteration:03d}_class{number:03d}_external_reconstruct.mrc"
-        return read_map(self.folder / name, voxel_size=3.0).data
+        return read_map(self.folder / name, voxel_size=4.0).data
 
 
 @pytest.fixture
@@ -96,21 +99,84 @@ def job(tmp_path, capsys):
     return Job(tmp_path, capsys)
 
 
-def factors(job, power=3.0, **more):
+def mean_of(job):
     data = np.average([each.data for each in job.maps], axis=0, weights=WEIGHTS)
-    mean = job.maps[0].with_data(data.astype(np.float32))
-    result = estimate_scale(mean, ScaleParams(mode="occ", resolution=20.0))
-    return suppression_factor(result, power, exclude_solvent=True).data
+    return job.maps[0].with_data(data.astype(np.float32))
+
+
+def scale_of(density):
+    return estimate_scale(density, ScaleParams(mode="occ", resolution=20.0))
+
+
+def factors(job, power=3.0):
+    return suppression_factor(scale_of(mean_of(job)), power, exclude_solvent=True).data
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
-def test_all_classes_get_the_factors_of_the_mean_of_the_iteration_before(job, order):
+def test_classes_differ_only_where_their_mean_is_not_full(job, order):
     first = job.iteration(1, order=order)
     assert all("passed through, for the first iteration" in text for text in first)
     for number, made in enumerate(job.maps, start=1):
         assert np.array_equal(job.result(1, number), made.data)
     second = job.iteration(2, order=order)
-    assert all("attenuated with a power of 3; mean factor" in text for text in second)
+    assert all("focused; classes may differ in" in text for text in second)
+    mean = mean_of(job)
+    factor = focus_factor(scale_of(mean)).data
+    always, sometimes = job.parts
+    assert factor.min() >= 0
+    assert factor.max() <= 1
+    assert np.median(factor[sometimes]) == 1
+    assert np.median(factor[always]) < 0.2
+    for number, made in enumerate(job.maps, start=1):
+        wanted = mean.data + factor * (made.data - mean.data)
+        assert np.allclose(job.result(2, number), wanted, atol=1e-5)
+
+
+def test_one_class_without_others_is_left_as_it_is(job):
+    """Its own map of the iteration before is the mean: there is nothing to set it apart from."""
+    job.iteration(1, order=(1,))
+    job.iteration(2, order=(1,))
+    assert np.allclose(job.result(2, 1), job.maps[0].data, atol=1e-5)
+
+
+def test_the_factors_are_made_once_in_an_iteration(job, monkeypatch):
+    job.iteration(1)
+    job.iteration(2, order=(1,))
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "occupy_core.scale.estimate.estimate_scale", lambda *_: pytest.fail("made again")
+        )
+        job.iteration(2, order=(2,))
+    (kept,) = job.folder.glob("run_it002_occupy_factors_*")
+    job.iteration(2, "--attenuate", 2, order=(1,))
+    assert len(list(job.folder.glob("run_it002_occupy_factors_*"))) == 2  # other options
+    kept.write_bytes(b"damaged")
+    job.iteration(2, order=(2,))
+    assert read_map(kept, voxel_size=4.0).data.max() <= 1
+
+
+def test_calls_at_the_same_time_make_the_same_maps(job):
+    """As under MPI, where each process of RELION has its own class."""
+    job.iteration(1)
+    job.iteration(2)
+    wanted = [job.result(2, number) for number in (1, 2)]
+    for path in job.folder.glob("run_it002_occupy_factors_*"):
+        path.unlink()
+    stars = [job.star(2, number) for number in (1, 2)]
+    words = [sys.executable, "-m", "occupy_core", "relion-hook", "--skip-gridding"]
+    words += ["--program", str(job.program)]
+    running = [subprocess.Popen([*words, star], stderr=subprocess.PIPE) for star in stars]
+    assert [each.communicate()[1] for each in running] == [b"", b""]
+    for number, data in enumerate(wanted, start=1):
+        assert np.array_equal(job.result(2, number), data)
+    assert not list(job.folder.glob(".*"))
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_an_attenuation_gives_all_classes_the_factors_of_their_mean(job, order):
+    job.iteration(1, order=order)
+    second = job.iteration(2, "--attenuate", 3, order=order)
+    assert all("attenuated with a power of 3;" in text for text in second)
     factor = factors(job)
     assert factor.min() >= 0
     assert factor.max() <= 1
@@ -126,6 +192,7 @@ def test_the_big_inputs_and_old_copies_go(job):
     assert not [name for name in left if "_data_real" in name or "_weight" in name]
     copies = sorted(name for name in left if "occupy_unchanged" in name)
     assert [name[4:9] for name in copies] == ["it002", "it002", "it003", "it003"]
+    assert [name[4:9] for name in left if "occupy_factors" in name] == ["it003"]
     assert not list(job.folder.glob(".*"))
 
 
@@ -164,12 +231,12 @@ def test_a_class_without_particles_is_not_waited_for(job):
     (job.folder / "run_it001_model.star").write_text(empty.format(resolution=20.0))
     status, out, _ = job.call(star)
     assert status == 0
-    assert "attenuated with a power of 3" in out
+    assert "focused" in out
 
 
 def test_each_class_may_have_its_own_factors(job):
     job.iteration(1)
-    job.iteration(2, "--per-class")
+    job.iteration(2, "--attenuate", 3, "--per-class")
     ratio = [
         float(np.sum(job.result(2, n)[job.parts[1]]) / np.sum(job.maps[n - 1].data[job.parts[1]]))
         for n in (1, 2)
@@ -179,18 +246,19 @@ def test_each_class_may_have_its_own_factors(job):
 
 def test_the_power_falls_with_the_iterations(job):
     job.iteration(1)
-    job.iteration(2, "--decay", 0.5)
-    said = job.iteration(3, "--decay", 0.5)
+    options = ("--attenuate", 3, "--decay", 0.5)
+    job.iteration(2, *options)
+    said = job.iteration(3, *options)
     assert "power of 2;" in said[0]
     assert np.allclose(job.result(3, 1), job.maps[0].data * factors(job, 2.0), atol=1e-6)
 
 
 def test_shells_keep_their_power_when_asked_to(job):
     job.iteration(1)
-    job.iteration(2, "--renormalise")
+    job.iteration(2, "--attenuate", 3, "--renormalise")
 
     def power(data):
-        radius = np.sqrt(sum(np.ix_(*[np.fft.fftfreq(32) ** 2] * 3)))
+        radius = np.sqrt(sum(np.ix_(*[np.fft.fftfreq(40) ** 2] * 3)))
         shells = [(radius >= a) & (radius < a + 0.05) for a in (0.05, 0.15, 0.25)]
         return np.array([np.sum(np.abs(np.fft.fftn(data)[shell]) ** 2) for shell in shells])
 
@@ -230,6 +298,10 @@ def test_a_failure_ends_the_job_with_its_reason(job):
         status, _, err = job.call(star, option, value)
         assert status == 2
         assert "but must" in err
+    for option in (("--decay", 0.5), ("--keep-solvent",), ("--per-class",), ("--renormalise",)):
+        status, _, err = job.call(star, *option)
+        assert status == 2
+        assert f"{option[0]} has no effect without an attenuation" in err
 
 
 def test_setup_prints_what_to_export(capsys):

@@ -66,7 +66,7 @@ def test_relion_classifies_with_the_hook(tmp_path):
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     said = re.findall(r"occupy-core relion-hook: iteration (\d), class \d: (\w+)", done.stdout)
     # In the first iteration by correlation RELION fills one class only.
-    assert said == [("1", "passed"), *[(i, "attenuated") for i in "2233"]]
+    assert said == [("1", "passed"), *[(i, "focused") for i in "2233"]]
     assert not list((tmp_path / "out").glob("*_data_real.mrc"))
     for number in (1, 2):
         data = mrcfile.read(tmp_path / "out" / f"run_it003_class{number:03d}.mrc")
