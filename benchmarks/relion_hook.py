@@ -82,21 +82,21 @@ class Set:
     classes: int
     model: str = "1wcm.pdb.gz"
     shift: float = 0.0
-    particles: int = 1200
+    particles: int = 600
 
 
 THREE = (("", 0.45), ("DG", 0.30), ("CJKL", 0.25))
 SETS = {
-    "easy": Set(THREE, 1.6, 3),
-    "three": Set(THREE, 0.4, 3),
-    "other": Set((("", 0.5), ("HL", 0.3), ("MN", 0.2)), 0.8, 3, model="5fuu.pdb.gz"),
-    "absent": Set((("", 0.9), ("CJKL", 0.1)), 0.3, 2),
-    "present": Set((("", 0.1), ("DG", 0.9)), 0.6, 2),
-    "rare": Set((("", 0.95), ("CJKL", 0.05)), 0.6, 2),
-    "spare": Set((("", 0.8), ("CJKL", 0.2)), 0.3, 3),
-    "noisy": Set((("", 0.5), ("CJKL", 0.5)), 0.1, 2),
-    "moved": Set((("", 0.5), ("CJKL", 0.5)), 0.4, 2, shift=10.0),
-    "one": Set((("", 1.0),), 0.4, 3),
+    "easy": Set(THREE, 3.2, 3),
+    "three": Set(THREE, 0.8, 3),
+    "other": Set((("", 0.5), ("HL", 0.3), ("MN", 0.2)), 1.6, 3, model="5fuu.pdb.gz"),
+    "absent": Set((("", 0.9), ("CJKL", 0.1)), 0.6, 2),
+    "present": Set((("", 0.1), ("DG", 0.9)), 1.2, 2),
+    "rare": Set((("", 0.95), ("CJKL", 0.05)), 1.2, 2),
+    "spare": Set((("", 0.8), ("CJKL", 0.2)), 0.6, 3),
+    "noisy": Set((("", 0.5), ("CJKL", 0.5)), 0.2, 2),
+    "moved": Set((("", 0.5), ("CJKL", 0.5)), 0.8, 2, shift=10.0),
+    "one": Set((("", 1.0),), 0.8, 3),
 }
 
 

@@ -29,7 +29,7 @@ def kept_maps(job: HookJob, call: Call, model: Model) -> dict[Path, float]:
     an iteration that has ended.
     """
     classes = [call.number] if job.per_class else range(1, len(model.weights) + 1)
-    found = {call.unchanged(call.iteration - 1, n): model.weights[n - 1] for n in classes}
+    found = {call.unchanged(1, n): model.weights[n - 1] for n in classes}
     return {path: weight for path, weight in found.items() if weight > 0 and path.is_file()}
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _ENDING = "_external_reconstruct.star"
 _ROOT = re.compile(r"(?P<run>.*)_it(?P<iteration>\d+)_class(?P<number>\d+)")
+_CONTINUED = r"(?:_ct\d+)*"  # RELION adds it to the name of a job that is continued
 _BIG = ("rlnExtReconsDataReal", "rlnExtReconsDataImag", "rlnExtReconsWeight")
 _GRADIENT = ("rlnDoGradientRefine", "rlnDoStochasticGradientDescent")
 UNCHANGED = "occupy_unchanged.mrc"
@@ -31,6 +32,9 @@ class Call:
         What RELION wrote for it.
     run : Path
         What the names of all files of the job begin with.
+    run_before : Path
+        The same of the job that made the maps of the iteration before: another one where RELION
+        goes on with a job under a new name.
     iteration, number : int
         Of the iteration and of the class, from 1.
     result : Path
@@ -41,14 +45,16 @@ class Call:
 
     star: Path
     run: Path
+    run_before: Path
     iteration: int
     number: int
     result: Path
     big: tuple[Path, ...]
 
-    def unchanged(self, iteration: int, number: int) -> Path:
-        """Return where the map of a class is kept as RELION made it."""
-        return Path(f"{self.run}_it{iteration:03d}_class{number:03d}_{UNCHANGED}")
+    def unchanged(self, age: int, number: int) -> Path:
+        """Return where the map of a class is kept as RELION made it, `age` iterations ago."""
+        run = self.run_before if age == 1 else self.run
+        return Path(f"{run}_it{self.iteration - age:03d}_class{number:03d}_{UNCHANGED}")
 
     def factors(self, origin: str) -> Path:
         """Return where the factors of this iteration are kept."""
@@ -112,14 +118,30 @@ def read_call(star: Path) -> Call:
     block = _block(star, "external_reconstruct_general")
     if float(_value(block, "rlnReferenceDimensionality", star)) != 3:
         raise ParameterError(f"{star} belongs to 2D classes; use it in Class3D only.")
+    run, iteration = star.with_name(found["run"]), int(found["iteration"])
     return Call(
         star=star,
-        run=star.with_name(found["run"]),
-        iteration=int(found["iteration"]),
+        run=run,
+        run_before=_run_before(run, iteration),
+        iteration=iteration,
         number=int(found["number"]),
         result=Path(_value(block, "rlnExtReconsResult", star)),
         big=tuple(Path(_value(block, name, star)) for name in _BIG),
     )
+
+
+def _run_before(run: Path, iteration: int) -> Path:
+    """Find what the kept maps of the iteration before begin with; the newest of several."""
+    ending = rf"_it{iteration - 1:03d}_class\d+_{re.escape(UNCHANGED)}"
+    first = re.sub(f"{_CONTINUED}$", "", run.name)
+    known = re.compile(f"({re.escape(first)}{_CONTINUED}){ending}")
+    ages: dict[str, int] = {}
+    for path in run.parent.glob(f"*_{UNCHANGED}"):
+        if found := known.fullmatch(path.name):
+            ages[found[1]] = max(ages.get(found[1], 0), path.stat().st_mtime_ns)
+    if not ages or run.name in ages:
+        return run
+    return run.with_name(max(ages, key=lambda name: ages[name]))
 
 
 def refuse_other_jobs(call: Call) -> None:

@@ -57,7 +57,6 @@ def run_hook(job: HookJob) -> str:
     refuse_other_jobs(call)
     model = read_model(call)
     _reconstruct(job, call)
-    density = read_map(call.result, voxel_size=model.voxel_size)  # its header may have none
     _keep(call)
     done = f"iteration {call.iteration}, class {call.number}: "
     reason = _passes(job, call, model)
@@ -66,7 +65,7 @@ def run_hook(job: HookJob) -> str:
     else:
         with threads(job.threads):
             try:
-                done += _change(job, call, model, density)
+                done += _change(job, call, model)
             except EstimationError as error:
                 done += f"passed through, for the scale cannot be estimated: {error}"
     for path in call.big:
@@ -95,7 +94,7 @@ def _reconstruct(job: HookJob, call: Call) -> None:
 
 def _keep(call: Call) -> None:
     """Copy the map as it is for the next iteration, and remove the copy that is not read again."""
-    copy = call.unchanged(call.iteration, call.number)
+    copy = call.unchanged(0, call.number)
     aside = copy.with_name(f".{copy.name}")
     try:
         shutil.copyfile(call.result, aside)
@@ -103,7 +102,7 @@ def _keep(call: Call) -> None:
     except OSError as error:
         raise OutputError(f"{copy} cannot be written: {error.strerror}; free space.") from error
     with suppress(OSError):
-        call.unchanged(call.iteration - _KEPT, call.number).unlink()
+        call.unchanged(_KEPT, call.number).unlink()
 
 
 def _passes(job: HookJob, call: Call, model: Model) -> str:
@@ -120,8 +119,9 @@ def _passes(job: HookJob, call: Call, model: Model) -> str:
     return "" if kept_maps(job, call, model) else "there are no maps of the iteration before"
 
 
-def _change(job: HookJob, call: Call, model: Model, density: DensityMap) -> str:
+def _change(job: HookJob, call: Call, model: Model) -> str:
     """Multiply the map, or what sets it apart, by its factors; return what was done."""
+    density = read_map(call.result, voxel_size=model.voxel_size)  # its header may have none
     sources = kept_maps(job, call, model)
     factor = factors(job, call, model, sources)
     share = float(factor.data.mean())

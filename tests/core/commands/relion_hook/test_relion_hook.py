@@ -65,12 +65,18 @@ class Job:
             write_map(folder / f"made_{number:03d}.mrc", density)
 
     def star(self, iteration, number, *, resolution=20.0, dimensions=3, optimiser="", ending=""):
-        root = self.folder / f"run_it{iteration:03d}{ending or f'_class{number:03d}'}"
-        before = self.folder / f"run_it{iteration - 1:03d}"
-        (self.folder / f"{before.name}_model.star").write_text(MODEL.format(resolution=resolution))
-        (self.folder / f"{before.name}_optimiser.star").write_text(
+        self.before("run", iteration, resolution, optimiser)
+        return self.asked(f"run_it{iteration:03d}{ending or f'_class{number:03d}'}", dimensions)
+
+    def before(self, run, iteration, resolution=20.0, optimiser=""):
+        name = f"{run}_it{iteration - 1:03d}"
+        (self.folder / f"{name}_model.star").write_text(MODEL.format(resolution=resolution))
+        (self.folder / f"{name}_optimiser.star").write_text(
             f"\ndata_optimiser_general\n\n_rlnOutputRootName  x\n{optimiser}\n"
         )
+
+    def asked(self, name, dimensions=3):
+        root = self.folder / name
         for name in ("data_real", "data_imag", "weight"):
             (self.folder / f"{root.name}_external_reconstruct_{name}.mrc").write_bytes(b"big")
         path = self.folder / f"{root.name}_external_reconstruct.star"
@@ -264,6 +270,48 @@ def test_shells_keep_their_power_when_asked_to(job):
 
     assert np.allclose(power(job.result(2, 1)), power(job.maps[0].data), rtol=0.1)
     assert power(job.maps[0].data * factors(job))[2] < 0.9 * power(job.maps[0].data)[2]
+
+
+def test_a_job_that_goes_on_under_another_name_finds_the_maps_before(job):
+    """RELION adds _ct and the iteration to the name of a job that is continued."""
+    for iteration in (1, 2):
+        job.iteration(iteration)
+    for run, iteration in (("run_ct2", 3), ("run_ct2", 4)):
+        job.before(run, iteration)
+        star = job.asked(f"{run}_it{iteration:03d}_class001")
+        status, out, _ = job.call(star)
+        assert status == 0
+        assert "focused" in out
+    assert np.array_equal(read_map(star.with_suffix(".mrc"), voxel_size=4.0).data, job.maps[0].data)
+
+
+def test_a_job_that_goes_on_in_another_folder_passes_through_once(job):
+    job.iteration(1)
+    job.iteration(2)
+    job.before("another", 3)
+    status, out, _ = job.call(job.asked("another_it003_class001"))
+    assert status == 0
+    assert "there are no maps of the iteration before" in out
+
+
+@pytest.mark.parametrize("leaves", ["", "cp made_001.mrc $result;"])
+def test_a_killed_call_can_be_made_again(job, leaves):
+    job.iteration(1)
+    job.iteration(2, order=(1,))
+    wanted = job.result(2, 1)
+    star = job.star(2, 1)
+    result = star.with_suffix(".mrc")
+    result.unlink()
+    killer = job.folder / "killer"
+    killer.write_text(f"#!/bin/sh\nresult={result}; cd {job.folder}; {leaves} kill -9 $PPID\n")
+    killer.chmod(0o755)
+    words = [sys.executable, "-m", "occupy_core", "relion-hook", "--program", str(killer), star]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == -9
+    assert star.with_name(star.name.replace(".star", "_weight.mrc")).exists()
+    (job.folder / f".occupy_{result.name}").write_bytes(b"half")
+    assert job.call(star)[0] == 0
+    assert np.array_equal(job.result(2, 1), wanted)
+    assert not list(job.folder.glob(".*"))
 
 
 @pytest.mark.parametrize(
