@@ -4,6 +4,9 @@
 # The versions of test-latest; /dev/null for the newest there are.
 LATEST = constraints/latest.txt
 
+# Other plugins for which our outputs are made; of scipion-em-xmipp six is needed and not asked for.
+PLUGINS = scipion-em-relion scipion-em-cryosparc2 scipion-em-chimera scipion-em-xmipp six
+
 # The tests run on the installed wheel: from a folder where the checkout is not found.
 PYTEST = mkdir -p build/tests && cd build/tests && PYTHONPATH= OCCUPY_TEST_INSTALLED=1 \
 	../../$(1)/bin/python -m pytest -c ../../pyproject.toml
@@ -13,7 +16,7 @@ demo:            ## the main job on the bundled sample map, in a headless Scipio
 	.venv/bin/python examples/main_job.py
 
 test:            ## the tests, on the versions that Scipion pins
-	scripts/make_venv.sh .venv-test constraints/scipion.txt scipion,test,cluster scipion-em-relion
+	scripts/make_venv.sh .venv-test constraints/scipion.txt scipion,test,cluster $(PLUGINS)
 	$(call PYTEST,.venv-test) ../../tests $(PYTEST_ARGS)
 
 test-latest:     ## the tests of the core, on the newest releases
@@ -50,7 +53,7 @@ benchmark:       ## speed and memory beside OccuPy 0.1.13
 	.venv-latest/bin/python -m benchmarks.scale
 
 figures:         ## the figures of the documentation; needs Xvfb, openbox, xdotool and imagemagick
-	scripts/make_venv.sh .venv-test constraints/scipion.txt scipion,test,cluster scipion-em-relion
+	scripts/make_venv.sh .venv-test constraints/scipion.txt scipion,test,cluster $(PLUGINS)
 	mkdir -p build/screens
 	OCCUPY_SCREENSHOTS=$(CURDIR)/build/screens .venv-test/bin/python -m pytest tests/gui
 	.venv-test/bin/python docs/make_figures.py --screenshots build/screens
