@@ -215,6 +215,11 @@ class AlikeMaps:
         """What was changed, in sentences."""
         return () if self._alike is None else self._alike.notes
 
+    @property
+    def shifts(self) -> tuple[Shift, ...]:
+        """Vector (x, y, z) in Å by which each map is moved; none where nothing is changed."""
+        return () if self._alike is None else self._alike.shifts
+
     def __len__(self) -> int:
         return len(self._maps)
 
@@ -225,6 +230,25 @@ class AlikeMaps:
         """Return a map, or what belongs to it voxel by voxel, changed as that is; see `Alike`."""
         alike = self._alike
         return other if alike is None else alike.apply(number, other, filtered=filtered)
+
+    def carry(self, number: int, values: DensityMap) -> DensityMap:
+        """Return values that lie on a map, moved as that is; see `carried`."""
+        return carried(values, self.shifts[number]) if self.shifts else values
+
+
+def carried(values: DensityMap, move: Shift) -> DensityMap:
+    """Return values that lie on a map, such as its local resolution, moved as the map is.
+
+    By whole voxels: between a value and the zeros beside it, a mean would be no value.
+
+    Parameters
+    ----------
+    values : DensityMap
+    move : tuple of float
+        Vector (x, y, z) in Å.
+    """
+    steps = [int(n) for n in np.rint(np.array(move)[::-1] / values.grid.voxel_size_zyx)]
+    return values.with_data(np.roll(values.data, steps, (0, 1, 2))) if any(steps) else values
 
 
 def _phases(grid: Grid, move: Values) -> list[NDArray[np.complex64]]:

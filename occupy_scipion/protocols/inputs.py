@@ -59,16 +59,7 @@ class VolumeInputs:
 
     def _defineAlikeParams(self, form):
         """Fields of a protocol that compares several maps, as `_alikeValues` gives them."""
-        form.addParam(
-            "alignMaps",
-            params.BooleanParam,
-            default=False,
-            expertLevel=params.LEVEL_ADVANCED,
-            label="Align the volumes?",
-            help="Move each volume to where it agrees best with the first, to a fraction of a "
-            "voxel, before they are compared. A shift of a voxel reads as lost occupancy. Nothing "
-            "is turned; the summary says how far they were moved.",
-        )
+        self._defineAlignMaps(form)
         form.addParam(
             "matchFalloff",
             params.BooleanParam,
@@ -77,6 +68,20 @@ class VolumeInputs:
             label="Match their falloff?",
             help="Weaken the fine detail of each volume to the amplitude of the one that has least "
             "of it. Different filters and B-factors read as differences of occupancy.",
+        )
+
+    def _defineAlignMaps(self, form, condition="True"):
+        """The field that moves several maps onto the first."""
+        form.addParam(
+            "alignMaps",
+            params.BooleanParam,
+            default=False,
+            condition=condition,
+            expertLevel=params.LEVEL_ADVANCED,
+            label="Align the volumes?",
+            help="Move each volume to where it agrees best with the first, to a fraction of a "
+            "voxel, before they are compared. A shift of a voxel reads as lost occupancy. Nothing "
+            "is turned; the summary says how far they were moved.",
         )
 
     # --------------------------- INPUT functions -------------------------------------------------

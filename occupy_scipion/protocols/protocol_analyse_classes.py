@@ -300,7 +300,9 @@ class OccupyProtAnalyseClasses(OneResult, OccupyProtBase):
             return self._newVolume(first, first.getFileName())
         sources = [VolumeSource.of(volume) for volume in volumes]
         folder = self._getExtraPath(f"merged_{number:03d}")
-        file, *_ = writeMeans(folder, sources, [volume.particles or 1 for volume in volumes])
+        sizes = [volume.particles or 1 for volume in volumes]
+        align = self.alignMaps.get()
+        file, *_ = writeMeans(folder, sources, sizes, distinctNames(volumes), align=align)
         return self._newVolume(first, file)
 
     # --------------------------- INFO functions --------------------------------------------------

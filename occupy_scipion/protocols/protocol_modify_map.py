@@ -11,7 +11,6 @@ from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.errors import OccupyError
 from occupy_core.scale import ModifyParams, ScaleParams
 from occupy_scipion.convert.forms import paramsFromForm
-from occupy_scipion.convert.means import writeMeans
 from occupy_scipion.convert.volumes import (
     VolumeSource,
     gridOf,
@@ -23,9 +22,10 @@ from occupy_scipion.protocols.given_scale import GivenScale, modeOf
 from occupy_scipion.protocols.parts import StepPerVolume
 from occupy_scipion.protocols.program import OccupyFailed
 from occupy_scipion.protocols.protocol_scale_base import OccupyProtScaleBase
+from occupy_scipion.protocols.shared_scale import SharedScale
 from occupy_scipion.records.scale import ScaleRecord
 
-MEAN_FOLDER, SCALE_FOLDER, MODIFIED_FOLDER = "mean", "scale", "modified"
+SCALE_FOLDER, MODIFIED_FOLDER = "scale", "modified"
 
 OUTPUTS = {
     "amplified": "amplifiedVolume",
@@ -43,7 +43,7 @@ MASK_OUTPUTS = {
 """Names of the masks for subtraction; the last is that of the method occupy."""
 
 
-class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
+class OccupyProtModifyMap(SharedScale, GivenScale, StepPerVolume, OccupyProtScaleBase):
     """Modifies maps by their local scale: partial occupancy is amplified, attenuated or separated
     by a sigmoid, and the solvent is kept as it is or suppressed.
 
@@ -84,15 +84,7 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
             "sharpened, and not masked. Half maps are modified too.",
         )
         self._defineGivenScale(form)
-        form.addParam(
-            "oneScale",
-            params.BooleanParam,
-            default=False,
-            label="One scale for all maps?",
-            help="When no local scale is given: estimate it once, from the mean of the maps "
-            "weighted with the sizes of the classes, instead of from each map. All maps lie on one "
-            "grid then.",
-        )
+        self._defineOneScale(form)
         defineModifyParams(form)
         form.addSection(label="Local scale")
         form.addParam(
@@ -144,14 +136,17 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
                     "map": None if made is None else asdict(VolumeSource.of(made)),
                     "sigma": None if sigma is None else asdict(VolumeSource.of(sigma)),
                     "folder": None if made is not None else self._scaleFolder(volume),
+                    "of": {"number": number, "aligned": self.alignMaps.get()} if shared else None,
                 },
             }
-            for volume, source, made, sigma in zip(
-                volumes,
-                sources,
-                self._givenScales(volumes),
-                self._givenSigmas(volumes),
-                strict=True,
+            for number, (volume, source, made, sigma) in enumerate(
+                zip(
+                    volumes,
+                    sources,
+                    self._givenScales(volumes),
+                    self._givenSigmas(volumes),
+                    strict=True,
+                )
             )
         ]
         return (
@@ -162,33 +157,7 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
             asdict(self._modifyParams()),
         )
 
-    def _meanArguments(self, volumes, sources):
-        """What a mean of all maps is made of, and the source that it is then."""
-        folder, sizes = self._getExtraPath(MEAN_FOLDER), [v.particles for v in volumes]
-        weights = sizes if all(sizes) else [1] * len(sizes)
-        hasHalves = all(source["halfMaps"] for source in sources)
-        files = [os.path.join(folder, f"{name}.mrc") for name in ("mean", "half1", "half2")]
-        source = {
-            **sources[0],
-            "file": files[0],
-            "index": 0,
-            "halfMaps": files[1:] if hasHalves else [],
-            "state": [[source["state"] for source in sources], weights],
-        }
-        return {
-            "folder": folder,
-            "of": [sources, weights],
-            "source": source,
-            "scale": self._getExtraPath(SCALE_FOLDER),
-        }
-
     # --------------------------- STEPS functions -------------------------------------------------
-    def meanStep(self, folder, sources, weights):
-        try:
-            return writeMeans(folder, [VolumeSource(**source) for source in sources], weights)
-        except OccupyError as error:
-            raise OccupyFailed(str(error)) from None
-
     def scaleStep(self, folder, source, given, scale):
         job = self._newJob(folder, source, given, scale=ScaleParams(**scale))
         return self._runOccupy("scale", job)
@@ -223,8 +192,9 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
         if made["map"] is None:
             record = ScaleRecord.of(made["folder"])
             job = replace(job, scale_map=record.files["scale"])
-            if self._isShared():  # then all maps get the same factors, at the edge of solvent, too
-                job = replace(job, confidence_map=record.files["confidence"])
+            if made["of"] is not None:
+                number = made["of"]["number"]
+                job = replace(job, **self._sharedScale(folder, number, record))
         return completed(job)
 
     def _newJob(self, folder, source, given, **parameters):
@@ -327,17 +297,13 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
         scales = self._scaleRecords() or records
         lines = [
             *self._answerLines(records),
-            *([self._sharingSentence()] if self.givesSets() else []),
+            *(self._sharingLines() if self.givesSets() else []),
             scales[0].scaleSentence(),
             *(f"*Warning*: {sentence}" for sentence in self._modeWarning()),
         ]
         if not all("half1" in record.inputs for record in records):
             lines.append("The input has no half maps, so the modified maps have none.")
         return lines + self._warningLines([*scales, *records])
-
-    def _sharingSentence(self):
-        isOne = self._isShared() or isinstance(self.inputScale.get(), Volume)
-        return f"Scale: {'one for all maps' if isOne else 'that of each map'}."
 
     def _methods(self):
         records = self._records()
@@ -373,10 +339,6 @@ class OccupyProtModifyMap(GivenScale, StepPerVolume, OccupyProtScaleBase):
 
     def _maskChoice(self):
         return self.getEnumText("subtractionMaskOf")
-
-    def _isShared(self):
-        """Whether one scale is to be estimated for all maps."""
-        return self.oneScale.get() and self.inputScale.get() is None and self.givesSets()
 
     def _resultFolder(self, volume):
         return os.path.join(self._folder(volume), MODIFIED_FOLDER)

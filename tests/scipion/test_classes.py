@@ -265,6 +265,43 @@ def test_classes_can_share_the_scale_of_their_mean(runner, imported):
     assert runner.resume(protocol, attenuate=2.0) == [*["modifyStep"] * 3, "createOutputStep"]
 
 
+@pytest.fixture(scope="module")
+def aside(runner):
+    """Two maps, of which the second is moved by whole voxels (z, y, x)."""
+    maps = [two_bodies(seed, n=32, occupancy=q) for seed, q in enumerate((0.6, 1.0))]
+    by = (3, -2, 4)
+    folder = runner.inputs / "aside"
+    for i, data in enumerate((maps[0], np.roll(maps[1], by, (0, 1, 2)))):
+        write_mrc(folder / f"map_{i}.mrc", data, VOXEL)
+    return runner.volumes(folder, voxel=VOXEL), maps, by
+
+
+def test_maps_that_share_a_scale_are_compared_first(runner, aside):
+    values = {"inputVolume": aside[0], "oneScale": True, "attenuate": 3.0}
+    protocol = runner.run("OccupyProtModifyMap", "not in register", **values)
+    assert any("is not in register with" in text for text in protocol.summary())
+
+
+def test_maps_that_share_a_scale_can_be_aligned_and_stay_where_they_are(runner, aside):
+    imported, maps, by = aside
+    values = {"inputVolume": imported, "oneScale": True, "alignMaps": True, "attenuate": 3.0}
+    protocol = runner.run("OccupyProtModifyMap", "aligned", **values)
+    assert any("1 of 2 maps were moved onto" in text for text in protocol.summary())
+    mean = read(SimpleNamespace(getFileName=lambda: protocol._getExtraPath("mean", "mean.mrc")))
+    assert np.corrcoef(mean.ravel(), (maps[0] + maps[1]).ravel())[0, 1] > 0.998
+    scales = [
+        read(SimpleNamespace(getFileName=lambda r=r: r.inputs["scale_map"]))
+        for r in protocol._records()
+    ]
+    np.testing.assert_array_equal(scales[1], np.roll(scales[0], by, (0, 1, 2)))
+    # What is full stays as it is, where it is.
+    full = np.roll(maps[1], by, (0, 1, 2)) * (scales[1] > 0.98)
+    second = [read(item) for item in protocol.attenuatedVolumes][1]
+    strong = full > 0.5
+    assert strong.sum() > 100
+    assert np.abs(second[strong] / full[strong] - 1).mean() < 0.05
+
+
 def test_a_scale_of_another_set_is_refused(runner, imported, scaled):
     protocol = runner.new(
         "OccupyProtModifyMap",

@@ -16,13 +16,14 @@ from occupy_core.commands.classes.job import ClassesJob
 from occupy_core.commands.report.page import Result
 from occupy_core.commands.shared import plots
 from occupy_core.commands.shared.job import JobBase
+from occupy_core.commands.shared.job_maps import JobMaps
 from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.record import read_record
 from occupy_core.commands.shared.run import JobResult, Run, run_job
 from occupy_core.maps.ensemble_check import MapsCheck
-from occupy_core.maps.grid import DensityMap, require_same_grid
-from occupy_core.maps.mrc import read_map, require_varying
+from occupy_core.maps.grid import require_same_grid
+from occupy_core.maps.mrc import read_map
 from occupy_core.progress import Progress, part, report
 from occupy_core.regions.by_model.atoms import read_model
 from occupy_core.regions.data_sets import condition_differences, shares_of_conditions
@@ -121,15 +122,9 @@ class _Run(Run[ClassesJob]):
         self._write_record(record)
         return record
 
-    def _maps(self) -> Iterator[DensityMap]:
-        for path, name in zip(self._job.maps, self._job.map_names, strict=True):
-            density = read_map(path, voxel_size=self._job.voxel_size, name=name)
-            require_varying(density)
-            yield density
-
     def _check(self) -> list[str]:
         """Compare the maps with the first, and read all that is needed later, before the work."""
-        maps = self._maps()
+        maps = iter(JobMaps(self._job))
         first = next(maps)
         check = MapsCheck(first)
         check.see(0, first)

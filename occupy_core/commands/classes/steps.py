@@ -21,6 +21,7 @@ from occupy_core.commands.resolution.run import run_resolution
 from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.commands.scale.run import run_scale
 from occupy_core.commands.shared.job import JobBase
+from occupy_core.commands.shared.job_maps import alike_maps
 from occupy_core.commands.shared.provenance import sha256, versions
 from occupy_core.commands.shared.record import file_beside, read_record
 from occupy_core.commands.shared.run import NOT_RECORDED, JobResult
@@ -44,6 +45,8 @@ _RUNS: dict[str, Callable[[Any, Progress | None], JobResult]] = {
 def write_consensus(job: ClassesJob) -> list[Path]:
     """Write the mean of the maps, weighted with the class sizes, and of the half maps.
 
+    They are moved and filtered first, where the job asks for that.
+
     Returns
     -------
     list of Path
@@ -53,9 +56,13 @@ def write_consensus(job: ClassesJob) -> list[Path]:
     kinds = {f"{CONSENSUS}.mrc": job.maps}
     if job.half1:
         kinds |= {f"{CONSENSUS}_half1.mrc": job.half1, f"{CONSENSUS}_half2.mrc": job.half2}
+    alike = alike_maps(job)
     with staged_outputs(folder, kinds) as staging:
         for name, paths in kinds.items():
-            maps = (read_map(path, voxel_size=job.voxel_size) for path in paths)
+            maps = (
+                alike.like(i, read_map(path, voxel_size=job.voxel_size))
+                for i, path in enumerate(paths)
+            )
             mean = weighted_mean(maps, job.sizes, CONSENSUS)
             write_map(staging.folder / name, mean, labels=(f"Mean of {len(paths)} maps",))
         staging.commit(kinds, force=True)

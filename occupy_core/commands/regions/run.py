@@ -16,6 +16,7 @@ from occupy_core.commands.regions.figures import bars_size, draw_bars, draw_heat
 from occupy_core.commands.regions.files import RegionScene, attribute_text, model_text, scene_text
 from occupy_core.commands.regions.job import RegionsJob, mask_names
 from occupy_core.commands.shared import plots
+from occupy_core.commands.shared.job_maps import alike_maps
 from occupy_core.commands.shared.provenance import versions
 from occupy_core.commands.shared.quoting import csv_text
 from occupy_core.commands.shared.run import JobResult, Run, run_job
@@ -23,7 +24,7 @@ from occupy_core.commands.shared.staging import refuse_outputs
 from occupy_core.errors import EstimationError
 from occupy_core.maps.alike import AlikeMaps
 from occupy_core.maps.grid import DensityMap, require_same_grid
-from occupy_core.maps.mrc import map_name, read_map, require_varying, write_map
+from occupy_core.maps.mrc import map_name, read_map, write_map
 from occupy_core.plain_values import to_dict
 from occupy_core.progress import Progress, part, report
 from occupy_core.regions.by_masks.estimate import read_regions, region_occupancy
@@ -71,23 +72,6 @@ def run_regions(job: RegionsJob, progress: Progress | None = None) -> JobResult:
     return run_job(job, _Run, progress)
 
 
-class _Maps:
-    """The maps of a job, read one after the other under their names."""
-
-    def __init__(self, job: RegionsJob) -> None:
-        self._job = job
-
-    def __len__(self) -> int:
-        return len(self._job.maps)
-
-    def __iter__(self) -> Iterator[DensityMap]:
-        for path, name in zip(self._job.maps, self._job.map_names, strict=True):
-            density = read_map(path, voxel_size=self._job.voxel_size, name=name)
-            require_varying(density)
-            yield density
-            del density  # not to be held while the next one is read
-
-
 class _Run(Run[RegionsJob]):
     """One run of a job."""
 
@@ -98,9 +82,7 @@ class _Run(Run[RegionsJob]):
         job = self._job
         report(self._progress, 0.0, "reading")
         model = self._read_model()
-        self._maps = AlikeMaps(
-            _Maps(job), align_maps=job.align_maps, match_falloff=job.match_falloff
-        )
+        self._maps = alike_maps(job)
         self._recorded += self._maps.notes
         table = self._of_masks() if model is None else self._of_model(model)
         if model is not None:
@@ -195,7 +177,8 @@ class _Run(Run[RegionsJob]):
             regions, _ = read_regions(map(self._read, job.masks), first)
             weights = {region.name: (region.part, region.weight) for region in regions}
         sigmas: tuple[Path | None, ...] = job.resolution_sigmas or (None,) * len(job.resolutions)
-        for name, path, error in zip(table.maps, job.resolutions, sigmas, strict=True):
+        given = zip(table.maps, job.resolutions, sigmas, strict=True)
+        for number, (name, path, error) in enumerate(given):
             resolution = self._read(path)
             require_same_grid(first, resolution, "local resolution")
             known = np.where(estimated(resolution), resolution.data, 0)
@@ -204,7 +187,8 @@ class _Run(Run[RegionsJob]):
             if error is not None:
                 sigma = self._read(error)
                 require_same_grid(first, sigma, "error of the local resolution")
-            table = with_resolution(table, name, weights, resolution, sigma)
+            there = (self._maps.carry(number, values) for values in (resolution, sigma))
+            table = with_resolution(table, name, weights, *there)
         return table
 
     def _scale_of(self) -> Callable[[DensityMap], DensityMap | None]:

@@ -222,3 +222,17 @@ def test_an_ensemble_is_made_alike_once():
     assert "moved onto v0, most v2, by (-1.5, " in alike.notes[0].replace("-0.0", "0.0")
     np.testing.assert_allclose(alike.read(2).data, volumes[0].data, atol=0.1)
     assert np.array_equal(alike.read(0).data, volumes[0].data)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_values_are_carried_along_by_whole_voxels_and_stay_what_they_are(shape):
+    density = particle(shape)
+    voxel = np.array(density.grid.voxel_size)
+    move = tuple(float(v) for v in voxel * (2.2, -1.3, 0.4))
+    maps = [noisy(density, "first", 1), noisy(moved(density, move), "second", 2)]
+    alike = AlikeMaps(maps, align_maps=True, match_falloff=False)
+    values = density.with_data(np.where(density.data > 1, 3.7, 0))
+    assert alike.carry(0, values) is values
+    found = alike.carry(1, values)
+    expected = np.roll(values.data, (0, 1, -2), (0, 1, 2))  # back, along z, y and x
+    np.testing.assert_array_equal(found.data, expected)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -102,6 +103,32 @@ def test_the_consensus_is_the_mean_weighted_with_the_sizes(result, inputs):
     folder = result.files["result"].parent
     assert read_map(folder / "consensus" / "consensus.mrc").data == pytest.approx(mean, abs=1e-5)
     assert (folder / "scale" / "result_consensus.json").is_file()
+
+
+def test_maps_that_are_aligned_are_so_in_the_consensus_and_bring_their_resolution(
+    result, inputs, tmp_path
+):
+    for i in (1, 3):
+        shutil.copy(inputs / f"class{i}.mrc", tmp_path)
+    aside = read_map(inputs / "class2.mrc")
+    steps_aside = (4, -3, 5)  # voxels along z, y, x
+    write_map(tmp_path / "class2.mrc", aside.with_data(np.roll(aside.data, steps_aside, (0, 1, 2))))
+    maps = tuple(tmp_path / f"class{i}.mrc" for i in (1, 2, 3))
+    more = {"model": inputs / "m.pdb", "weights": (500.0, 300.0, 200.0), "align_maps": True}
+    found = run_classes(ClassesJob(maps, tmp_path / "out", plot=False, **more))
+    consensus = "consensus/consensus.mrc"
+    mean = read_map(found.files["result"].parent / consensus).data
+    wanted = read_map(result.files["result"].parent / consensus).data
+    assert np.corrcoef(mean.ravel(), wanted.ravel())[0, 1] > 0.999
+    before, after = (
+        {(row["map"], row["region"]): row for row in rows_of(run.files["table"])}
+        for run in (result, found)
+    )
+    for region in "AC":
+        row = after["class2", region]
+        for name in ("occupancy", "resolution"):
+            expected = float(before["class2", region][name])
+            assert float(row[name]) == pytest.approx(expected, abs=0.05), name
 
 
 def test_the_report_has_the_page_of_the_whole_and_of_the_steps(result):
