@@ -144,8 +144,14 @@ def _run_before(run: Path, iteration: int) -> Path:
     return run.with_name(max(ages, key=lambda name: ages[name]))
 
 
-def refuse_other_jobs(call: Call) -> None:
-    """Raise ParameterError when the job is no plain 3D classification."""
+def read_last_iteration(call: Call) -> int:
+    """Return the number of the last iteration of the job.
+
+    Raises
+    ------
+    ParameterError
+        When the job is no plain 3D classification.
+    """
     path = call.before("optimiser")
     block = _block(path, "optimiser_general")
     for name in _GRADIENT:
@@ -158,6 +164,7 @@ def refuse_other_jobs(call: Call) -> None:
         raise ParameterError(
             f"{path} is that of a refinement of half maps; use this in a 3D classification only."
         )
+    return int(_value(block, "rlnNumberOfIterations", path))
 
 
 def read_model(call: Call) -> Model:

@@ -31,7 +31,7 @@ class HookJob:
     start_iteration : int
         Maps pass through before it.
     stop_iteration : int, optional
-        Maps pass through after it.
+        Maps pass through after it; those of the last iteration always do.
     threads : int
     """
 

@@ -87,7 +87,8 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "stop_iteration",
             "--stop-iteration",
             "N",
-            "Pass maps through after this iteration. By default there is no end.",
+            "Pass maps through after this iteration. Those of the last iteration always pass: they "
+            "show what the particles have.",
             int,
         ),
     ),

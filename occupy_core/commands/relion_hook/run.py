@@ -15,8 +15,8 @@ from occupy_core.commands.relion_hook.files import (
     Call,
     Model,
     read_call,
+    read_last_iteration,
     read_model,
-    refuse_other_jobs,
 )
 from occupy_core.commands.relion_hook.job import HookJob
 from occupy_core.errors import EstimationError, MapFormatError, OutputError, ParameterError
@@ -54,12 +54,12 @@ def run_hook(job: HookJob) -> str:
         When the map cannot be written.
     """
     call = read_call(job.star)
-    refuse_other_jobs(call)
+    last = read_last_iteration(call)
     model = read_model(call)
     _reconstruct(job, call)
     _keep(call)
     done = f"iteration {call.iteration}, class {call.number}: "
-    reason = _passes(job, call, model)
+    reason = _passes(job, call, model, last)
     if reason:
         done += f"passed through, for {reason}."
     else:
@@ -105,13 +105,14 @@ def _keep(call: Call) -> None:
         call.unchanged(_KEPT, call.number).unlink()
 
 
-def _passes(job: HookJob, call: Call, model: Model) -> str:
+def _passes(job: HookJob, call: Call, model: Model, last: int) -> str:
     """Say why a map passes through as it is; nothing when it does not."""
-    last = job.stop_iteration
     if call.iteration < job.start_iteration:
         return f"the first iteration to be changed is {job.start_iteration}"
-    if last is not None and call.iteration > last:
-        return f"the last iteration to be changed was {last}"
+    if job.stop_iteration is not None and call.iteration > job.stop_iteration:
+        return f"the last iteration to be changed was {job.stop_iteration}"
+    if call.iteration >= last:
+        return "the maps of the last iteration show what the particles have"
     if model.resolution > job.start_resolution:
         return (
             f"the resolution of {model.resolution:.1f} Å is worse than {job.start_resolution:g} Å"

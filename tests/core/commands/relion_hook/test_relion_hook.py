@@ -64,15 +64,15 @@ class Job:
         for number, density in enumerate(self.maps, start=1):
             write_map(folder / f"made_{number:03d}.mrc", density)
 
-    def star(self, iteration, number, *, resolution=20.0, dimensions=3, optimiser="", ending=""):
-        self.before("run", iteration, resolution, optimiser)
+    def star(self, iteration, number, *, dimensions=3, ending="", **more):
+        self.before("run", iteration, **more)
         return self.asked(f"run_it{iteration:03d}{ending or f'_class{number:03d}'}", dimensions)
 
-    def before(self, run, iteration, resolution=20.0, optimiser=""):
+    def before(self, run, iteration, resolution=20.0, optimiser="", last=25):
         name = f"{run}_it{iteration - 1:03d}"
         (self.folder / f"{name}_model.star").write_text(MODEL.format(resolution=resolution))
         (self.folder / f"{name}_optimiser.star").write_text(
-            f"\ndata_optimiser_general\n\n_rlnOutputRootName  x\n{optimiser}\n"
+            f"\ndata_optimiser_general\n\n_rlnNumberOfIterations  {last}\n{optimiser}\n"
         )
 
     def asked(self, name, dimensions=3):
@@ -216,6 +216,7 @@ def test_the_copies_are_of_the_maps_before_the_change(job):
         (("--start-resolution", 10), {}, "worse than 10 Å"),
         (("--start-iteration", 3), {}, "first iteration to be changed is 3"),
         (("--stop-iteration", 1), {}, "last iteration to be changed was 1"),
+        ((), {"last": 2}, "the maps of the last iteration show what the particles have"),
     ],
 )
 def test_maps_pass_through_when_asked_to(job, options, more, reason):
