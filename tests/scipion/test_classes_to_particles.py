@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,8 @@ if shutil.which("relion_refine") is None:
 
 from small_models import solid_chain, write_pdb
 
+from occupy_core.commands.relion_hook.cli import VARIABLE
+
 ROOT = Path(__file__).parents[2]
 BALLS = {  # centre and radius in Å; A is always there
     "A": ((0, 0, 0), 24.0),
@@ -26,6 +30,17 @@ BALLS = {  # centre and radius in Å; A is always there
     "G": ((-22, 26, 0), 12.0),
     "K": ((0, 6, 34), 12.0),
 }
+
+
+def run_core(*words: str) -> str:
+    """Run the command line; return what it prints."""
+    return subprocess.run(
+        [sys.executable, "-m", "occupy_core", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
 
 
 def run_example(script: str, *arguments: object, cwd: Path) -> str:
@@ -125,3 +140,25 @@ def test_the_template_runs_from_a_command_and_the_command_line_writes_the_same_b
     )  # fmt: skip
     for name in ("classes.csv", "differences.csv", "dendrogram.png", "regions/regions.csv"):
         assert (again / name).read_bytes() == (parameters.parent / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_the_template_of_the_focus_runs_with_the_variable_that_setup_prints(folder, monkeypatch):
+    """The plugin of RELION takes PYTHONPATH away, so that the package must be installed."""
+    printed = run_core("relion-hook", "--setup")
+    (variable,) = shlex.split(re.search(rf"export {VARIABLE}=(.*)", printed)[1])
+    monkeypatch.setenv(VARIABLE, f"env PYTHONPATH={shlex.quote(str(ROOT))} {variable}")
+    data = folder / "out" / "relion"
+    said = run_example(
+        "run_template.py",
+        *("focus", f"particles={data / 'particles.star'}", f"model={data / 'model.cif'}"),
+        *("voxel=4.0", "diameter=110", "iterations=3", "--folder", folder / "focused"),
+        cwd=folder,
+    )
+    assert said.count(" finished") == 5
+    project = folder / "focused" / "projects" / "focus"
+    (log,) = project.glob("Runs/*ProtRelionClassify3D/logs/run.stdout")
+    done = re.findall(r"relion-hook: iteration (\d), class \d: (\w+)", log.read_text())
+    assert done == [(i, w) for i, w in (("1", "passed"), ("2", "focused"), ("3", "passed"))
+                    for _ in range(3)]  # fmt: skip
+    assert not list(project.glob("Runs/*ProtRelionClassify3D/extra/*_data_real.mrc"))

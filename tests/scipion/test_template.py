@@ -22,7 +22,7 @@ from scipion_project import VOXEL, two_bodies, write_mrc
 from occupy_core.commands.main import main
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("chain_occupancy", "classes", "ensemble", "local_scale", "subset")
+NAMES = ("chain_occupancy", "classes", "ensemble", "focus", "local_scale", "subset")
 
 
 def template_of(name: str):
