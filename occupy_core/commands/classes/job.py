@@ -7,7 +7,7 @@ from pathlib import Path
 
 from occupy_core.commands.regions.job import RegionsJob
 from occupy_core.commands.shared.job import JobBase, run_problems
-from occupy_core.maps.mrc import map_name
+from occupy_core.commands.shared.job_maps import SeveralMaps
 from occupy_core.regions.by_masks.estimate import RegionParams
 from occupy_core.regions.by_model.estimate import ChainParams
 
@@ -15,7 +15,7 @@ LEAST_FOR_BLOCKS = 12  # [guard] volumes; with fewer, hardly any pattern of bloc
 
 
 @dataclass(frozen=True)
-class ClassesJob(JobBase):
+class ClassesJob(SeveralMaps, JobBase):
     """Which classes are analysed, and what is written.
 
     Parameters
@@ -87,11 +87,6 @@ class ClassesJob(JobBase):
     voxel_size: float | None = None
     threads: int | None = None
     force: bool = False
-
-    @property
-    def map_names(self) -> tuple[str, ...]:
-        """What the maps are called in the tables."""
-        return self.names or tuple(map_name(path) for path in self.maps)
 
     @property
     def has_regions(self) -> bool:

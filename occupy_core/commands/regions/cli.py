@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from occupy_core.commands.regions.options import SECTIONS
 from occupy_core.commands.shared.command import Command, print_warnings, shown_progress
+from occupy_core.commands.shared.reference import with_reference
 from occupy_core.commands.shared.summaries import SUMMARIES
-from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
     from occupy_core.commands.regions.job import RegionsJob
@@ -50,12 +50,7 @@ def job_values(given: dict[str, Any]) -> dict[str, Any]:
     from occupy_core.commands.regions.job import RegionsJob
 
     values = COMMAND.job_values(given, RegionsJob.recorded(given.get("params")))
-    if not values.get("maps"):
-        raise ParameterError("No map is given; give MAP or --params FILE.")
-    if "reference" in given:
-        group = "by_masks" if values.get("model") is None else "by_model"
-        values[group] = {**values.get(group, {}), "reference": given["reference"]}
-    return values
+    return with_reference(values, given)
 
 
 def _run_job(given: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from occupy_core.commands.shared.job import JobBase, run_problems
-from occupy_core.maps.mrc import map_name
+from occupy_core.commands.shared.job_maps import SeveralMaps
 from occupy_core.maps.soft_edge import edge_problems
 from occupy_core.regions.by_masks.estimate import RegionParams
 from occupy_core.regions.by_model.estimate import ChainParams
@@ -28,7 +28,7 @@ _ONE_EACH = {
 
 
 @dataclass(frozen=True)
-class RegionsJob(JobBase):
+class RegionsJob(SeveralMaps, JobBase):
     """Which regions are measured in which maps, and what is written.
 
     Parameters
@@ -112,11 +112,6 @@ class RegionsJob(JobBase):
     voxel_size: float | None = None
     threads: int | None = None
     force: bool = False
-
-    @property
-    def map_names(self) -> tuple[str, ...]:
-        """What the maps are called in the table."""
-        return self.names or tuple(map_name(path) for path in self.maps)
 
     @property
     def params(self) -> ChainParams | RegionParams:

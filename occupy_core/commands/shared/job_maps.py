@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from occupy_core.maps.alike import AlikeMaps
 from occupy_core.maps.grid import DensityMap
-from occupy_core.maps.mrc import read_map, require_varying
+from occupy_core.maps.mrc import map_name, read_map, require_varying
 
 
-class JobOfMaps(Protocol):
-    """What of a job says which maps it takes."""
+class SeveralMaps:
+    """Part of a job with several maps, which have names of their own or those of their files."""
+
+    if TYPE_CHECKING:  # fields of such a job
+
+        @property
+        def maps(self) -> tuple[Path, ...]:  # noqa: D102
+            ...
+
+        @property
+        def names(self) -> tuple[str, ...]:  # noqa: D102
+            ...
+
+        @property
+        def voxel_size(self) -> float | None:  # noqa: D102
+            ...
+
+        @property
+        def align_maps(self) -> bool:  # noqa: D102
+            ...
+
+        @property
+        def match_falloff(self) -> bool:  # noqa: D102
+            ...
 
     @property
-    def maps(self) -> Sequence[Path]:
-        """Files, in their order."""
-
-    @property
-    def map_names(self) -> Sequence[str]:
-        """What each is called."""
-
-    @property
-    def voxel_size(self) -> float | None:
-        """Å, instead of that of the headers."""
-
-    @property
-    def align_maps(self) -> bool:
-        """Whether they are moved onto the first."""
-
-    @property
-    def match_falloff(self) -> bool:
-        """Whether they are filtered alike."""
+    def map_names(self) -> tuple[str, ...]:
+        """What the maps are called in tables."""
+        return self.names or tuple(map_name(path) for path in self.maps)
 
 
 class JobMaps:
     """The maps of a job, read one after the other under their names."""
 
-    def __init__(self, job: JobOfMaps) -> None:
+    def __init__(self, job: SeveralMaps) -> None:
         self._job = job
 
     def __len__(self) -> int:
@@ -52,7 +59,7 @@ class JobMaps:
             del density  # not to be held while the next one is read
 
 
-def alike_maps(job: JobOfMaps) -> AlikeMaps:
+def alike_maps(job: SeveralMaps) -> AlikeMaps:
     """The maps of a job, made alike as it asks for.
 
     Raises

@@ -6,14 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from occupy_core.commands.report.differences import differences_text
 from occupy_core.commands.report.page import Page, Result, paragraph, picture, table
 from occupy_core.commands.shared.answer import listing, with_error
 from occupy_core.regions.table import RegionRow, RegionTable
 from occupy_core.regions.verdict import judge
 
 KIND = "classes"
-_SIGNIFICANT = 0.05  # [words] false discovery rate up to which a difference is shown
-_MOST_DIFFERENCES = 200  # [layout]
 
 
 def matches(record: Mapping[str, Any]) -> bool:
@@ -30,7 +29,7 @@ def page(result: Result) -> Page:
         found = RegionTable.from_record(record)
         sections += [
             ("Verdicts", _verdicts(found)),
-            ("Differences between classes", _differences(record["differences"], "classes")),
+            ("Differences between classes", differences_text(record["differences"], "classes")),
         ]
         if record["data_sets"] is not None:
             sections.append(("Differences between data sets", _data_sets(record["data_sets"])))
@@ -87,30 +86,6 @@ def _verdict(row: RegionRow) -> tuple[str, Any]:
     return "; ".join(parts), row.occupancy if math.isfinite(row.occupancy) else ""
 
 
-def _differences(every: list[Mapping[str, Any]], between: str) -> str:
-    real = [d for d in every if d["q_value"] is not None and d["q_value"] <= _SIGNIFICANT]
-    intro = paragraph(
-        f"{len(real)} of {len(every)} differences are significant (false discovery rate "
-        f"{_SIGNIFICANT:g})."
-    )
-    if not real:
-        return intro
-    rows = [
-        (
-            d["region"],
-            d["first"],
-            d["second"],
-            (f"{d['difference']:+.2f} ± {d['sigma']:.2f}", d["difference"]),
-            (f"{d['q_value']:.2g}", d["q_value"]),
-        )
-        for d in real[:_MOST_DIFFERENCES]
-    ]
-    head = ("region", "from", "to", "difference", "false discovery rate")
-    return intro + table(
-        head, rows, caption=f"Significant differences between {between}.", numeric=(3, 4)
-    )
-
-
 def _data_sets(found: Mapping[str, Any]) -> str:
     rows = [
         (
@@ -123,7 +98,7 @@ def _data_sets(found: Mapping[str, Any]) -> str:
     ]
     head = ("region", "condition", "share of particles", "data sets")
     shares = table(head, rows, caption="Share of the particles with a region.", numeric=(2, 3))
-    return _differences(found["differences"], "data sets") + shares
+    return differences_text(found["differences"], "data sets") + shares
 
 
 def _regrouping(result: Result, found: RegionTable) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from occupy_core.commands.report.differences import differences_text
 from occupy_core.commands.report.page import Page, Result, Scene, paragraph, table
 from occupy_core.commands.report.volumes import Shown, colors_record
 from occupy_core.commands.shared.answer import listing, with_error
@@ -20,8 +21,6 @@ from occupy_core.regions.table import RegionRow, RegionTable
 from occupy_core.regions.verdict import judge
 
 KIND = "regions"
-_SIGNIFICANT = 0.05  # [words] false discovery rate up to which a difference is shown first
-_MOST_DIFFERENCES = 500  # [layout]
 _MOST_MAPS = 8  # [layout] that are embedded
 _REACH = 3.0  # [layout] Å around atoms
 _TRACE = frozenset(("CA", "P"))
@@ -45,7 +44,9 @@ def page(result: Result) -> Page:
         ("Reference", _reference(record)),
     ]
     if several:
-        sections.insert(2, ("Differences between maps", _differences(record)))
+        sections.insert(
+            2, ("Differences between maps", differences_text(record["differences"], "maps"))
+        )
     return Page(
         kind=KIND,
         title=f"Occupancy of regions in {name}",
@@ -104,29 +105,6 @@ def _resolution(row: RegionRow) -> tuple[str, Any]:
     if not math.isfinite(row.resolution):
         return "-", ""
     return f"{row.resolution:.1f} ± {row.resolution_sigma:.1f}", row.resolution
-
-
-def _differences(record: Mapping[str, Any]) -> str:
-    every = record["differences"]
-    real = [d for d in every if d["q_value"] is not None and d["q_value"] <= _SIGNIFICANT]
-    intro = paragraph(
-        f"{len(real)} of {len(every)} differences are significant (false discovery rate "
-        f"{_SIGNIFICANT:g})."
-    )
-    if not real:
-        return intro
-    rows = [
-        (
-            d["region"],
-            d["first"],
-            d["second"],
-            (f"{d['difference']:+.2f} ± {d['sigma']:.2f}", d["difference"]),
-            (f"{d['q_value']:.2g}", d["q_value"]),
-        )
-        for d in real[:_MOST_DIFFERENCES]
-    ]
-    head = ("region", "from", "to", "difference", "false discovery rate")
-    return intro + table(head, rows, caption="Significant differences.", numeric=(3, 4))
 
 
 def _reference(record: Mapping[str, Any]) -> str:
