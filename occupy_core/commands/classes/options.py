@@ -9,10 +9,10 @@ from occupy_core.commands.shared.command import (
     Option,
     file,
     files,
-    number,
     switch,
     word,
 )
+from occupy_core.commands.shared.region_options import BY, HALF2, PARAMS, VOXEL_SIZE, WINDOW
 
 SECTIONS: dict[str, tuple[Option, ...]] = {
     "Input": (
@@ -39,7 +39,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "--half1",
             "Half map 1 of each map: for the local resolution, and for the errors.",
         ),
-        files("half2", "--half2", "Half map 2 of each map, in the same order."),
+        HALF2,
         Option(
             "weights",
             ("--weights",),
@@ -65,29 +65,12 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             metavar="NAME [NAME …]",
             many=True,
         ),
-        number(
-            "voxel_size",
-            "--voxel-size",
-            "Å",
-            "Edge of the cubic voxels of all maps and masks, instead of what their headers say.",
-        ),
-        file(
-            "params",
-            "--params",
-            "Read the job from a JSON file, such as the result.json of an earlier run. Options "
-            "given besides it count more. The same job on the same files writes the same bytes.",
-        ),
+        VOXEL_SIZE,
+        PARAMS,
     ),
     "Regions": (
-        Option(
-            "by_model.by",
-            ("--by",),
-            str,
-            "One number for each chain or for windows of residues along it: chain or residues, "
-            "default chain.",
-            metavar="chain|residues",
-        ),
-        number("by_model.window", "--window", "N", "Residues of a window, default 20.", int),
+        BY,
+        WINDOW,
         switch("by_model.ligands", "--ligands", "Make each ligand a region of its own."),
         word(
             "by_model.assembly",

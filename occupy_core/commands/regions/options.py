@@ -16,6 +16,7 @@ from occupy_core.commands.shared.command import (
     switch,
     word,
 )
+from occupy_core.commands.shared.region_options import BY, HALF2, PARAMS, VOXEL_SIZE, WINDOW
 
 SECTIONS: dict[str, tuple[Option, ...]] = {
     "Input": (
@@ -47,7 +48,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "from the solvent. With a model half maps are fitted too: where they differ by more "
             "than the noise that the fit sees, errors are wider.",
         ),
-        files("half2", "--half2", "Half map 2 of each map, in the same order."),
+        HALF2,
         files(
             "scales",
             "--scales",
@@ -85,29 +86,12 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             many=True,
         ),
         *ALIKE,
-        number(
-            "voxel_size",
-            "--voxel-size",
-            "Å",
-            "Edge of the cubic voxels of all maps and masks, instead of what their headers say.",
-        ),
-        file(
-            "params",
-            "--params",
-            "Read the job from a JSON file, such as the result.json of an earlier run. Options "
-            "given besides it count more. The same job on the same files writes the same bytes.",
-        ),
+        VOXEL_SIZE,
+        PARAMS,
     ),
     "Regions of a model": (
-        Option(
-            "by_model.by",
-            ("--by",),
-            str,
-            "One number for each chain or for windows of residues along it: chain or residues, "
-            "default chain.",
-            metavar="chain|residues",
-        ),
-        number("by_model.window", "--window", "N", "Residues of a window, default 20.", int),
+        BY,
+        WINDOW,
         switch(
             "by_model.ligands",
             "--ligands",
