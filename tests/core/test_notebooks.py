@@ -55,7 +55,7 @@ def test_a_cell_that_fails_is_told_with_its_source(execute):
 
 
 @pytest.mark.parametrize(
-    "command", ["scale", "regions", "blocks", "resolution", "particles", "report"]
+    "command", ["scale", "regions", "classes", "blocks", "resolution", "particles", "report"]
 )
 def test_a_command_has_a_notebook(command):
     assert any(f"!occupy-core {command} " in path.read_text("utf-8") for path in NOTEBOOKS)
