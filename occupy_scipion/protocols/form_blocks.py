@@ -58,7 +58,7 @@ def defineThresholdParams(form):
         params.BooleanParam,
         default=BLOCKS.filter_volumes,
         label="Leave out odd volumes?",
-        help="Leave out volumes whose threshold lies outside the mean +- 2 standard "
+        help="Leave out volumes whose threshold lies outside the mean ± 2 standard "
         "deviations. The summary names them in either case.",
     )
     group.addParam(

@@ -31,6 +31,11 @@ class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
 
     _devStatus = BETA
 
+    @classmethod
+    def getClassPackageName(cls):
+        """What stands in the form before the threads of the calculation."""
+        return "occupy"
+
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertOutputStep(self, prerequisites=None, *, wait=False):
         """Insert the last step, which waits for the one before it, or for those given.

@@ -196,7 +196,7 @@ class OccupyProtSelectParticles(OccupyProtBase):
         lines = [f"{chosen} of {given} particles{f' where {rule}' if rule else ''}."]
         for region, share, sigma, ofAll in _ofRule(result)[:_MOST_LINES]:
             lines.append(
-                f"{region}: in {share:.2f} +- {sigma:.2f} of them, which are {ofAll:.0%} of all "
+                f"{region}: in {share:.2f} ± {sigma:.2f} of them, which are {ofAll:.0%} of all "
                 "particles with it."
             )
         if os.path.exists(self._getExtraPath(_STAR)):

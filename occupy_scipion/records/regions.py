@@ -115,7 +115,7 @@ def _value(row):
     if row["occupancy"] is None:
         return "not measured"
     occupancy = round(row["occupancy"], 2) + 0.0  # no -0.00
-    return f"{occupancy:.2f} +- {row['sigma']:.2f}"
+    return f"{occupancy:.2f} ± {row['sigma']:.2f}"
 
 
 def _isSignificant(difference):

@@ -9,6 +9,7 @@ from pyworkflow.viewer import View
 
 _WIDEST, _NARROWEST, _LETTER = 320, 60, 8  # pixels, of a column and of a letter
 _MEASURED = 200  # rows by which the columns are made wide enough
+_NOTHING = 1e-12  # what a computer makes of zero
 _MOST_ROWS = 5000  # shown; a set of particles has millions
 
 
@@ -163,7 +164,9 @@ def columnsOf(items):
 def _text(value):
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return "0" if abs(value) < _NOTHING else f"{value:.4g}"
 
 
 def _key(value):

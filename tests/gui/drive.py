@@ -23,7 +23,7 @@ import matplotlib
 matplotlib.use("TkAgg")
 
 from matplotlib import pyplot
-from PIL import ImageGrab
+from PIL import Image, ImageGrab
 from pyworkflow.gui.project import ProjectWindow
 from pyworkflow.gui.project.viewprotocols import FormWindow
 from pyworkflow.project import Manager
@@ -31,17 +31,20 @@ from pyworkflow.viewer import DESKTOP_TKINTER
 from wizards import WIZARDS
 
 WATCHDOG = 500_000  # ms
-DUE = 200  # ms until the next action
-SETTLED = 0.25  # s until what was opened has been drawn
+DUE = 20  # ms until the next action
+SETTLED = 0.1  # s until what was opened has been drawn
 LATEST = 10.0  # s
+EXECUTED, EXECUTING = 120.0, 0.3  # s: of a run that the window starts, and between two looks at it
 NAMES = {  # of the pictures
     "OccupyProtLocalScale": "local_scale",
     "OccupyProtModifyMap": "modify_map",
     "OccupyProtLocalResolution": "local_resolution",
     "OccupyProtRegionOccupancy": "region_occupancy",
     "OccupyProtBlocks": "structural_blocks",
+    "OccupyProtAnalyseClasses": "analyse_classes",
     "OccupyProtSelectParticles": "select_particles",
 }
+WHOLE_SCREEN = bool(os.environ.get("OCCUPY_SCREENSHOTS"))  # pictures for the docs
 LEAST_COLORS = 8  # a window with fewer is blank
 LEAST_WORDS = 1
 
@@ -119,6 +122,26 @@ class Driver:
                 self.look(f"{label}_{show}", but=self.viewer.formWindow.root)
             self.close_windows()
             yield from self.double_click(run, label)
+            if label == "select_particles":  # the fastest
+                yield from self.execute_copy(run)
+
+    def execute_copy(self, run) -> Iterator[Callable[[], object]]:
+        """Duplicate a run, press Execute in its form, and wait until Scipion has run it."""
+        project = self.window.project
+        copy = project.copyProtocol(run)
+        yield lambda: self.open_form(copy)
+        yield lambda: self.form.execute()
+        end = time.monotonic() + EXECUTED
+        # One that has just ended is called dead for a moment.
+        while not copy.isFinished():
+            if time.monotonic() > end:
+                raise RuntimeError(f"the copy is {copy.getStatus()}: {copy.getErrorMessage()}")
+            yield lambda: time.sleep(EXECUTING)
+            project._updateProtocol(copy)
+        for name, output in run.iterOutputAttributes():
+            if getattr(copy, name).getSize() != output.getSize():
+                raise RuntimeError(f"{name} of the copy is another one")
+        self.opened["executed"] = [run.getClassName()]
 
     def try_wizards(self, label: str) -> Iterator[Callable[[], object]]:
         """Open each wizard of the form, choose something, and see it in the form."""
@@ -269,12 +292,14 @@ class Driver:
         self.settle()
         words = [w for w in self.words(window) if w.strip()] if words is None else words
         screen = ImageGrab.grab(xdisplay=os.environ["DISPLAY"])
-        screen.save(self.folder / f"{name}.png", compress_level=1)
+        if WHOLE_SCREEN:
+            screen.save(self.folder / f"{name}.png", compress_level=1)
         left, top = window.winfo_rootx(), window.winfo_rooty()
         box = (left, top, left + window.winfo_width(), top + window.winfo_height())
         picture = screen.convert("RGB").crop(box)
         picture.save(self.folder / f"window_{name}.png", compress_level=1)
-        colors = picture.getcolors(1 << 24)
+        sparse = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.NEAREST)
+        colors = sparse.getcolors(1 << 24)
         if len(colors) < LEAST_COLORS or len(words) < LEAST_WORDS:
             raise RuntimeError(f"{name} is blank: {len(colors)} colours, words {words}")
         self.opened[name] = words

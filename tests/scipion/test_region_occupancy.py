@@ -141,7 +141,7 @@ def test_summary_methods_and_citations_speak_of_the_result(measured):
     assert lines[0].startswith("Chain B is at 0.")
     assert lines[0].endswith("both other chains are full.")
     assert any("relative to A and C" in line for line in lines)
-    assert any(line.startswith("B: 0.") and "+-" in line for line in lines)
+    assert any(line.startswith("B: 0.") and "±" in line for line in lines)
     assert "3 regions in the map" in measured._methods()[0]
     assert not any("not found" in line for line in measured.citations())
 

@@ -127,9 +127,13 @@ _OF_THE_TESTS: list[dict] = []
 
 
 class Runner:
-    """Runs protocols in a project; a run with a traceback in its log fails, whatever its status."""
+    """Runs protocols in a project; a run with a traceback in its log fails, whatever its status.
 
-    def __init__(self, name: str, *, new: bool = True) -> None:
+    The first run of each protocol is a new process, as in Scipion, unless `copies` are enough.
+    """
+
+    def __init__(self, name: str, *, new: bool = True, copies: bool = False) -> None:
+        self.copies = copies
         self.protocols = pyworkflow.Config.getDomain().getProtocols()
         manager = Manager()
         self.project = manager.createProject(name) if new else manager.loadProject(name)
@@ -160,8 +164,7 @@ class Runner:
     def launch(self, protocol, *, check: bool = True):
         """Run a protocol to its end."""
         name = protocol.getClassName()
-        # The first run of each protocol is as in Scipion; it proves that a new process can do it.
-        run = run_in_copy if name in self._launched else _run_in_new_process
+        run = run_in_copy if self.copies or name in self._launched else _run_in_new_process
         self._launched.add(name)
         with mock.patch.object(_LAUNCH, "_run", run):
             self.project.launchProtocol(protocol, wait=True)

@@ -56,7 +56,7 @@ def draw_dendrogram(figure: Figure, regrouping: Regrouping) -> None:
         xscale="log",
         xlim=(1.6, _LEAST_P / 8),
         ylim=(len(order) - 0.5, -0.5),
-        xlabel="p-value of the largest difference in a group, corrected for the pairs "
+        xlabel="p-value of the largest difference in a group,\ncorrected for the pairs "
         f"(dotted: {regrouping.level:g})",
     )
     axes.set_yticks(range(len(order)), [figure_text(name) for name in order], fontsize=9)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDEST, _HIGHEST = 16.0, 10.0  # [layout] inches: 1600 x 1000 pixels on a screen
+_LETTERS_AN_INCH = 14  # [layout] of a legend
 _MOST_BARS = 60  # [layout] of more, no error bar can be told from the next one
 _MOST_LABELS = 140  # [layout] along an axis; of more, every second, third ... is written
 _MOST_NUMBERS = 300  # [layout] cells of a heat map that hold their number
@@ -62,7 +63,11 @@ def draw_bars(figure: Figure, table: RegionTable) -> None:
     _label(axes, "x", _region_labels(table))
     axes.set_xlabel("region (* reference)")
     if len(table.maps) > 1:
-        figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+        # Names side by side, as many as the figure is wide.
+        columns = int(_LETTERS_AN_INCH * figure.get_figwidth() / (max(map(len, table.maps)) + 6))
+        figure.legend(
+            loc="outside lower center", ncols=min(max(columns, 1), 4), frameon=False, fontsize=9
+        )
 
 
 def _is_for_bars(table: RegionTable) -> bool:
@@ -151,7 +156,7 @@ def draw_heatmap(figure: Figure, table: RegionTable) -> None:
     axes.set_facecolor("#f7f7f7")
     _label(axes, "x", _region_labels(table))
     _label(axes, "y", [figure_text(name) for name in table.maps])
-    axes.set_xlabel("region (* reference); a small cell is uncertain, an empty one not measured")
+    axes.set_xlabel("region (* reference)\na small cell is uncertain, an empty one not measured")
     if value.size <= _MOST_NUMBERS:
         for i, j in known:
             text = f"{round(float(value[i, j]), 2) + 0.0:.2f}"  # no -0.00
