@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from browser import Report
 
 from occupy_core.blocks.track.rules import apply_rule
+from occupy_core.commands.main import main
 from occupy_core.commands.report.build import save_report
 from occupy_core.commands.report.registry import results_in
 from occupy_core.commands.shared.colors import OCCUPANCY
@@ -150,6 +153,23 @@ def test_texts_are_copied(report):
         )
         assert report.run("return window.__copied;") == text
         assert len(text) > 20
+
+
+def test_every_command_in_a_report_runs_as_it_stands_there(report, results, monkeypatch, tmp_path):
+    kind = report.find("article").get_attribute("data-kind")
+    folder = tmp_path / "as it lies"
+    shutil.copytree(results[kind].files["report"].parent, folder)
+    monkeypatch.chdir(folder)
+    texts = report.run(
+        "return [...document.querySelectorAll('article[data-ready] pre')].map((e) => e.textContent);"
+    )
+    commands = [text for text in texts if text.startswith("occupy-core ")]
+    assert len(commands) == {"modify": 2, "blocks": 2}.get(kind, 1)
+    for command in commands:
+        words = shlex.split(command)[1:]
+        made = folder / words[words.index("--outdir") + 1]
+        assert main(words) == (2 if kind == "batch" else 0), command  # a job of it fails
+        assert any(made.iterdir()), command
 
 
 def test_charts_are_saved_as_svg_and_canvases_as_png(report):

@@ -191,7 +191,7 @@ def local_workers(count: int, memory: float) -> Workers:
         n_workers=count,
         threads_per_worker=1,
         memory_limit=int(memory),
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # any port: that of another batch is taken
         silence_logs=logging.CRITICAL,
     )
     client = distributed.Client(cluster, timeout=_STARTING)
