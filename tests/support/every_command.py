@@ -50,6 +50,7 @@ class Inputs:
 
 def make_all_inputs(folder: Path) -> Inputs:
     """Make the inputs of all runs in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     whole_files(folder)
     files = make_inputs(folder, folder / "volumes", folder / "blocks")
     for i in (1, 2):

@@ -1,5 +1,6 @@
 """Mutated files and what reads them: a sentence, or what the bytes say; never anything else."""
 
+import csv
 import hashlib
 import json
 import signal
@@ -7,6 +8,7 @@ import struct
 import time
 import warnings
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 from ensembles import ellipsoids
@@ -16,6 +18,7 @@ from small_models import chain_lines, three_chains, write_pdb
 
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.saved import load_communities, load_occupied, read_made_from
+from occupy_core.commands.batch.rows import read_rows
 from occupy_core.commands.blocks.job import BlocksJob
 from occupy_core.commands.blocks.run import run_blocks
 from occupy_core.commands.blocks.tables import read_occupancies
@@ -48,7 +51,13 @@ _rlnClassNumber #3
 000002@a.mrcs 1 2
 000003@a.mrcs 1 2
 """
-KINDS = ("mrc", "mrc", "mrc", "pdb", "cif", "star", "csv", "json", "npz")
+JOBS = b"""job,command,map,amplify,mode,half1,half2
+one,scale,a.mrc,3,occ,,
+two,resolution,b.mrc,,,h1.mrc,h2.mrc
+,scale --attenuate 2,"c, d.mrc",2.5,res,,
+"""
+# The last two are tables of the jobs of a batch.
+KINDS = ("mrc", "mrc", "mrc", "pdb", "cif", "star", "csv", "json", "npz", "jobs.csv", "jobs.json")
 
 
 class HangError(BaseException):
@@ -92,6 +101,8 @@ def whole_files(folder):
         "csv": [b"volume,threshold\n" + b"".join(b"vol_%d,%.3f\n" % (i, i / 9) for i in range(9))],
         "json": [*records, done.files["result"].read_bytes()],
         "npz": states,
+        "jobs.csv": [JOBS],
+        "jobs.json": [json.dumps(list(csv.DictReader(JOBS.decode().splitlines()))).encode()],
     }
 
 
@@ -197,6 +208,12 @@ def _read_npz(path, content):
             load(path)
 
 
+def _read_jobs(path, content):
+    names = [row.name for row in read_rows(path, "scale")]
+    inside = all(Path(name).name == name and not name.startswith(".") for name in names)
+    return None if inside and len(set(names)) == len(names) else f"folders of jobs: {names}"
+
+
 READERS = {
     "mrc": _read_mrc,
     "pdb": _read_model,
@@ -205,4 +222,6 @@ READERS = {
     "csv": _read_csv,
     "json": _read_json,
     "npz": _read_npz,
+    "jobs.csv": _read_jobs,
+    "jobs.json": _read_jobs,
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from occupy_core.commands.batch.kinds import KINDS, arguments_of, is_option, kind_of, split_command
+from occupy_core.commands.shared.staging import os_sentence
 from occupy_core.errors import OccupyError, ParameterError
 from occupy_core.files import read_plain
 from occupy_core.maps.ensemble import volumes_in
@@ -86,6 +87,8 @@ def _row(record: Mapping[str, Any], default: str, common: Sequence[str], taken: 
         given, _ = kind_of(command).command.with_maps(words)
     except OccupyError as error:
         problem = str(error)
+    except OSError as error:  # a name that no file can have
+        problem = os_sentence(error)
     wanted = str(record.get(NAME) or "").strip() or _called(command, given) or "job"
     if wanted in (".", "..") or os.sep in wanted or "\0" in wanted or wanted.startswith("."):
         problem = problem or (

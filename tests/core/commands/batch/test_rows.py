@@ -104,3 +104,11 @@ def test_a_wrong_row_is_a_job_that_fails(tmp_path):
     assert "'much' is not a number" in problems[1]
     assert "'nothing' is no command" in problems[2]
     assert problems[3] == ""
+
+
+def test_a_name_that_no_file_can_have_fails_its_own_job_only(tmp_path):
+    table = tmp_path / "jobs.json"
+    table.write_text(json.dumps([{"map": "a.mrc"}, {"map": "x" * 5000}, {"map": "b.mrc"}]))
+    first, long, last = read_rows(table, "scale")
+    assert (first.problem, last.problem) == ("", "")
+    assert "File name too long" in long.problem

@@ -1,5 +1,6 @@
-"""Locales tried for real: built here, and the same bytes come out under each of them."""
+"""Locales tried for real: built here, and every command gives the same bytes under each of them."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,18 +8,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_jobs import contents, write_small_map
+import run_everything
+from every_command import RUNS, make_all_inputs
 
 LOCALES = {
-    "C": None,
-    "de_DE.ISO-8859-1": ("de_DE", "ISO-8859-1"),  # the decimal comma
-    "tr_TR.UTF-8": ("tr_TR", "UTF-8"),  # the i without a dot
-    "zh_CN.GBK": ("zh_CN", "GBK"),  # two bytes for a letter, the second in ASCII
+    "C": (None, "ANSI_X3.4-1968 0.5"),
+    "de_DE.ISO-8859-1": (("de_DE", "ISO-8859-1"), "ISO-8859-1 0,5"),  # the decimal comma
+    "tr_TR.UTF-8": (("tr_TR", "UTF-8"), "UTF-8 0,5"),  # the i without a dot
+    "zh_CN.GBK": (("zh_CN", "GBK"), "GBK 0.5"),  # two bytes for a letter, the second in ASCII
 }
 
 
-def run(outdir, small, places, name):
-    """Run a job with figures under a locale of the C library."""
+def run(name, inputs, folder, places):
+    """Run every command under a locale of the C library; return the encoding and all files."""
     env = {
         **os.environ,
         "LOCPATH": str(places),
@@ -26,12 +28,16 @@ def run(outdir, small, places, name):
         "PYTHONUTF8": "0",
         "PYTHONCOERCECLOCALE": "0",
     }
-    command = [sys.executable, "-m", "occupy_core", "scale", str(small), "--plot", "--verbose"]
-    done = subprocess.run(
-        [*command, "--outdir", str(outdir)], env=env, capture_output=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    return contents(outdir)
+    command = [sys.executable, run_everything.__file__, str(inputs), str(folder)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), name
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.relative_to(folder).parts[0] != "notes"
+    }
+    shutil.rmtree(folder)
+    return done.stdout.splitlines(), files
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,7 @@ def places(tmp_path_factory):
     folder = tmp_path_factory.mktemp("locales")
     if shutil.which("localedef") is None or not Path("/usr/share/i18n/locales/de_DE").exists():
         pytest.skip("locales cannot be built here")
-    for name, source in LOCALES.items():
+    for name, (source, _) in LOCALES.items():
         if source is not None:
             language, encoding = source
             command = ["localedef", "-i", language, "-f", encoding, str(folder / name)]
@@ -51,11 +57,13 @@ def places(tmp_path_factory):
 
 @pytest.mark.slow
 def test_every_locale_gives_the_same_bytes(tmp_path, places):
-    small = write_small_map(tmp_path / "x.mrc")
-    found = {name: run(tmp_path / "out", small, places, name) for name in ["C.UTF-8"]}
-    for name in LOCALES:
-        shutil.rmtree(tmp_path / "out")
-        found[name] = run(tmp_path / "out", small, places, name)
-    for name, files in found.items():
-        different = [k for k in found["C.UTF-8"] if files.get(k) != found["C.UTF-8"][k]]
+    inputs = tmp_path / "inputs.json"
+    files = make_all_inputs(tmp_path / "inputs").files
+    inputs.write_text(json.dumps({name: str(path) for name, path in files.items()}))
+    _, expected = run("C.UTF-8", inputs, tmp_path / "out", places)
+    assert {name.split("/")[0] for name in expected} == {f"out{i}" for i in range(len(RUNS))}
+    for name, (_, told) in LOCALES.items():
+        said, found = run(name, inputs, tmp_path / "out", places)
+        assert said == [told], name
+        different = [k for k in expected.keys() | found if found.get(k) != expected.get(k)]
         assert different == [], name
