@@ -124,6 +124,9 @@ class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
         """Define the outputs; those of an earlier run (Continue) go, with their relations."""
         self._forgetOutputs()
         self._defineOutputs(**outputs)
+        # Now, and not at the end of the run: a Stop in between would leave a step that is finished,
+        # which Continue does not repeat, without its outputs.
+        self._store()
 
     def _givenMaps(self, *names):
         """The volumes of optional pointers, as arguments of a step."""

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,12 +181,14 @@ def _streams(said: Path) -> None:
     sys.stdout, sys.stderr = (os.fdopen(os.dup(k), "w", buffering=1) for k in (1, 2))
 
 
-def at_changes(act: Callable[[int, str, object], object]) -> None:
+def at_changes(act: Callable[[int, str, object], object], more: Iterable[str] = ()) -> None:
     """Call a function before each change of files: its number, what it is, and the file.
 
     A file that is opened to be written is a change, and so is a file or folder that is made,
-    renamed or removed. Devices are none. What the function raises is what the change raises.
+    renamed or removed, and `more` events of Python. Devices are none. What the function raises is
+    what the change raises.
     """
+    changes = CHANGES.union(more)
     count = 0
 
     def heard(event: str, values: tuple[object, ...]) -> None:
@@ -196,7 +198,7 @@ def at_changes(act: Callable[[int, str, object], object]) -> None:
             writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
             if not writes or isinstance(path, int) or os.fsdecode(path).startswith("/dev/"):  # type: ignore[arg-type]
                 return
-        elif event not in CHANGES:
+        elif event not in changes:
             return
         count += 1
         act(count, event, values[0])

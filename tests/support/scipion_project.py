@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import CalledProcessError, check_call
 from unittest import mock
@@ -61,13 +62,26 @@ def run_in_copy(command: str, wait: bool, *streams) -> int:
     So do its calculations, see `calculate_in_copy`. Other commands, and those nobody waits for
     (they may be stopped), run as they always do.
     """
-    words = shlex.split(command)
-    if not wait or len(words) != 7 or Path(words[1]).name != "pw_protocol_run.py":
+    if not wait or not _is_run(command):
         return _run_in_new_process(command, wait, *streams)
+    number = start_copy_of_run(command)
+    os.waitpid(number, 0)
+    return number
+
+
+def _is_run(command: str) -> bool:
+    words = shlex.split(command)
+    return len(words) == 7 and Path(words[1]).name == "pw_protocol_run.py"
+
+
+def start_copy_of_run(command: str, prepare: Callable[[], None] = lambda: None) -> int:
+    """Start a protocol in a copy of this process, in which a function is called first."""
+    words = shlex.split(command)
     number = os.fork()
     if number == 0:
         status = 1
         try:
+            prepare()
             warnings.resetwarnings()  # those of the tests are errors
             warnings.simplefilter("ignore")
             sys.argv = words[1:]
@@ -84,7 +98,6 @@ def run_in_copy(command: str, wait: bool, *streams) -> int:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
-    os.waitpid(number, 0)
     return number
 
 
