@@ -79,6 +79,15 @@ def make(runner, request):
             getattr(protocol, attribute).append(Pointer(producer, extended=output))
         return protocol
 
+    def regions_of(volumes):
+        protocol = runner.new(
+            "OccupyProtRegionOccupancy",
+            inputVolumes=given(volumes),
+            regionsFrom=1,
+            reference="full",
+        )
+        return several(protocol, "inputMasks", given("masks"))
+
     def new(name):
         if name == "LocalScale":
             return runner.new(f"OccupyProt{name}", inputVolumes=given("volume"))
@@ -90,15 +99,13 @@ def make(runner, request):
             protocol = runner.new(f"OccupyProt{name}")
             return several(protocol, "inputVolumes", [given("ensemble")])
         if name == "RegionOccupancy":
-            protocol = runner.new(f"OccupyProt{name}", inputVolumes=given("volume"))
-            return several(protocol, "inputMasks", given("masks"))
+            return regions_of("volume")
         if name == "AnalyseClasses":
             protocol = runner.new(
                 f"OccupyProt{name}", inputVolumes=given("classes"), reference="full"
             )
             return several(protocol, "inputMasks", given("masks"))
-        measured = runner.new("OccupyProtRegionOccupancy", inputVolumes=given("classes"))
-        runner.launch(several(measured, "inputMasks", given("masks")))
+        measured = runner.launch(regions_of("classes"))
         return runner.new(
             f"OccupyProt{name}",
             inputClasses=given("classes"),
