@@ -43,7 +43,7 @@ def masks(runner):
 @pytest.fixture(scope="module")
 def classes(runner):
     pytest.importorskip("relion", reason="scipion-em-relion is not installed")
-    maps = [two_bodies(seed, n=32, occupancy=q) for seed, q in enumerate((0.0, 1.0))]
+    maps = [two_bodies(seed, n=32, occupancy=q) for seed, q in enumerate((0.0, 1.0, 1.0))]
     cls = runner.protocols["ProtImportParticles"]
     protocol = runner.run(
         "ProtImportParticles",
@@ -94,7 +94,7 @@ def make(runner, request):
         if name == "ModifyMap":
             return runner.new(f"OccupyProt{name}", inputVolume=given("volume"), amplify=3.0)
         if name == "LocalResolution":
-            return runner.new(f"OccupyProt{name}", inputVolumes=given("volume"))
+            return runner.new(f"OccupyProt{name}", inputVolume=given("volume"))
         if name == "Blocks":
             protocol = runner.new(f"OccupyProt{name}")
             return several(protocol, "inputVolumes", [given("ensemble")])
