@@ -43,6 +43,7 @@ fuzz:            ## 20,000 damaged files and 2,000 runs with any options (an hou
 kills:           ## every command is hit by signals at random moments (ten minutes); KILLS_ARGS
 	scripts/make_venv.sh .venv-latest constraints/latest.txt test
 	.venv-latest/bin/python tests/fuzz/kills.py $(KILLS_ARGS)
+	.venv-latest/bin/python tests/fuzz/pairs.py
 
 disks:           ## every change of files is refused, and small file systems are mounted (root)
 	scripts/make_venv.sh .venv-latest constraints/latest.txt test
