@@ -43,6 +43,16 @@ def save_coarsely(figure, path):
     figure.savefig(path, dpi=20, format="png", metadata={"Software": None})
 
 
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    """A real SLURM cluster of one node, this machine."""
+    from slurm import Slurm
+
+    cluster = Slurm(tmp_path_factory.mktemp("slurm"))
+    yield cluster
+    cluster.stop()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def coarse_figures():
     """Let jobs that run in the process of the tests draw coarse figures."""

@@ -14,18 +14,11 @@ pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipi
 import numpy as np
 from pyworkflow.protocol import MODE_RESUME
 from scipion_project import two_bodies, write_mrc
-from slurm import MEMORY, Slurm
+from slurm import MEMORY
 
 pytestmark = pytest.mark.slow
 ENOUGH = "900"  # MB for a job
 CHANGED = {"lowpass": 9.0}
-
-
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory):
-    cluster = Slurm(tmp_path_factory.mktemp("slurm"))
-    yield cluster
-    cluster.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -146,12 +139,12 @@ def test_a_full_queue_is_waited_for(runner, slurm, tmp_path):
     script = tmp_path / "others.sh"
     script.write_text(f"#!/bin/bash\n#SBATCH --mem={MEMORY}\n#SBATCH -c 4\nsleep 300\n")
     slurm.run("sbatch", f"--output={tmp_path}/others.out", str(script))
-    slurm._until(slurm.jobs)
+    slurm.until(slurm.jobs)
     (others,) = slurm.jobs()
     small = runner.volume(write_mrc(runner.inputs / "small_queue.mrc", two_bodies()))
     protocol = queued(runner.new("OccupyProtLocalScale", "waits", inputVolumes=small))
     start(runner, protocol)
-    slurm._until(lambda: slurm.jobs("PENDING"))
+    slurm.until(lambda: slurm.jobs("PENDING"))
     time.sleep(5)
     assert slurm.jobs("PENDING")
     runner.project._updateProtocol(protocol)

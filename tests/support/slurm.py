@@ -118,10 +118,10 @@ class Slurm:
         files[0] = f"--key-file={folder / 'munge.key'}"
         munged = ["munged", "--foreground", "--force", f"--socket={folder / 'munge.socket'}"]
         self._daemon(*munged, *files, f"--seed-file={folder / 'seed'}")
-        self._until(lambda: (folder / "munge.socket").exists())
+        self.until(lambda: (folder / "munge.socket").exists())
         self._daemon("slurmctld", "-D", "-i")
         self._daemon("slurmd", "-D")
-        self._until(lambda: "idle" in self.run("sinfo", "-h", "-p", "main", "-o", "%T"))
+        self.until(lambda: "idle" in self.run("sinfo", "-h", "-p", "main", "-o", "%T"))
 
     def _daemon(self, *command: str) -> None:
         with (self.folder / f"{command[0]}.out").open("w") as log:
@@ -134,7 +134,7 @@ class Slurm:
                 )
             )
 
-    def _until(self, condition, seconds: float = 60) -> None:
+    def until(self, condition, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not condition():
             logs = [p.read_text() for p in self.folder.glob("*.log")]

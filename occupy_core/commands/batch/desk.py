@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from pathlib import Path
 
-from occupy_core.commands.batch.work import Outcome, Task
+from occupy_core.commands.batch.work import Outcome, Task, failed
 from occupy_core.commands.batch.workers import Workers
 from occupy_core.commands.shared.unfinished import folder_lock, remove_leftovers
 from occupy_core.progress import Progress, report
@@ -92,6 +92,13 @@ class Desk:
             return ""
         elapsed = time.monotonic() - self._start
         return f", about {duration(elapsed * sum(self._costs.values()) / self._cost_done)} left"
+
+    def given_up(self, sentence: str) -> list[Outcome]:
+        """Return the outcomes of all tasks that will not be done, and have none left."""
+        tasks = [*self._running.values(), *self._waiting]
+        self._running.clear()
+        self._waiting.clear()
+        return [failed(task, sentence) for task in tasks]
 
     def tidy(self) -> None:
         """Remove what the tasks that were worked on have left, after the workers have ended."""

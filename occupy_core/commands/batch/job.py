@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from occupy_core.commands.batch.workers import QUEUES, Queue
+from occupy_core.commands.batch.queued import SYSTEMS, Queue
 from occupy_core.errors import ParameterError
 
 
@@ -77,7 +77,7 @@ class BatchJob:
         if self.system is None and any(asked):
             problems.append(
                 "--partition, --account, --walltime, --directive and --prologue are for a queue; "
-                f"add --{', --'.join(QUEUES)} or leave them out."
+                f"add --{', --'.join(SYSTEMS)} or leave them out."
             )
         if problems:
             raise ParameterError(*problems)

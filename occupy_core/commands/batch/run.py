@@ -8,14 +8,15 @@ from typing import Any
 
 from occupy_core.commands.batch.desk import Desk, duration, total_cost
 from occupy_core.commands.batch.job import BatchJob
+from occupy_core.commands.batch.queued import queued_workers
 from occupy_core.commands.batch.results import write_results
 from occupy_core.commands.batch.rows import Row, read_rows
 from occupy_core.commands.batch.work import Outcome, Task, failed, task_of
 from occupy_core.commands.batch.workers import (
     Workers,
+    WorkersLost,
     closing,
     local_workers,
-    queued_workers,
     workers_at,
 )
 from occupy_core.commands.shared.job import absolute
@@ -103,6 +104,10 @@ def _all_done(desk: Desk, workers: Workers) -> list[Outcome]:
         while desk.busy:
             outcomes += desk.step(_WAIT)
         desk.step(0.0)  # says that all are done
+    except WorkersLost as error:
+        workers.close()
+        desk.tidy()
+        outcomes += desk.given_up(str(error))
     except BaseException:
         workers.close()
         desk.tidy()

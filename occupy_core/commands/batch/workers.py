@@ -1,4 +1,4 @@
-"""Who works: one process beside this one, several on this machine, or a cluster (dask)."""
+"""Who works: one process beside this one, several on this machine, or those of a scheduler."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from occupy_core.commands.batch.work import Outcome, Task, failed, work
-from occupy_core.errors import ParameterError
+from occupy_core.errors import OccupyError, ParameterError
 
 _TRIES = 2  # [guard] of a job whose process ends: it may have been killed for another's sake
 _STARTING = 60  # [guard] s until a local cluster must have started
-QUEUES = {"slurm": "SLURMCluster", "sge": "SGECluster", "pbs": "PBSCluster"}
 _ENDED = (
     "The process that worked on it was ended {} times, by a crash or for want of memory; give it "
     "more --memory, or look at this map alone."
@@ -29,40 +27,21 @@ NO_DASK = (
 )
 
 
+class WorkersLost(OccupyError):
+    """No worker is left, and none will come."""
+
+
 class Workers(Protocol):
     """Those who do tasks, each one at a time."""
 
     def slots(self) -> int:
-        """Return how many tasks can be worked on now."""
+        """Return how many tasks can be worked on now; raise WorkersLost when none ever can."""
 
     def submit(self, task: Task) -> Future[Outcome]:
         """Let a task be done; the future has its outcome and never raises."""
 
     def close(self) -> None:
         """End the processes, also those at work."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Queue:
-    """What is asked of a queue for each worker.
-
-    Parameters
-    ----------
-    system : str
-        One of `QUEUES`.
-    partition, account, walltime : str, optional
-    directives : tuple of str
-        Further lines for the head of the script of a job, without ``#SBATCH``.
-    prologue : tuple of str
-        Lines of shell before the worker starts.
-    """
-
-    system: str
-    partition: str | None = None
-    account: str | None = None
-    walltime: str | None = None
-    directives: tuple[str, ...] = ()
-    prologue: tuple[str, ...] = ()
 
 
 class OneWorker:
@@ -131,7 +110,11 @@ class DaskWorkers:
     def slots(self) -> int:
         """Return how many tasks can be worked on now: one for each worker that is there."""
         # A task that waits at a worker which dies would be blamed for it, so none waits there.
-        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+        return len(self.infos())
+
+    def infos(self) -> list[dict[str, Any]]:
+        """Return what the scheduler knows of each worker that is there."""
+        return list(self._client.scheduler_info(n_workers=-1)["workers"].values())
 
     def submit(self, task: Task) -> Future[Outcome]:
         """Let a task be done."""
@@ -186,7 +169,7 @@ def local_workers(count: int, memory: float) -> Workers:
     """
     if count == 1:
         return OneWorker()
-    distributed = _dask()
+    distributed = load_dask()
     cluster = distributed.LocalCluster(
         n_workers=count,
         threads_per_worker=1,
@@ -207,7 +190,7 @@ def workers_at(address: str) -> Workers:
     ParameterError
         When nothing answers at the address.
     """
-    distributed = _dask()
+    distributed = load_dask()
     try:
         return DaskWorkers(distributed.Client(address, timeout=10))
     except (OSError, ValueError, TimeoutError) as error:
@@ -216,42 +199,7 @@ def workers_at(address: str) -> Workers:
         ) from error
 
 
-def queued_workers(count: int, memory: float, threads: int, queue: Queue) -> Workers:
-    """Submit so many jobs to a queue, each with one worker; one that ends is submitted again.
-
-    Raises
-    ------
-    ParameterError
-        When the extra is not installed, or the queue does not take the first job.
-    """
-    distributed = _dask()
-    try:
-        import dask_jobqueue
-    except ImportError as error:
-        raise ParameterError(NO_DASK) from error
-    where = {"queue": queue.partition, "account": queue.account, "walltime": queue.walltime}
-    cluster = getattr(dask_jobqueue, QUEUES[queue.system])(
-        **{key: value for key, value in where.items() if value is not None},
-        cores=1,
-        job_cpu=threads,
-        processes=1,
-        memory=f"{int(memory / 1e6)}MB",
-        job_extra_directives=list(queue.directives),
-        job_script_prologue=list(queue.prologue),
-        scheduler_options={"dashboard_address": None},
-        silence_logs="error",
-    )
-    try:
-        cluster.adapt(minimum_jobs=count, maximum_jobs=count)
-        return DaskWorkers(distributed.Client(cluster), cluster)
-    except (OSError, RuntimeError, ValueError) as error:
-        cluster.close()
-        raise ParameterError(
-            f"The queue takes no job: {error}; check what was asked of it."
-        ) from error
-
-
-def _dask() -> Any:
+def load_dask() -> Any:
     """Load dask, set so that a job whose process ends is tried again and then given up.
 
     Raises
