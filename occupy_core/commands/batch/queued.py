@@ -120,7 +120,7 @@ class QueuedWorkers(DaskWorkers):
         for name, job in list(self._jobs.workers.items()):
             if _number(job.job_id) not in listed and str(name) not in names:
                 self._early += str(name) not in self._started
-                self._jobs.worker_spec.pop(name, None)
+                self._forget(name)
         if self._early > _EARLY * self._count:
             raise WorkersLost(
                 f"{self._early} jobs of the queue have ended before a worker had started in them; "
@@ -142,9 +142,14 @@ class QueuedWorkers(DaskWorkers):
             refusal = _words(error)
         for name, job in list(self._jobs.workers.items()):
             if job.job_id is None:
-                self._jobs.worker_spec.pop(name, None)
-                del self._jobs.workers[name]
+                self._forget(name)
         return refusal
+
+    def _forget(self, name: Any) -> None:
+        """Forget a job that is gone, for its name is given again."""
+        self._started.discard(str(name))
+        self._jobs.worker_spec.pop(name, None)
+        del self._jobs.workers[name]
 
     def _listed(self) -> set[str] | None:
         """Return the numbers of the jobs in the queue, or None when it does not answer."""

@@ -131,10 +131,10 @@ def test_a_full_queue_is_waited_for_and_one_that_shuts_ends_the_batch_with_a_rig
     slurm.until(slurm.jobs)
     (busy,) = slurm.jobs()
     batch = start(tmp_path / "out")
-    slurm.until(lambda: len(slurm.jobs("PENDING")) == 2)
+    slurm.until(lambda: len(slurm.jobs("PENDING")) == 2, LONG)
     pending = slurm.jobs("PENDING")
     slurm.run("scancel", pending[0])  # before its worker has started: it comes again
-    slurm.until(lambda: len(set(slurm.jobs("PENDING")) - {pending[0]}) == 2)
+    slurm.until(lambda: len(set(slurm.jobs("PENDING")) - {pending[0]}) == 2, LONG)
     slurm.run("scancel", busy)
     slurm.until(lambda: len(batch.done()) >= 2, LONG)
     slurm.run("scontrol", "update", "PartitionName=main", "State=INACTIVE")
