@@ -116,9 +116,7 @@ def kills(place: Path, options: argparse.Namespace) -> None:
     after = records(outdir)
     kept = sum(after.get(name) == written for name, written in before.items())
     same = files_of(serial) == files_of(outdir)
-    print(
-        "| maps | done when a worker, the run was killed | kept | results | bytes of serial run |"
-    )
+    print("| maps | done when worker, run were killed | kept | results | bytes of serial run |")
     print("|---|---|---|---|---|")
     row = f"| {options.maps} of {options.edge}³ | {at_worker}, {len(before)} "
     print(f"{row}| {kept} of {len(before)} | {len(after)} | {'yes' if same else 'NO'} |")
