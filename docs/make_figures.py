@@ -35,6 +35,8 @@ SCREENS = (
     "window_form_structural_blocks",
     "window_structural_blocks_showSlices",
     "window_structural_blocks_showHeatmap",
+    "window_analyse_classes_showResolutions",
+    "window_analyse_classes_showDendrogram",
     "window_local_resolution_showSlices",
     "window_local_resolution_showHistogram",
 )

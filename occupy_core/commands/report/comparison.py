@@ -13,6 +13,7 @@ from occupy_core.commands.shared.colors import difference_scale
 from occupy_core.commands.shared.quoting import html_text
 
 _KINDS = {"scale": "local scales", "modify": "modified maps", "resolution": "local resolutions"}
+_OF_SCALE = ("scale", "modify")  # what has no content has a scale of zero
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def comparison_data(
             {"page": numbers[member], "name": pages[member][1].name}
             for member in comparison.members
         ],
+        "absent": 0.0 if comparison.kind in _OF_SCALE else None,
         "palette": colors_record(difference_scale(1.0)),
     }
 

@@ -7,12 +7,12 @@ pages.comparison = async ({ article, data, all }) => {
     const wanted = own.volumes.filter((volume, i) => i === 0 || volume === overlay || (overlay && volume.key === overlay.error));
     return { name, view: new View(own, await Promise.all(wanted.map((meaning) => Volume.read(meaning, own.grid)))) };
   }));
-  return new Comparison(article.querySelector("[data-comparison]"), members, data.palette);
+  return new Comparison(article.querySelector("[data-comparison]"), members, data);
 };
 
 class Comparison {
-  constructor(box, members, palette) {
-    Object.assign(this, { members, palette, plane: PLANES[0], first: 0, second: 1, two: false });
+  constructor(box, members, { palette, absent }) {
+    Object.assign(this, { members, palette, absent, plane: PLANES[0], first: 0, second: 1, two: false });
     this.grid = members[0].view.grid;
     this.cursor = members[0].view.cursor;
     this.overlay = members[0].view.overlay;
@@ -79,6 +79,8 @@ class Comparison {
     this.maps.replaceChildren(...this.planes.map((plane, i) => el("figure", {}, plane.box, el("figcaption", {}, ...this.captions[i]))));
     const colored = views[views.length - 1].colored;
     this.key.replaceChildren(...(colored ? colorKey(colored.colors) : []));
+    if (this.two && this.overlay && this.absent !== null)
+      this.key.append(el("div", { class: "note" }, `Where only one of the two maps has content, the other counts as ${this.absent}.`));
     this.draw();
   }
 
@@ -115,16 +117,25 @@ class Comparison {
     };
     if (!this.two || i < 2) return told(this.valueOf(this.planes[i].view));
     const [a, b] = [0, 1].map((k) => this.valueOf(this.planes[k].view));
-    const known = a.value !== null && b.value !== null;
-    const sigma = known && a.sigma !== null && b.sigma !== null ? Math.hypot(a.sigma, b.sigma) : null;
-    return told({ value: known ? a.value - b.value : null, sigma, volume: a.volume }, "+");
+    const value = this.less(a.value, b.value);
+    const sigma = a.sigma === null && b.sigma === null ? null : Math.hypot(a.sigma ?? 0, b.sigma ?? 0);
+    return told({ value, sigma, volume: a.volume }, "+");
+  }
+
+  // A value less another one; what has no content in one map only counts as absent there.
+  less(a, b) {
+    const one = a === null ? (b === null ? null : this.absent) : a;
+    const two = b === null ? this.absent : b;
+    return one === null || two === null ? null : one - two;
   }
 
   // A view of the first map in the colours of what it has more than the second.
   subtracted(a, b) {
     const [one, two] = [a, b].map((view) => view.colored || view.base);
-    const tables = [one, two].map((volume) => Float64Array.from({ length: 256 }, (_, byte) => volume.valueOf(byte) ?? NaN));
-    const values = Float32Array.from(one.bytes, (byte, i) => tables[0][byte] - tables[1][two.bytes[i]]);
+    const bytesOf = (volume) => Array.from({ length: 256 }, (_, byte) => volume.valueOf(byte));
+    const others = bytesOf(two);
+    const table = Float64Array.from(bytesOf(one).flatMap((value) => others.map((other) => this.less(value, other) ?? NaN)));
+    const values = Float32Array.from(one.bytes, (byte, i) => table[256 * byte + two.bytes[i]]);
     const most = values.reduce((largest, value) => (Math.abs(value) > largest ? Math.abs(value) : largest), 0) || 1;
     const bytes = Uint8Array.from(values, (value) => (Number.isNaN(value) ? 0 : 1 + Math.round((127 * (value + most)) / most)));
     const title = `${one.title}: ${a.name} less ${b.name}`;
