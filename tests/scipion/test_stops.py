@@ -13,8 +13,7 @@ pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipi
 import numpy as np
 from ensembles import ellipsoids
 from pwem.objects import Pointer
-from relion_classes import VOXEL as OF_RELION
-from relion_classes import write_classification
+from relion_classes import VOXEL, write_classification
 from scipion_project import two_bodies, write_mrc
 from scipion_stops import results, stopped, undisturbed
 
@@ -26,8 +25,10 @@ def volume(runner):
     data = two_bodies(n=32)
     noise = np.random.default_rng(9).normal(0, 0.05, data.shape).astype(np.float32)
     folder = runner.inputs / "stops"
-    halves = [write_mrc(folder / f"half{i}.mrc", data + s * noise) for i, s in ((1, 1), (2, -1))]
-    return runner.volume(write_mrc(folder / "map.mrc", data), halves=halves)
+    halves = [
+        write_mrc(folder / f"half{i}.mrc", data + s * noise, VOXEL) for i, s in ((1, 1), (2, -1))
+    ]
+    return runner.volume(write_mrc(folder / "map.mrc", data, VOXEL), VOXEL, halves=halves)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,8 @@ def masks(runner):
     made = []
     for name, centre in (("full", -5.4), ("part", 5.4)):
         inside = (x - centre) ** 2 + y**2 + z**2 < 20
-        made.append(runner.mask(write_mrc(runner.inputs / "stops" / f"{name}.mrc", inside)))
+        path = write_mrc(runner.inputs / "stops" / f"{name}.mrc", inside, VOXEL)
+        made.append(runner.mask(path, VOXEL))
     return made
 
 
@@ -50,7 +52,7 @@ def classes(runner):
         "import classes",
         importFrom=cls.IMPORT_FROM_RELION,
         starFile=str(write_classification(runner.inputs / "stopped", maps)),
-        samplingRate=OF_RELION,
+        samplingRate=VOXEL,
         voltage=300,
         sphericalAberration=2.7,
         amplitudeContrast=0.1,

@@ -154,7 +154,10 @@ def read_model(
         for name, residues in _divide(chain, by, window, ligands)
     )
     if not regions:
-        raise ParameterError(f"The model {Path(path).name} holds no atoms of a macromolecule.")
+        raise ParameterError(
+            f"The model {Path(path).name} holds no atoms of a macromolecule."
+            + "".join(f" {note}" for note in notes if "zero occupancy" in note)
+        )
     name = Path(path).name.split(".")[0]
     return AtomicModel(name, _with_unique_names(regions), tuple(notes), tuple(doubts))
 

@@ -100,11 +100,13 @@ def drop_hydrogens_and_marks(structure: gemmi.Structure) -> list[str]:
                 if not (atom.occ > 0 and np.isfinite(atom.pos.tolist()).all()):
                     del residue[i]
                     absent += 1
+    lost = [chain.name for chain in structure[0] if not any(len(residue) for residue in chain)]
     _remove(structure[0], lambda residue: len(residue) == 0)
     if planes:
         notes.append(f"{planes} markers of membrane planes ({_MEMBRANE_PLANE}) were left out.")
     if absent:
-        notes.append(f"{absent} atoms with zero occupancy were left out.")
+        chains = f", with them all of chain {', '.join(lost)}" if lost else ""
+        notes.append(f"{absent} atoms with zero occupancy were left out{chains}.")
     structure.remove_empty_chains()
     return notes
 

@@ -166,7 +166,7 @@ def _into_box(peak: Values, model: AtomicModel, grid: Grid) -> Values:
     """Shift (x, y, z) in Å of a peak (z, y, x), whole boxes added so that the model lies inside."""
     box = np.array(grid.box)
     shift = (peak * grid.voxel_size_zyx)[::-1].astype(np.float64)
-    positions = model.positions
-    centre = (positions.min(axis=0) + positions.max(axis=0)) / 2 + shift
+    # The median, which an atom at 9999 Å (not seen, for some programs) does not move.
+    centre = np.median(model.positions, axis=0) + shift
     middle = np.array(grid.position((0, 0, 0))) + box / 2
     return np.asarray(shift + np.rint((middle - centre) / box) * box)

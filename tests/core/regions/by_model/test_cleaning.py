@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from small_models import chain_lines, density_of, noisy, pdb_line, three_chains, write_pdb
 
+from occupy_core import ParameterError
 from occupy_core.regions.by_model.atoms import read_model
 from occupy_core.regions.by_model.estimate import ChainParams, chain_occupancy
 
@@ -274,3 +275,35 @@ def test_mirror_image_of_amino_acids_is_told(tmp_path):
 def test_models_of_the_archive_are_of_the_hand_of_life(shared):
     for name in ("4opj.cif", "50S_RNA_5S.pdb", "3bep.cif", "7a4m.cif"):
         assert not read_model(shared / "data" / "models" / f"{name}.gz").doubts
+
+
+# ---- atoms that were not seen
+
+
+@pytest.mark.parametrize("place", ["9999.000", "-999.999", " 500.000"])
+def test_an_atom_far_away_changes_no_occupancy_and_is_told(tmp_path, half_of_c, place):
+    def far(line):
+        chosen = line[12:16] == " CB " and line[21:26] == "C   7"
+        return f"{line[:30]}{place}{line[38:]}" if chosen else line
+
+    table = chain_occupancy([half_of_c], changed(tmp_path / "m.pdb", far))
+    rows = {row.region: row for row in table.rows}
+    assert [rows[name].occupancy for name in "ABC"] == pytest.approx([1, 1, 0.5], abs=0.02)
+    assert any("outside the map" in flag for flag in rows["C"].flags)
+
+
+@pytest.mark.parametrize("chains", ["C", "ABC"])
+def test_chains_without_any_occupancy_are_named(tmp_path, chains):
+    path = changed(
+        tmp_path / "m.pdb",
+        lambda line: f"{line[:54]}  0.00{line[60:]}" if line[21] in chains else line,
+    )
+    if chains == "ABC":
+        with pytest.raises(ParameterError, match="with them all of chain A, B, C"):
+            read_model(path)
+    else:
+        model = read_model(path)
+        assert [region.name for region in model.regions] == ["A", "B"]
+        assert "120 atoms with zero occupancy were left out, with them all of chain C." in (
+            model.notes
+        )
