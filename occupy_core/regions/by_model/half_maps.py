@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occupy_core.errors import EstimationError
-from occupy_core.maps.grid import DensityMap, require_same_grid
+from occupy_core.maps.grid import DensityMap
+from occupy_core.maps.register import require_halves_of
 from occupy_core.regions.by_model.fit import MapFit, ModelInMaps
 
 Values = NDArray[np.float64]
@@ -74,18 +75,18 @@ class HalfMaps:
         GridMismatchError
             When a half map lies on another grid.
         EstimationError
-            When both halves hold the same density, or one holds none where the model is.
+            When both halves hold the same density, one holds none where the model is, or they are
+            mirror images of the map or lie elsewhere (see `require_halves_of`).
         """
         if self._pairs is None:
             return Widened(fit)
         halves = next(self._pairs)
-        for half in halves:
-            require_same_grid(density, half, "half map")
         if np.array_equal(halves[0].data, halves[1].data):
             raise EstimationError(
                 f"Both half maps of {density.name} hold the same density; give the two halves of a "
                 "reconstruction."
             )
+        require_halves_of(density, halves)
         first, second = (self._fitter.fit(half, follow=self._follow) for half in halves)
         factor = excess(first.amplitude, second.amplitude, (first.covariance, second.covariance))
         spread = np.sqrt(factor)

@@ -83,3 +83,18 @@ def test_the_excess_follows_errors_that_were_too_small(n, truth):
 
 def test_one_region_alone_has_nothing_to_compare(model):
     assert excess(np.ones(1), np.ones(1), (np.eye(1), np.eye(1))).tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda data: np.roll(data, 2, 1), "is moved by"),
+        (lambda data: data[::-1], "is a mirror image of"),
+        (lambda data: np.rot90(data, 2, (1, 2))[::-1], "is a mirror image of"),
+    ],
+)
+def test_half_maps_that_lie_elsewhere_or_are_mirrored_are_refused(model, change, sentence):
+    density, pair = halves_of(model, 0.5, 0.5)
+    changed = tuple(half.with_data(np.ascontiguousarray(change(half.data))) for half in pair)
+    with pytest.raises(EstimationError, match=sentence):
+        chain_occupancy([density], model, PARAMS, half_maps=[changed])
