@@ -4,6 +4,7 @@
     python -m benchmarks.coverage read   --work WORK
     python -m benchmarks.coverage report --work WORK
     python -m benchmarks.coverage fit    --work WORK
+    python -m benchmarks.coverage merge  --work WORK
 
 make: simulate and classify sets of particles with RELION 3.1 (see `simulate_classification`); a
 finished set is kept, so that the work can be stopped and taken up again.
@@ -15,6 +16,8 @@ what `share_of_particles` makes of the reading. Of random draws the density is t
 is what `occupy-core particles` predicts of the particles of the classes with a reading above 0.5.
 fit: the effect of the classification on the share, fitted to half of the sets (shift and standard
 deviation, largest likelihood) and tried on the other half.
+merge: are the two random halves of one class proposed as one, and classes that differ not? The six
+halves of a set are measured together; pairs.csv has a row for each two of them.
 Chains that a state lacks are counted; the others are the reference.
 """
 
@@ -22,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -40,6 +44,14 @@ from occupy_core.regions.share import mixture_weight, share_of_particles
 _COLUMNS = (
     *("set", "model", "kind", "iteration", "map", "particles", "sure", "region"),
     *("truth", "reading", "sigma", "classes"),
+)
+_PAIRS = ("set", "first", "second", "apart", "p_value", "merged")
+_APART = (  # largest difference of the truth of any chain; 0 stands for halves of one class
+    ("of one class", 0.0, 1e-9),
+    ("of classes that differ by up to 0.1", 1e-9, 0.1),
+    ("by 0.1 to 0.3", 0.1, 0.3),
+    ("by 0.3 to 0.5", 0.3, 0.5),
+    ("by 0.5 or more", 0.5, 2.0),
 )
 _THERE = 0.5  # [layout] occupancy above which the rule of the purity takes a class
 _LIMITS = ((-1.0, 0.02), (0.02, 0.3), (0.3, 0.7), (0.7, 0.98), (0.98, 2.0))
@@ -94,6 +106,50 @@ def read_all(work: Path, *, again: bool) -> None:
         with path.open("a", newline="") as file:
             csv.DictWriter(file, _COLUMNS, lineterminator="\n").writerows(rows)
         print(f"{folder.name}: {len(rows)} readings", flush=True)
+
+
+def merge_all(work: Path) -> None:
+    """Add the pairs of halves of finished sets to pairs.csv, and print how they were grouped."""
+    path = work / "pairs.csv"
+    done = set()
+    if path.exists():
+        with path.open(newline="") as file:
+            done = {row["set"] for row in csv.DictReader(file)}
+    else:
+        path.write_text(",".join(_PAIRS) + "\n")
+    for folder in sorted((work / "sets").iterdir()):
+        if folder.name in done or not (folder / "truth.json").exists():
+            continue
+        with path.open("a", newline="") as file:
+            csv.DictWriter(file, _PAIRS, lineterminator="\n").writerows(merge_set(folder))
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    print("| two halves | pairs | proposed as one |")
+    print("|---|---|---|")
+    for label, low, high in _APART:
+        some = [row for row in rows if low <= float(row["apart"]) < high]
+        merged = sum(row["merged"] == "True" for row in some)
+        print(f"| {label} | {len(some)} | {merged} |")
+
+
+def merge_set(folder: Path) -> list[Row]:
+    """How the halves of a set were grouped: a row for each two of them."""
+    truth = json.loads((folder / "truth.json").read_text())
+    lacking = [chain for group in truth["lacking"] for chain in group]
+    entries = [entry for entry in truth["maps"] if entry["kind"] == "half"]
+    maps = [read_map(folder / "maps" / f"{entry['map']}.mrc") for entry in entries]
+    found = chain_occupancy(maps, folder / "model.cif").regrouping
+    if found is None:
+        raise ValueError(f"{folder} has less than two halves; make it again.")
+    rows: list[Row] = []
+    for (i, first), (j, second) in itertools.combinations(enumerate(entries), 2):
+        same = first["map"].partition("_")[2] == second["map"].partition("_")[2]
+        apart = max(abs(first["truth"][chain] - second["truth"][chain]) for chain in lacking)
+        one = any({first["map"], second["map"]} <= set(group) for group in found.groups)
+        cells = (folder.name, first["map"], second["map"], 0.0 if same else apart)
+        cells = (*cells, found.p_values[i, j], one)
+        rows.append(dict(zip(_PAIRS, cells, strict=True)))
+    return rows
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -241,7 +297,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("make", "read", "report", "fit"))
+    parser.add_argument("what", choices=("make", "read", "report", "fit", "merge"))
     parser.add_argument("--models", type=Path, help="folder of the atomic models")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--sets", type=int, default=24)
@@ -252,6 +308,8 @@ def main() -> None:
             print(make_set(made, given.models, given.work), flush=True)
     elif given.what == "read":
         read_all(given.work, again=given.again)
+    elif given.what == "merge":
+        merge_all(given.work)
     elif given.what == "report":
         report(read_rows(given.work / "readings.csv"))
     else:
