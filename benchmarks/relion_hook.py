@@ -13,7 +13,8 @@ waits for the start of Python.
 
 The set `one` is a single state with K = 3: there is nothing to find. Its row says how much the
 occupancy of any chain differs between two classes that hold at least a tenth of the particles, in
-maps that `relion_reconstruct` makes of their particles without the hook. In the set `moved` chains
+maps that `relion_reconstruct` makes of their particles without the hook, and the same of classes of
+these sizes drawn by chance. In the set `moved` chains
 move and none is missing.
 """
 
@@ -128,7 +129,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-FIELDS = ("set", "arm", "seed", "right", "shares", "recall", "spread", "resolution")
+FIELDS = ("set", "arm", "seed", "right", "shares", "recall", "spread", "chance", "resolution")
 
 
 def append(path: Path, row: dict[str, str]) -> None:
@@ -157,6 +158,8 @@ def run(name: str, arm: str, seed: int, models: Path, work: Path) -> dict[str, s
     found = [classes_of(folder / out, i) for i in range(1, iterations + 1)]
     right = [assigned(truth, classes, given.classes) for classes in found]
     last = found[ITERATIONS - 1]
+    one = len(given.states) == 1
+    shuffled = np.random.default_rng(seed).permutation(last)
     shares = np.bincount(last, minlength=given.classes + 1)[1:] / len(last)
     model = (folder / out / f"run_it{ITERATIONS:03d}_model.star").read_text(encoding="utf-8")
     row = {
@@ -166,7 +169,8 @@ def run(name: str, arm: str, seed: int, models: Path, work: Path) -> dict[str, s
         "right": " ".join(f"{share:.3f}" for share, _ in right),
         "shares": " ".join(f"{share:.2f}" for share in shares),
         "recall": f"{right[ITERATIONS - 1][1]:.3f}",
-        "spread": f"{spread(folder, out, last):.3f}" if len(given.states) == 1 else "",
+        "spread": f"{spread(folder, out, last):.3f}" if one else "",
+        "chance": f"{spread(folder, out, shuffled):.3f}" if one else "",
         "resolution": re.findall(r"_rlnCurrentResolution +(\S+)", model)[0],
     }
     shutil.rmtree(folder / out)
@@ -369,7 +373,7 @@ def table(rows: list[dict[str, str]]) -> str:
     lines = [
         f"| set | arm | runs | right after 3 / 5 / {ITERATIONS} iterations | after {LONGER} | "
         f"least after {ITERATIONS} | runs with {RIGHT} after {ITERATIONS} | rarest state found | "
-        "largest difference of a chain | reported resolution, Å |",
+        "largest difference of a chain (by chance) | reported resolution, Å |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, arm in itertools.product(SETS, ARMS):
@@ -379,7 +383,8 @@ def table(rows: list[dict[str, str]]) -> str:
         right = np.array([[float(v) for v in row["right"].split()] for row in own])
         mean = right.mean(0)
         cells = ["-"] * 5
-        if len(SETS[name].states) > 1:
+        one = len(SETS[name].states) == 1
+        if not one:
             cells = [
                 " / ".join(f"{mean[i]:.3f}" for i in (2, 4, last)),
                 f"{mean[LONGER - 1]:.3f}" if len(mean) == LONGER else "-",
@@ -387,9 +392,9 @@ def table(rows: list[dict[str, str]]) -> str:
                 f"{int((right[:, last] >= RIGHT).sum())} of {len(own)}",
                 f"{np.mean([float(row['recall']) for row in own]):.3f}",
             ]
-        wide = [float(row["spread"]) for row in own if row["spread"]]
+        wide = [max(float(row[k]) for row in own if row[k]) for k in ("spread", "chance") if one]
         finest = np.mean([float(row["resolution"]) for row in own])
-        cells += [f"{max(wide):.2f}" if wide else "-", f"{finest:.1f}"]
+        cells += [f"{wide[0]:.2f} ({wide[1]:.2f})" if one else "-", f"{finest:.1f}"]
         lines.append(f"| {name} | {arm} | {len(own)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -18,7 +18,7 @@ from occupy_core.maps import Grid, write_map
 from occupy_core.maps.synthetic import two_bodies
 
 REFINE = (
-    "relion_refine --pad 1 --j 1 --skip_gridding --dont_check_norm --skip_align --oversampling 0 "
+    "--pad 1 --j 1 --skip_gridding --dont_check_norm --skip_align --oversampling 0 "
     "--flatten_solvent --zero_mask --particle_diameter 110"
 )
 START = (
@@ -68,9 +68,9 @@ def refine(tmp_path):
             pytest.skip(f"RELION is not installed here: no {program}")
     simulated(tmp_path)
 
-    def run(words, variable):
+    def run(words, variable, program="relion_refine"):
         return subprocess.run(
-            f"{REFINE} {words}".split(),
+            f"{program} {REFINE} {words}".split(),
             cwd=tmp_path,
             env={**os.environ, VARIABLE: variable},
             capture_output=True,
@@ -115,3 +115,15 @@ def test_relion_stops_when_the_hook_fails(refine, tmp_path):
     assert done.returncode != 0
     assert "The program no_such_program is not on the PATH" in done.stderr
     assert not (tmp_path / "out" / "run_it001_class001.mrc").exists()
+
+
+@pytest.mark.slow
+def test_processes_of_relion_call_for_their_classes_at_the_same_time(refine):
+    if shutil.which("relion_refine_mpi") is None or shutil.which("mpirun") is None:
+        pytest.skip("RELION for MPI is not installed here")
+    words = [sys.executable, "-m", "occupy_core", "relion-hook", "--skip-gridding"]
+    mpi = "mpirun --allow-run-as-root --oversubscribe -n 3 relion_refine_mpi"
+    done = refine(START, shlex.join(words), mpi)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    said = re.findall(r"occupy-core relion-hook: iteration 2, class (\d): (\w+)", done.stdout)
+    assert sorted(said) == [("1", "focused"), ("2", "focused")]
