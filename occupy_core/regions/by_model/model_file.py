@@ -30,6 +30,14 @@ _TWINS = (
     ("label_asym_id", "auth_asym_id"),
     ("label_seq_id", "auth_seq_id"),
 )
+# The one of a pair that is read, the other one in its place, and what it tells.
+_READ = (
+    ("label_atom_id", "auth_atom_id", "name"),
+    ("label_comp_id", "auth_comp_id", "residue name"),
+    ("auth_seq_id", "label_seq_id", "residue number"),
+)
+_TABLE_OF_ATOMS = re.compile(rb"^\s*_atom_site\.", re.MULTILINE | re.IGNORECASE)
+_UNKNOWN = (".", "?")
 _NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 _PART = "|"  # between the name of a chain and the number of its part, until the parts are merged
 _ELEMENTS = "The elements of {} atoms, which the file does not give, were read from their names."
@@ -80,8 +88,11 @@ def _parsed(text: bytes, name: str) -> tuple[gemmi.Structure, frozenset[str]]:
     import gemmi
 
     start = _first_word(text)
-    if start.startswith(b"data_"):
-        return _from_block(gemmi.cif.read_string(text.decode("utf-8", "replace"))[0], name)
+    if start.startswith(b"data_") or _TABLE_OF_ATOMS.search(text):
+        blocks = gemmi.cif.read_string(text.decode("utf-8", "replace"))
+        # Others describe ligands, or what the program that wrote them was told.
+        found = [block for block in blocks if len(block.find_mmcif_category(_ATOMS))]
+        return _from_block((found or blocks)[0], name)
     if start.startswith(b"{"):
         return _from_block(gemmi.cif.read_mmjson_string(text)[0], name)
     lines = _NOT_ASCII.sub(b"?", text).splitlines()  # columns are counted in bytes
@@ -159,8 +170,16 @@ def _complete_atoms(block: gemmi.cif.Block, name: str) -> frozenset[str]:
         "label_asym_id": ["?"] * n,  # one for each molecule is made from the chains
     }
     filled = columns | {tag: values for tag, values in defaults.items() if tag not in columns}
-    unknown = (".", "?", "X", "x")
+    unknown = (*_UNKNOWN, "X", "x")
     filled["type_symbol"] = [s if s not in unknown else "X" for s in filled["type_symbol"]]
+    for used, other, what in _READ:
+        filled[used] = _known(columns, used, other)
+        lost = sum(value in _UNKNOWN for value in filled[used])
+        if lost:
+            raise ParameterError(
+                f"{lost} atoms of the model {name} have no {what} ({_ATOMS}{used} or {other}); add "
+                "them."
+            )
     filled["auth_asym_id"] = _chain_parts(filled)
     loop = block.init_mmcif_loop(_ATOMS, list(filled))
     loop.set_all_values(list(filled.values()))
@@ -206,7 +225,7 @@ def _known(columns: Mapping[str, list[str]], first: str, other: str) -> list[str
     """Return the values of a column, those of another where they are unknown or missing."""
     values = columns.get(first) or columns[other]
     return [
-        b if a in (".", "?") else a for a, b in zip(values, columns.get(other, values), strict=True)
+        b if a in _UNKNOWN else a for a, b in zip(values, columns.get(other, values), strict=True)
     ]
 
 

@@ -62,7 +62,11 @@ def mmcif(tmp_path):
     """Write the three chains as mmCIF, changed by a function of the block."""
     structure = gemmi.read_structure(str(three_chains(tmp_path / "m.pdb")))
     structure.setup_entities()
-    text = structure.make_mmcif_document().as_string()
+    whole = structure.make_mmcif_document()
+    labels, numbers = (whole[0].find_loop(f"_atom_site.{of}_seq_id") for of in ("label", "auth"))
+    for i, number in enumerate(numbers):
+        labels[i] = number
+    text = whole.as_string()
 
     def make(change):
         document = gemmi.cif.read_string(text)
@@ -105,12 +109,43 @@ def test_missing_column_is_read_from_the_others_or_named(mmcif, column, how):
         model = None
     if model is None:
         assert column in ("label_comp_id", "label_atom_id")
-        assert f"_atom_site.{column}" in message or how == "unknown"
+        assert f"_atom_site.{column}" in message
         return
     np.testing.assert_allclose(model.positions, right.positions, atol=1e-3)
     assert len(model.names) == 3
     kinds = [s.atom.element.name for r in model.regions for s in r.model.all()]
     assert kinds == [s.atom.element.name for r in right.regions for s in r.model.all()]
+    # No atom is taken for a conformer of another one.
+    assert all(s.atom.occ == 1 for r in model.regions for s in r.model.all())
+    assert [len(r.model[0]) for r in model.regions] == [len(r.model[0]) for r in right.regions]
+
+
+def test_atoms_without_any_residue_number_are_told(mmcif):
+    def without(block):
+        loop = block.find_loop("_atom_site.id").get_loop()
+        for tag in ("_atom_site.auth_seq_id", "_atom_site.label_seq_id"):
+            values = block.find_loop(tag)
+            for i in range(5):
+                values[i] = "?"
+        assert loop.length() > 5
+
+    with pytest.raises(ParameterError, match=r"5 atoms of the model m\.cif have no residue number"):
+        read_model(mmcif(without))
+
+
+@pytest.mark.parametrize("before", ["data_ligand\n_chem_comp.id X\n", "data_empty\n"])
+def test_a_block_without_atoms_before_that_of_the_model_does_not_matter(mmcif, before):
+    path = mmcif(lambda block: None)
+    right = read_model(path).positions
+    path.write_text(before + path.read_text())
+    np.testing.assert_array_equal(read_model(path).positions, right)
+
+
+def test_a_table_of_atoms_without_a_head_is_not_read_as_pdb(mmcif):
+    path = mmcif(lambda block: None)
+    path.write_text(path.read_text().replace("data_", "# data_", 1))
+    with pytest.raises(ParameterError, match="cannot be read as a PDB or mmCIF model"):
+        read_model(path)
 
 
 @pytest.mark.parametrize("column", ["Cartn_x", "Cartn_z"])
