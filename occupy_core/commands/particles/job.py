@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from occupy_core.blocks.track.rules import rule_names
+from occupy_core.commands.particles.occupancies import record_at
 from occupy_core.commands.shared.job import JobBase, run_problems
 from occupy_core.errors import ParameterError
 
@@ -43,7 +44,7 @@ class ParticlesJob(JobBase):
         Replace outputs that exist.
     """
 
-    FILES = ("particles", "labels", "latent", "centers")
+    FILES = ("occupancies", "particles", "labels", "latent", "centers")
 
     occupancies: Path
     particles: Path
@@ -62,6 +63,11 @@ class ParticlesJob(JobBase):
     def base_name(self) -> str:
         """X in the names of the outputs."""
         return self.name or self.particles.stem
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        """The files that are read, by the field that names them; of a folder its record."""
+        return super().inputs | {"occupancies": record_at(self.occupancies)}
 
     def problems(self) -> list[str]:
         """Return one sentence for each parameter outside its limits."""

@@ -65,7 +65,7 @@ def read_occupancies(path: Path) -> MapOccupancies:
     ParameterError
         When there is no such record, or more than one.
     """
-    record_path = _record_in(path) if path.is_dir() else path
+    record_path = record_at(path)
     record = read_record(record_path)
     try:
         found = _of_blocks(record_path, record) or _of_regions(record_path, record)
@@ -79,6 +79,17 @@ def read_occupancies(path: Path) -> MapOccupancies:
             "occupy-core blocks."
         )
     return found
+
+
+def record_at(path: Path) -> Path:
+    """Return the record of occupancies at a path: the file itself, or that in a folder.
+
+    Raises
+    ------
+    ParameterError
+        When a folder has no such record, or more than one.
+    """
+    return _record_in(path) if path.is_dir() else path
 
 
 def _record_in(folder: Path) -> Path:

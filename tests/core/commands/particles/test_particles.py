@@ -1,6 +1,7 @@
 """The command `particles`: from a table of occupancies to the particles of a rule."""
 
 import csv
+import hashlib
 import json
 import pickle
 
@@ -88,6 +89,22 @@ def test_particles_of_the_classes_of_a_rule_are_written_with_their_occupancies(
     share, _ = share_of_particles(np.array(VALUES["D"]), np.zeros(3))
     having = share @ SIZES
     assert purity["D"]["of_all"] == pytest.approx(20 / having)
+
+
+def test_the_record_has_the_checksum_of_the_occupancies(regions, star, tmp_path, capsys):
+    table = regions / "result.json"
+    for k, given in enumerate((regions, table)):
+        out = tmp_path / f"out_{k}"
+        run_cli(capsys, "particles", given, "-p", star, "--outdir", out)
+        entry = read_result(out)["inputs"]["occupancies"]
+        digest = hashlib.sha256(table.read_bytes()).hexdigest()
+        assert entry == {"file": str(table), "sha256": digest}
+    # Whoever repeats it after the occupancies have changed is told.
+    table.write_text(table.read_text() + " ")
+    (record,) = out.glob("*.json")
+    words = ("particles", "--params", record, "--outdir", tmp_path / "again")
+    _, _, error = run_cli(capsys, *words)
+    assert table.name in error
 
 
 def test_without_a_rule_all_particles_are_written(regions, star, tmp_path, capsys):
