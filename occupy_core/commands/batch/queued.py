@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import time
 from dataclasses import dataclass
@@ -191,6 +192,8 @@ def queued_workers(count: int, memory: float, threads: int, queue: Queue) -> Que
         import dask_jobqueue
     except ImportError as error:
         raise ParameterError(NO_DASK) from error
+    # What the queue refuses is told here; asyncio would print a traceback of it, too.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     where = {"queue": queue.partition, "account": queue.account, "walltime": queue.walltime}
     cluster = getattr(dask_jobqueue, SYSTEMS[queue.system].cluster)(
         **{key: value for key, value in where.items() if value is not None},
