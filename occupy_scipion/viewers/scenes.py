@@ -13,6 +13,7 @@ from occupy_core.commands.shared.colors import (
     resolution_scale,
     several_colors,
 )
+from occupy_core.resolution.trust import resolution_trust
 from occupy_core.scale.trust import trust
 from occupy_scipion.records.scale import TITLES
 from occupy_scipion.viewers.palette import Palette
@@ -29,7 +30,6 @@ SUBTRACTION = {
 FINE, COARSE = "FSC 0.143", "FSC 0.5"
 BLOCKS = "Blocks"
 _OF_A_MASK = 0.02  # what is less is not seen as part of it
-_RIGHT = 0.1  # of a local resolution: a value no further from the truth is right
 
 
 # ------------------------------- Local scale ------------------------------------------------------
@@ -126,9 +126,7 @@ def resolutionLayers(record):
     finest = record.values["limit"] or 0.0
 
     def believed(error, resolution):
-        # What is finer than the map holds is a guess.
-        right = trust(error, tolerance=_RIGHT * np.maximum(resolution, 0))
-        return np.where(resolution < finest, np.float32(0), right)
+        return resolution_trust(error, resolution, finest)
 
     right = Planes.combined(believed, sigma, layers[0].values)
     error = Palette.of(error_scale(_largestError(sigma), unit="Å"))

@@ -16,8 +16,10 @@ from occupy_core.commands.report.build import save_report
 from occupy_core.commands.report.registry import results_in
 from occupy_core.commands.shared.colors import OCCUPANCY
 from occupy_core.maps.mrc import read_map
+from occupy_core.resolution.trust import resolution_trust
 from occupy_core.scale.modify import modification_factor
 from occupy_core.scale.params import ModifyParams
+from occupy_core.scale.trust import trust
 
 DRAWN = ("scale", "modify", "resolution", "regions", "blocks")
 KINDS = (*DRAWN, "classes", "batch")
@@ -231,6 +233,28 @@ def test_a_brush_lights_the_voxels_of_its_range_only(opened):
     dim = [row for row in lit if row[0] is not None and row[0] < low - step]
     assert dim
     assert all(max(rgb) - min(rgb) < 40 for _, *rgb in dim)  # nearly grey
+
+
+@pytest.mark.parametrize(("kind", "value"), [("scale", "scale"), ("resolution", "resolution")])
+def test_trust_is_a_colour_of_its_own(opened, results, kind, value):
+    report, files = opened(kind), results[kind].files
+    choose(report, "Coloured by", "trust")
+    assert report.run("return page.view.colored.title;") == "Trust"
+    grid = report.run("return page.view.grid;")
+    part = tuple(slice(a, a + n) for a, n in zip(grid["start"], grid["shape"], strict=True))
+    found = report.run(
+        "const v = page.view.colored; return Array.from(v.bytes, (b) => v.valueOf(b));"
+    )
+    found = np.array(found, float).reshape(grid["shape"])
+    data = {key: read_map(path).data[part] for key, path in files.items() if path.suffix == ".mrc"}
+    if kind == "scale":
+        expected = trust(data["scale_sigma"], data["confidence"])
+    else:
+        limit = results[kind].result["limit"]
+        expected = resolution_trust(data["sigma"], data["resolution"], limit)
+    known = np.isfinite(found)
+    assert known.any()
+    np.testing.assert_allclose(found[known], expected[known], atol=0.003)
 
 
 def test_a_weak_part_is_gone_to_and_the_numbers_under_the_cursor_are_those_of_the_maps(

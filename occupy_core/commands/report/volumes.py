@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occupy_core.commands.shared.colors import ColorScale
+from occupy_core.commands.shared.colors import TRUST, ColorScale
 from occupy_core.maps.grid import Array, DensityMap, Grid, Mask
 
 _MARGIN = 10.0  # [layout] Å around what is shown
@@ -57,6 +57,19 @@ class Shown:
     labels: Sequence[tuple[str, str]] = ()
     is_mask: bool = False
     level: float | None = None
+
+
+def trusted(density: DensityMap, known: Mask) -> Shown:
+    """Return how far the values of a result may be believed, as it is shown.
+
+    Parameters
+    ----------
+    density : DensityMap
+        Chances of being right; NaN where they are not known.
+    known : ndarray of bool, shape (z, y, x)
+        Where there are values.
+    """
+    return Shown(key="trust", title="Trust", density=density, colors=TRUST, known=known)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from occupy_core.commands.report.page import Page, Result, Scene, pairs
-from occupy_core.commands.report.volumes import Shown
+from occupy_core.commands.report.volumes import Shown, trusted
 from occupy_core.commands.shared.colors import ColorScale, error_scale, resolution_scale
 from occupy_core.commands.shared.levels import surface_level
 from occupy_core.maps.grid import DensityMap, Mask
 from occupy_core.maps.mrc import map_name, read_map
+from occupy_core.resolution.trust import resolution_trust
 
 KIND = "resolution"
 _BINS = 50  # [layout]
@@ -106,6 +107,9 @@ def _scene(result: Result, maps: tuple[DensityMap, Mask], colors: ColorScale) ->
             unit="Å",
         ),
     ]
+    finest = float(result.record["limit"] or 0.0)
+    right = resolution_trust(sigma.data, resolution.data, finest)
+    volumes.append(trusted(density.with_data(right), known))
     guess = result.file("censored")
     if guess is not None:
         volumes.append(Shown(key="guess", title="Guess", density=read_map(guess), is_mask=True))

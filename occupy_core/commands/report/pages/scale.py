@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from occupy_core.commands.report.page import Page, Result, Scene, paragraph, table
-from occupy_core.commands.report.volumes import Shown
+from occupy_core.commands.report.volumes import Shown, trusted
 from occupy_core.commands.shared.answer import WRONG, grouped_warnings, with_error
 from occupy_core.commands.shared.colors import CONFIDENCE, OCCUPANCY, error_scale, local_scale
 from occupy_core.commands.shared.levels import surface_level
 from occupy_core.maps.mrc import map_name, read_map
+from occupy_core.scale.trust import trust
 
 KIND = "scale"
 _BINS = 50  # [layout]
@@ -93,6 +94,7 @@ def scene(result: Result) -> Scene | None:
                 known=inside,
             )
         )
+        volumes.append(trusted(density.with_data(trust(error.data, seen.data)), inside))
     volumes.append(Shown(key="confidence", title="Confidence", density=seen, colors=CONFIDENCE))
     return Scene(
         volumes=tuple(volumes),
