@@ -45,7 +45,7 @@ def open_window(folder: Path) -> None:
     import tkinter
 
     from occupy_core.commands.shared.colors import TRUST, error_scale
-    from occupy_core.scale.trust import trust
+    from occupy_core.commands.shared.trust import trust
     from occupy_scipion.viewers import scenes
     from occupy_scipion.viewers.palette import Palette
     from occupy_scipion.viewers.planes import Planes

@@ -13,8 +13,7 @@ from occupy_core.commands.shared.colors import (
     resolution_scale,
     several_colors,
 )
-from occupy_core.resolution.trust import resolution_trust
-from occupy_core.scale.trust import trust
+from occupy_core.commands.shared.trust import resolution_trust, trust
 from occupy_scipion.records.scale import TITLES
 from occupy_scipion.viewers.palette import Palette
 from occupy_scipion.viewers.planes import Planes

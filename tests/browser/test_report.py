@@ -15,11 +15,10 @@ from occupy_core.commands.main import main
 from occupy_core.commands.report.build import save_report
 from occupy_core.commands.report.registry import results_in
 from occupy_core.commands.shared.colors import OCCUPANCY
+from occupy_core.commands.shared.trust import resolution_trust, trust
 from occupy_core.maps.mrc import read_map
-from occupy_core.resolution.trust import resolution_trust
 from occupy_core.scale.modify import modification_factor
 from occupy_core.scale.params import ModifyParams
-from occupy_core.scale.trust import trust
 
 DRAWN = ("scale", "modify", "resolution", "regions", "blocks")
 KINDS = (*DRAWN, "classes", "batch")

@@ -11,9 +11,9 @@ from occupy_core.commands.report.page import Page, Result, Scene, pairs
 from occupy_core.commands.report.volumes import Shown, trusted
 from occupy_core.commands.shared.colors import ColorScale, error_scale, resolution_scale
 from occupy_core.commands.shared.levels import surface_level
+from occupy_core.commands.shared.trust import resolution_trust
 from occupy_core.maps.grid import DensityMap, Mask
 from occupy_core.maps.mrc import map_name, read_map
-from occupy_core.resolution.trust import resolution_trust
 
 KIND = "resolution"
 _BINS = 50  # [layout]

@@ -12,8 +12,8 @@ from occupy_core.commands.report.volumes import Shown, trusted
 from occupy_core.commands.shared.answer import WRONG, grouped_warnings, with_error
 from occupy_core.commands.shared.colors import CONFIDENCE, OCCUPANCY, error_scale, local_scale
 from occupy_core.commands.shared.levels import surface_level
+from occupy_core.commands.shared.trust import trust
 from occupy_core.maps.mrc import map_name, read_map
-from occupy_core.scale.trust import trust
 
 KIND = "scale"
 _BINS = 50  # [layout]

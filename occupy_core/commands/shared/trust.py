@@ -8,6 +8,7 @@ import numpy as np
 
 from occupy_core.maps.grid import Array
 
+_RIGHT = 0.1  # [words] of a local resolution: a value no further from the truth is right
 TOLERANCE = 0.1  # [words] of an occupancy: what "right" means; 0.5 is told from 0.6 and 0.4
 
 
@@ -39,3 +40,22 @@ def trust(
     if confidence is not None:
         right = right * confidence
     return np.asarray(right, np.float32)
+
+
+def resolution_trust(sigma: Array, resolution: Array, finest: float) -> Array:
+    """Return the chance that a local resolution is right within a tenth of itself.
+
+    Parameters
+    ----------
+    sigma, resolution : ndarray of float32
+        Standard errors and values in Å, any shape.
+    finest : float
+        What the map holds (Å): what is finer is a guess, and its trust is 0.
+
+    Returns
+    -------
+    ndarray of float32, same shape
+    """
+    near = np.asarray(_RIGHT * np.maximum(resolution, 0), np.float32)
+    right = trust(sigma, tolerance=near)
+    return np.asarray(np.where(resolution < finest, np.float32(0), right), np.float32)

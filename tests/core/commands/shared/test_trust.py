@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from occupy_core.resolution.trust import resolution_trust
+from occupy_core.commands.shared.trust import resolution_trust
 
 
 @pytest.mark.parametrize("resolution", [2.5, 4.0, 11.0])
