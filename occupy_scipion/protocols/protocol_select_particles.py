@@ -136,7 +136,11 @@ class OccupyProtSelectParticles(OccupyProtBase):
                 row[label] = math.nan if value is None else value
 
         selected.write()  # what is iterated is what is stored
-        convert.writeSetOfParticles(selected, f"{file}.tmp", postprocessImageRow=addColumns)
+        try:
+            convert.writeSetOfParticles(selected, f"{file}.tmp", postprocessImageRow=addColumns)
+        except Exception as error:  # of the other plugin, which does not know every alignment
+            self.warning(f"scipion-em-relion could not write the particles ({error}).")
+            return
         os.replace(f"{file}.tmp", file)
 
     def _writeResult(self, rule, regions, wanted, values, sigma, sizes):

@@ -411,6 +411,24 @@ def test_without_a_rule_all_particles_get_the_occupancies(runner, imported, meas
     } - {"weighted mean"}
 
 
+def test_particles_that_the_other_plugin_cannot_write_are_selected_nevertheless(
+    runner, imported, measured, monkeypatch
+):
+    def cannot(*arguments, **more):
+        raise NotImplementedError("3D alignment conversion")
+
+    monkeypatch.setattr("relion.convert.writeSetOfParticles", cannot)
+    protocol = runner.run(
+        "OccupyProtSelectParticles",
+        "no star",
+        inputClasses=imported,
+        inputOccupancies=(measured, "regionOccupancies"),
+    )
+    assert protocol.selectedParticles.getSize() == sum(MEMBERS)
+    assert not list(Path(protocol._getExtraPath()).glob("*.star"))
+    assert "could not write the particles (3D alignment" in runner.stdout(protocol)
+
+
 def test_occupancies_of_other_maps_are_refused(runner, imported, measured):
     other = runner.new("OccupyProtSelectParticles", inputClasses=imported)
     table = type(measured.regionOccupancies).create(measured._getPath(), prefix="other")
