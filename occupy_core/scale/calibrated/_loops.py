@@ -9,6 +9,9 @@ from occupy_core.maps.compiled import compiled
 from occupy_core.maps.grid import Array, Mask
 
 Integers = NDArray[np.int64]
+Steps = NDArray[np.int8]
+_STAY = 13  # [physics] of the 27 steps from -1 to 1 along each axis: none
+_OUTSIDE = -1  # [machine]
 
 
 @compiled
@@ -207,3 +210,46 @@ def spread_plane(cells: Array, edge: int, z: int, step: tuple[float, float], out
                 value = (least + most) / 2 + slope * (value - least - place * rise)
                 value = min(max(value, least), most)
             out[y, x] = value
+
+
+@compiled
+def climb_plane(data: Array, near: Mask, edge: int, z: int, out: Steps) -> None:
+    """Write the step from each voxel of a plane to the neighbour that rises most for its distance.
+
+    `near`, shape of the cells of `edge` voxels, tells where voxels are looked at.
+    """
+    nz, ny, nx = data.shape
+    for y in range(ny):
+        for x in range(nx):
+            if not near[z // edge, y // edge, x // edge]:
+                out[y, x] = _OUTSIDE
+                continue
+            here, most, best = data[z, y, x], 0.0, _STAY
+            for c in range(max(z - 1, 0), min(z + 2, nz)):
+                for b in range(max(y - 1, 0), min(y + 2, ny)):
+                    for a in range(max(x - 1, 0), min(x + 2, nx)):
+                        far = abs(c - z) + abs(b - y) + abs(a - x)
+                        if far == 0 or data[c, b, a] <= here:
+                            continue
+                        rise = (data[c, b, a] - here) / far**0.5
+                        if rise > most:
+                            most, best = rise, ((c - z + 1) * 3 + b - y + 1) * 3 + a - x + 1
+            out[y, x] = best
+
+
+@compiled
+def follow_plane(steps: Steps, content: Mask, edge: int, z: int, given: Array, out: Array) -> None:
+    """Write to the voxels of a plane what is given at the peak that their steps lead to.
+
+    Voxels of 0, and those that lead away from content, keep what is given for them.
+    """
+    _, ny, nx = steps.shape
+    for y in range(ny):
+        for x in range(nx):
+            c, b, a = z, y, x
+            while given[z, y, x] > 0 and steps[c, b, a] >= 0 and steps[c, b, a] != _STAY:
+                step = steps[c, b, a]
+                c, b, a = c + step // 9 - 1, b + step // 3 % 3 - 1, a + step % 3 - 1
+            if steps[c, b, a] != _STAY or not content[c // edge, b // edge, a // edge]:
+                c, b, a = z, y, x
+            out[y, x] = given[c, b, a]

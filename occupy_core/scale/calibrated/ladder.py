@@ -27,6 +27,7 @@ from occupy_core.scale.calibrated.calibration import AGREE, Calibration, remarks
 from occupy_core.scale.calibrated.place import Place, find_place
 from occupy_core.scale.calibrated.regional import Maxima, as_occupancy, regional_scale
 from occupy_core.scale.calibrated.sharpness import Sharpness
+from occupy_core.scale.calibrated.valleys import Density
 from occupy_core.scale.full_scale import kernel_footprint, mean_at_full_scale
 from occupy_core.scale.params import ResolvedScale
 from occupy_core.solvent.blank import Blank
@@ -189,7 +190,8 @@ def calibrated_scale(
         wide = as_occupancy(cells.means(maxima) - np.float32(solvent.mean), curve, SHARES)
         own = (cells.maxima(smooth) - np.float32(solvent.mean)) / np.float32(full)
         made = Maxima(wide, gain * own, content.full)
-        regional = regional_scale(made, place, numbers.granularity, float(error[0]))
+        above = Density(work.data, 1 / unit, solvent.mean, deviations)
+        regional = regional_scale(made, above, place, numbers.granularity, float(error[0]))
         scale, sigma = regional.scale, regional.sigma
     del smooth
     calibration = Calibration(

@@ -19,6 +19,7 @@ from occupy_core.maps.grid import Array, Mask
 from occupy_core.maps.threads import for_slabs
 from occupy_core.scale.calibrated import _loops
 from occupy_core.scale.calibrated.place import Place, inner, spread
+from occupy_core.scale.calibrated.valleys import Density, steps_into_valleys
 from occupy_core.solvent.cells import Cells, Float64Array
 from occupy_core.solvent.robust import mad_sigma
 
@@ -71,12 +72,16 @@ def as_occupancy(density: Array, curve: Float64Array, shares: tuple[float, ...])
     return np.asarray(np.interp(density, curve, shares) + above, np.float32)
 
 
-def regional_scale(maxima: Maxima, place: Place, granularity: float, error: float) -> Regional:
+def regional_scale(
+    maxima: Maxima, density: Density, place: Place, granularity: float, error: float
+) -> Regional:
     """Return the occupancy of each place of a map.
 
     Parameters
     ----------
     maxima : Maxima
+    density : Density
+        The map whose maxima they are.
     place : Place
         Where there is content.
     granularity : float
@@ -105,6 +110,7 @@ def regional_scale(maxima: Maxima, place: Place, granularity: float, error: floa
     scale = spread(cells, mean, _STEP)
     errors = spread(cells, np.where(place.confidence > 0, sigma, np.float32(error)))
     scale[place.on_voxels == 0] = 0
+    steps_into_valleys(scale, mean, place, density)
     return Regional(scale, errors)
 
 
