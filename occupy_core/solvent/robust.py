@@ -67,7 +67,8 @@ def variance(data: Array, region: Mask | None = None) -> float:
         values = _of_plane(data, region, z).astype(np.float64) - shift
         count += values.size
         total += float(values.sum())
-        squares += float(values @ values)
+        # Not by the linear algebra library: its sum depends on its threads, which also spin.
+        squares += float(np.square(values).sum())
     return squares / count - (total / count) ** 2
 
 

@@ -6,13 +6,14 @@ from calibrated_maps import FINE, bodies, medians
 from scipy import ndimage
 
 from occupy_core.errors import ParameterError
-from occupy_core.maps.fourier import coloured_noise
+from occupy_core.maps.fourier import coloured_noise, resample
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.maps.threads import threads
 from occupy_core.scale.calibrated import _loops
 from occupy_core.scale.estimate import estimate_scale
 from occupy_core.scale.modify import full_within_error, iter_modified
 from occupy_core.scale.params import ModifyParams, ScaleParams
+from occupy_core.solvent.blank import nearest
 
 REGIONAL = ScaleParams(mode="occ")
 GRANULAR = ScaleParams(mode="occ", granularity=0.0)
@@ -69,6 +70,20 @@ def test_what_a_body_reads_does_not_hang_on_how_the_map_is_given(made, change):
         assert np.median(other[region]) == pytest.approx(expected, abs=0.01)
     off = np.abs(other - result.scale.data)
     assert np.quantile(off, 0.98) < 0.01  # the rest is at steps, which another cell may hold
+
+
+@pytest.mark.parametrize("change", ["mirror", "resampling"])
+def test_what_a_body_of_fine_voxels_reads_does_not_hang_on_the_grid(change):
+    density, regions = bodies(0.5, 0.05, FINE)
+    expected = medians(estimate_scale(density, REGIONAL).scale, regions)
+    if change == "mirror":
+        given = density.with_data(np.flip(density.data, 2).copy())
+        regions = [np.flip(region, 2) for region in regions]
+    else:
+        given = resample(density, tuple(round(1.3 * n / 2) * 2 for n in density.data.shape))
+        regions = [nearest(region, given.data.shape) for region in regions]
+    found = medians(estimate_scale(given, REGIONAL).scale, regions)
+    assert found == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize("seed", range(4))
