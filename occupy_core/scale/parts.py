@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,16 +100,23 @@ def scale_parts(
     values, inside = scale.data[box], content[box]
     full = int(np.count_nonzero(inside & (values >= FULL)))
     depth, parts, count = _thick_parts(inside & (values < WEAK), thickness / 2, grid.voxel_size_zyx)
-    numbers = range(1, count + 1)
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+    # Most of a box is in no part: what follows looks at the voxels that are.
+    where = np.flatnonzero(parts)
+    labels, numbers = parts.ravel()[where], range(1, count + 1)
+    sizes = np.bincount(labels, minlength=count + 1)[1:]
     order = np.argsort(-sizes, kind="stable")[:_MOST_PARTS]
-    means = ndimage.mean(values, parts, numbers)
-    errors = [None] * count if sigma is None else ndimage.mean(sigma.data[box], parts, numbers)
-    deepest = ndimage.maximum_position(depth, parts, numbers)
+
+    def mean_of_parts(density: DensityMap) -> Any:
+        return ndimage.mean(density.data[box].ravel()[where], labels, numbers) if count else ()
+
+    means = mean_of_parts(scale)
+    errors = [None] * count if sigma is None else mean_of_parts(sigma)
     found = []
     for i in order:
-        error = errors[i]
-        z, y, x = (int(d) + s.start for d, s in zip(deepest[i], box, strict=True))
+        error, own = errors[i], where[labels == i + 1]
+        deepest = own[np.argmax(depth.ravel()[own])]  # the first of those that are as deep
+        place = np.unravel_index(deepest, parts.shape)
+        z, y, x = (int(d) + s.start for d, s in zip(place, box, strict=True))
         found.append(
             WeakPart(
                 position=grid.position((z, y, x)),

@@ -65,3 +65,12 @@ def test_without_errors_there_are_none():
     (part,) = found.weak_parts
     assert part.sigma is None
     assert found.weak == 1.0
+
+
+def test_of_voxels_that_are_as_deep_the_first_is_named():
+    """So the position does not hang on how a library sorts equal numbers."""
+    block = np.zeros(GRID.shape, bool)
+    block[10:13, 10:20, 10:30] = True  # its middle plane is as deep everywhere
+    _, found = parts((block, 0.2))
+    (part,) = found.weak_parts
+    assert part.index == (11, 11, 10)  # 2 Å from z = 9 and 13, which is as far as x = 9
