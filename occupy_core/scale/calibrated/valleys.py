@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def steps_into_valleys(scale: Array, values: Array, place: Place, density: Densi
     if cells.edge == 1:
         return
     near = place.reached()
-    edges = [_ends(near.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    edges = [_ends(np.any(near, axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
     box = tuple(
         slice(first * cells.edge, min(last * cells.edge, n))
         for (first, last), n in zip(edges, scale.shape, strict=True)
@@ -90,7 +91,8 @@ def steps_into_valleys(scale: Array, values: Array, place: Place, density: Densi
     _read_again(given, own, density, box)
 
 
-def _ends(chosen: NDArray[np.bool_]) -> tuple[int, int]:
+def _ends(chosen: Any) -> tuple[int, int]:
+    """Return the first of what is chosen along an axis, and the one after the last."""
     where = np.flatnonzero(chosen)
     return int(where[0]), int(where[-1]) + 1
 
@@ -138,8 +140,8 @@ def _read_again(scale: Array, own: Array, density: Density, box: tuple[slice, ..
         planes = slice(box[0].start + first, box[0].start + last)
         there = density.above((planes, rows, columns))
         there[part == 0] = 0
-        full = gaussian_filter(there / np.maximum(part, np.float32(_LEAST)), deviations)
-        there = gaussian_filter(there, deviations)
+        whole: Array = np.divide(there, np.maximum(part, np.float32(_LEAST)), dtype=np.float32)
+        full, there = (gaussian_filter(values, deviations) for values in (whole, there))
         kept = slice(start - first, min(start + _SLAB, len(own)) - first)
         there, full, read = there[kept], full[kept], scale[start : start + _SLAB]
         read[:] = own[start : start + _SLAB]
