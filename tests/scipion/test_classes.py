@@ -240,7 +240,7 @@ def test_each_class_is_modified_by_the_scale_with_its_id(runner, imported, scale
     only = runner.new(
         "OccupyProtModifyMap", inputVolume=imported, inputScale=(scaled, "scaleVolumes.2")
     )
-    assert [scale.getFileName() for scale in only._givenScales()] == [used[1]] * 3
+    assert [scale.getFileName() for scale in only._givenScales(only.volumes())] == [used[1]] * 3
     assert only.validate() == []
 
 
