@@ -1,6 +1,6 @@
 """`make disks`: the file system refuses every command something, at each of its changes of files.
 
-    python tests/fuzz/disks.py [--sizes 12] [--only "scale;regions"]
+    python tests/fuzz/disks.py [--sizes 12] [--every 1] [--only "scale;regions"]
 
 First the changes themselves (a file opened to be written, made, renamed, removed) are refused one
 after the other, for want of space or of a right, over a quota, by a fault of the device. Then real
@@ -26,6 +26,7 @@ def main():
     """Print a row for each command; the exit status is 1 when anything was half written."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=int, default=12, help="of real file systems")
+    parser.add_argument("--every", type=int, default=1, help="refuse every so many changes only")
     parser.add_argument("--only", default="", help="names of runs, with ; between them")
     asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="occupy_disks_"))
@@ -40,7 +41,8 @@ def main():
         whole = whole_run(run, inputs, folder / "place")
         tried = {"changes": [], "disks": []}
         if run not in IN_OTHER_PROCESSES:
-            tried["changes"] += refused_changes(whole, folder / "place")
+            numbers = range(1, whole.changes + 1, asked.every)
+            tried["changes"] += refused_changes(whole, folder / "place", numbers)
         try:
             tried["disks"] += real_disks(whole, folder / "place", asked.sizes)
         except CannotMountError as error:

@@ -82,11 +82,9 @@ def whole_run(run: str, inputs: Inputs, place: Path) -> Whole:
     return Whole(run, words, outdir, files, changes, copy.seconds)
 
 
-def refused_changes(
-    whole: Whole, place: Path, numbers: range | None = None
-) -> Iterator[tuple[str, str]]:
-    """Refuse each change of files in turn; yield what was done, and what is wrong (or nothing)."""
-    for at in numbers or range(1, whole.changes + 1):
+def refused_changes(whole: Whole, place: Path, numbers: range) -> Iterator[tuple[str, str]]:
+    """Refuse changes of files in turn; yield what was done, and what is wrong (or nothing)."""
+    for at in numbers:
         number = ERRORS[at % len(ERRORS)]
         before = whole.files if at % 2 else None  # an earlier result is there, or nothing
         whole.outdir.parent.mkdir(parents=True)

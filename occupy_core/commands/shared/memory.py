@@ -40,23 +40,27 @@ class Need:
     seconds : float
         Time of the smallest run on one core, s.
     per_voxel_time : float
-        Time for each voxel of the box and each map, on one core, µs.
+        Time for each voxel of the box and each map, on one core, µs; without figures and filters.
+    per_map : float
+        Memory for each voxel of the box and each map, bytes: of maps that are held side by side.
     """
 
     base: float
     per_voxel: float
     seconds: float
     per_voxel_time: float
+    per_map: float = 0.0
 
 
 # With the options that take most; what was measured stands in benchmarks/README.md.
 NEEDS: Mapping[str, Need] = {
     "scale": Need(270, 73, 1.5, 1.0),  # [fit: python -m benchmarks.memory 64 144 256]
-    "resolution": Need(190, 49, 2.0, 0.8),  # [fit: python -m benchmarks.resolution --section time]
-    "resolution bench": Need(190, 49, 2.0, 3.0),  # [fit: as above, of four versions of the map]
-    "regions": Need(200, 46, 2.0, 0.4),  # [fit: python -m benchmarks.occupancy speed]
-    "blocks": Need(330, 150, 2.5, 0.1),  # [fit: python -m benchmarks.blocks speed]
-    "classes": Need(330, 73, 8.0, 1.6),  # [fit: as above, the sum of its steps; blocks take more]
+    "resolution": Need(222, 61, 2.0, 0.8),  # [fit: as above; time: benchmarks.resolution]
+    "resolution bench": Need(170, 128, 2.8, 5.0),  # [fit: as above]
+    "regions": Need(207, 52, 2.0, 0.4),  # [fit: as above, and benchmarks.occupancy speed]
+    # [fit: as above, 12 volumes; and python -m benchmarks.blocks speed, 200 to 1000 volumes]
+    "blocks": Need(300, 32, 2.5, 0.1, 0.13),
+    "classes": Need(330, 73, 8.0, 1.6, 0.13),  # [fit: as above, the sum of its steps]
 }
 _MAX_BOX = 256  # [layout] voxels along the longest edge: to this `scale` resamples larger maps
 _BEYOND = 16  # [physics] bytes for each voxel of a larger map: four maps of float32
@@ -103,7 +107,7 @@ def estimate_text(command: str, given: Mapping[str, Any]) -> str:
         return "No map is given, or its header cannot be read, so its need is not known."
     memory, seconds = found
     threads = min(given.get("threads") or available_cores(), available_cores())
-    maps = max(1, len(_several(given)))
+    maps = max(1, len(_maps_of(given)))
     least = min((limit, what) for limit, _, what in memory_limits())
     return (
         f"The command {command} on {maps} maps of {' x '.join(map(str, shape))} voxels needs about "
@@ -131,20 +135,25 @@ def need_of(command: str, given: Mapping[str, Any]) -> tuple[float, float] | Non
     if need is None or shape is None:
         return None
     threads = min(given.get("threads") or available_cores(), available_cores())
-    maps = max(1, len(_several(given)))
+    maps = max(1, len(_maps_of(given)))
     work = need.per_voxel_time * 1e-6 * _worked(command, shape, given) * maps
     return _bytes(command, shape, given), need.seconds + work / threads
 
 
 def box_of(given: Mapping[str, Any]) -> Shape | None:
     """Number of voxels (x, y, z) of the first map that is given; None when it is not known."""
+    files = _maps_of(given)
+    return _header_box(Path(str(files[0]).removesuffix(":mrc"))) if files else None
+
+
+def _maps_of(given: Mapping[str, Any]) -> list[Any]:
+    """The maps that are given: by name, by a file of parameters, or by a folder."""
     values = {**_recorded(given.get("params")), **given}
     files = _several(values)
     if not files and values.get("volumes_dir") is not None:
         folder = Path(values["volumes_dir"])
-        found = sorted(folder.glob("*.mrc*")) + sorted(folder.glob("*.map*"))
-        files = [str(path) for path in found[:1]]
-    return None if not files else _header_box(Path(str(files[0]).removesuffix(":mrc")))
+        files = sorted(folder.glob("*.mrc*")) + sorted(folder.glob("*.map*"))
+    return files
 
 
 def _several(values: Mapping[str, Any]) -> list[Any]:
@@ -206,7 +215,9 @@ def _worked(command: str, shape: Shape, given: Mapping[str, Any]) -> float:
 def _bytes(command: str, shape: Shape, given: Mapping[str, Any]) -> float:
     need, worked = NEEDS[command], _worked(command, shape, given)
     beyond = _BEYOND * (_voxels(shape, given) - worked)
-    return float(need.base * _MB + need.per_voxel * worked + beyond)
+    maps = max(1, len(_maps_of(given)))
+    per_voxel = need.per_voxel + need.per_map * maps
+    return float(need.base * _MB + per_voxel * worked + beyond)
 
 
 def _addresses(given: Mapping[str, Any]) -> float:

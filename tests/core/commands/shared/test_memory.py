@@ -125,6 +125,19 @@ def test_the_need_grows_with_the_box_and_not_with_what_is_binned_away():
     assert memory._bytes("blocks", (128, 128, 128), {"bin": 2}) == whole
 
 
+def test_each_volume_that_is_held_beside_the_others_counts(tmp_path):
+    for i in range(40):
+        raw_map(tmp_path / f"v{i:02d}.mrc", values((4, 6, 7)), nx=200, ny=200, nz=200)
+    files = sorted(tmp_path.glob("*.mrc"))
+    (tmp_path / "p.json").write_text(json.dumps({"job": {"volumes": [str(f) for f in files]}}))
+    ways = [{"volumes": files}, {"volumes_dir": tmp_path}, {"params": tmp_path / "p.json"}]
+    found = [memory.need_of("blocks", {**given, "threads": 1}) for given in ways]
+    assert found[0] == found[1] == found[2]
+    one = memory.need_of("blocks", {"volumes": files[:1], "threads": 1})
+    assert found[0][0] > one[0] + 30e6
+    assert found[0][1] > one[1]
+
+
 def test_a_map_that_is_resampled_needs_little_more():
     small, large = (memory._bytes("scale", (n, n, n), {}) for n in (256, 512))
     assert small < large < 3 * small
