@@ -41,15 +41,12 @@ class Need:
         Time of the smallest run on one core, s.
     per_voxel_time : float
         Time for each voxel of the box and each map, on one core, µs; without figures and filters.
-    per_map : float
-        Memory for each voxel of the box and each map, bytes: of maps that are held side by side.
     """
 
     base: float
     per_voxel: float
     seconds: float
     per_voxel_time: float
-    per_map: float = 0.0
 
 
 # With the options that take most; what was measured stands in benchmarks/README.md.
@@ -58,10 +55,11 @@ NEEDS: Mapping[str, Need] = {
     "resolution": Need(222, 61, 2.0, 0.8),  # [fit: as above; time: benchmarks.resolution]
     "resolution bench": Need(170, 128, 2.8, 5.0),  # [fit: as above]
     "regions": Need(207, 52, 2.0, 0.4),  # [fit: as above, and benchmarks.occupancy speed]
-    # [fit: as above, 12 volumes; and python -m benchmarks.blocks speed, 200 to 1000 volumes]
-    "blocks": Need(300, 32, 2.5, 0.1, 0.13),
-    "classes": Need(330, 73, 8.0, 1.6, 0.13),  # [fit: as above, the sum of its steps]
+    "blocks": Need(300, 32, 2.5, 0.1),  # [fit: as above, and benchmarks.blocks speed]
+    "classes": Need(330, 73, 8.0, 1.6),  # [fit: as above, the sum of its steps]
 }
+# Bytes for each voxel of the box and each map, of maps that are held side by side.
+_OF_A_MAP = {"blocks": 0.13, "classes": 0.13}  # [fit: benchmarks.blocks speed, 200 to 1000 volumes]
 _MAX_BOX = 256  # [layout] voxels along the longest edge: to this `scale` resamples larger maps
 _BEYOND = 16  # [physics] bytes for each voxel of a larger map: four maps of float32
 # The fields that name the maps, of which the first tells the box.
@@ -216,7 +214,7 @@ def _bytes(command: str, shape: Shape, given: Mapping[str, Any]) -> float:
     need, worked = NEEDS[command], _worked(command, shape, given)
     beyond = _BEYOND * (_voxels(shape, given) - worked)
     maps = max(1, len(_maps_of(given)))
-    per_voxel = need.per_voxel + need.per_map * maps
+    per_voxel = need.per_voxel + _OF_A_MAP.get(command, 0.0) * maps
     return float(need.base * _MB + per_voxel * worked + beyond)
 
 
