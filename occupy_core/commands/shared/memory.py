@@ -59,7 +59,7 @@ NEEDS: Mapping[str, Need] = {
     "classes": Need(330, 73, 8.0, 1.6),  # [fit: as above, the sum of its steps]
 }
 # Bytes for each voxel of the box and each map, of maps that are held side by side.
-_OF_A_MAP = {"blocks": 0.13, "classes": 0.13}  # [fit: benchmarks.blocks speed, 200 to 1000 volumes]
+_OF_A_MAP = {"blocks": 0.13, "classes": 0.13}  # [fit: python -m benchmarks.blocks speed]
 _MAX_BOX = 256  # [layout] voxels along the longest edge: to this `scale` resamples larger maps
 _BEYOND = 16  # [physics] bytes for each voxel of a larger map: four maps of float32
 # The fields that name the maps, of which the first tells the box.
