@@ -222,37 +222,58 @@ def tests_of(tree: Path, module: Path) -> list[Path]:
     return [path for _, path in sorted(ranked, key=lambda item: item[0])]
 
 
-def verdict(tree: Path, mutation: Mutation) -> str:
+def run_tests(
+    tree: Path, files: list[Path], *options: str, seconds: int
+) -> subprocess.CompletedProcess[str]:
+    """Run test files of a tree, with a limit of processor time."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header"]
+    return subprocess.run(
+        [*command, *options, *map(str, files)],
+        cwd=tree,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(tree), str(tree / "tests" / "support")]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTEST_DEBUG_TEMPROOT": str(tree.parent),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds)),
+    )
+
+
+def failures(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Names of the tests that failed in a run."""
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return [line.split(" - ")[0].split(" ", 1)[1] for line in lines]
+
+
+def failing_already(tree: Path, drawn: list[Mutation]) -> list[str]:
+    """Tests that fail on the tree as it is: they notice nothing."""
+    files = sorted({f for m in drawn for f in tests_of(tree, tree / m.path.relative_to(tree))})
+    return failures(run_tests(tree, files, seconds=10 * SECONDS))
+
+
+def verdict(tree: Path, mutation: Mutation, left_out: list[str]) -> str:
     """Run the tests on a mutation: the name of the test that fails, "survived" or "timeout"."""
     target = tree / mutation.path.relative_to(tree)
     original = target.read_text(encoding="utf-8")
     target.write_text(mutation.source, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header"]
+    files = [file for file in tests_of(tree, target) if str(file.relative_to(tree)) not in left_out]
+    deselected = [f"--deselect={name}" for name in left_out]
     try:
-        done = subprocess.run(
-            [*command, *map(str, tests_of(tree, target))],
-            cwd=tree,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(tree),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTEST_DEBUG_TEMPROOT": str(tree.parent),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS)),
-        )
+        done = run_tests(tree, files, "-x", *deselected, seconds=SECONDS)
     finally:
         target.write_text(original, encoding="utf-8")
     if done.returncode < 0:
         return "timeout"
     if done.returncode == 0:
         return "survived"
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failed = failures(done)
     if not failed:
         sys.exit(f"The tests could not be run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return failed[0].split(" - ")[0]
+    return failed[0]
 
 
 def main() -> None:
@@ -269,9 +290,12 @@ def main() -> None:
             shutil.copytree(options.tree / name, tree / name)
         shutil.copy(options.tree / "pyproject.toml", tree)
         drawn = sample(tree, options.same_as, options.count, options.seed)
+        left_out = failing_already(tree, drawn)
+        for name in left_out:
+            print(f"left out, as it fails without a mutation: {name}", flush=True)
         counts = {"killed": 0, "survived": 0, "timeout": 0}
         for mutation in drawn:
-            found = verdict(tree, mutation)
+            found = verdict(tree, mutation, left_out)
             counts[found if found in counts else "killed"] += 1
             where = f"{mutation.path.relative_to(tree)}:{mutation.line}"
             print(f"{where}: {mutation.before} -> {mutation.after}\n    {found}", flush=True)
