@@ -2,7 +2,7 @@
 
 At the end it prints, for each folder and for the slowest files and tests, the time that this
 process and the processes that it has waited for spent, user and system together. Fixtures count
-for the test that asked for them first.
+for the test that asked for them first. `--processor-times FILE` writes the time of each test.
 """
 
 import os
@@ -14,6 +14,10 @@ import pytest
 _SHOWN = 40
 _spent = Counter()
 _at_start = os.times()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--processor-times", metavar="FILE", help="write the time of each test there")
 
 
 def _now():
@@ -30,9 +34,12 @@ def pytest_runtest_protocol(item, nextitem):
         _spent[item.nodeid] += _now() - before
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, config):
     """Print the tables."""
     write = terminalreporter.write_line
+    if file := config.getoption("--processor-times"):
+        lines = (f"{seconds:.2f}\t{name}\n" for name, seconds in _spent.items())
+        (config.invocation_params.dir / file).write_text("".join(lines))
     folders, files = Counter(), Counter()
     for name, seconds in _spent.items():
         path = name.split("::")[0]
