@@ -153,3 +153,18 @@ def test_the_error_of_the_fsc_of_half_maps_is_the_scatter_of_white_noise():
         for b in middle_bands(mean)
     ]
     assert np.mean(ratios) == pytest.approx(1, abs=0.2)
+
+
+def test_what_has_not_crossed_by_the_limit_of_the_bands_is_less_sure_the_further_past_it():
+    limit = BANDS.edges[-1, 2]
+    crossing = Crossing(
+        frequency=np.float32([limit, 1.2 * limit, 1.2 * limit]),
+        slope=np.full(3, 1e6, np.float32),  # the curve itself leaves no doubt
+        band=np.zeros(3, int),
+        censored=np.array([True, True, False]),
+    )
+    energies = replace(ENERGIES, energy=np.ones((len(F), 3), np.float32))
+    relative = deviation_from_fsc(crossing, energies, 0.143) * crossing.frequency
+    assert relative[0] == pytest.approx(0.05, rel=1e-3)
+    assert relative[1] == pytest.approx(0.05 + 0.5 * 0.2, rel=1e-3)
+    assert relative[2] < 0.02
