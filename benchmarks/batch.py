@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import signal
 import statistics
 import subprocess
@@ -26,8 +27,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 import occupy_core as occ
 
+Array = NDArray[np.float64]
 VOXEL = 1.5  # Å
 ROOT = Path(__file__).parents[1]
 WORKER = b"spawn_main"  # processes that multiprocessing starts
@@ -51,12 +56,18 @@ def start(*words: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=sys.stderr)
 
 
-def seconds_of(*words: object) -> float:
-    """Run `occupy-core` with these words; return its wall time, s."""
-    began = time.perf_counter()
+def seconds_of(*words: object) -> Array:
+    """Run `occupy-core` with these words; return wall time and processor time, s."""
+    before = now(resource.RUSAGE_CHILDREN)
     if start(*words).wait():
         raise RuntimeError(f"occupy-core {' '.join(map(str, words))} failed")
-    return time.perf_counter() - began
+    return now(resource.RUSAGE_CHILDREN) - before
+
+
+def now(who: int) -> Array:
+    """Wall time and processor time of this process, or of all that it has waited for."""
+    used = resource.getrusage(who)
+    return np.array([time.perf_counter(), used.ru_utime + used.ru_stime])
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -127,7 +138,7 @@ def workers(place: Path, options: argparse.Namespace) -> None:
     taken = {}
     for count in (1, 2):
         words = ("--outdir", place / f"out_{count}", "--workers", count, "--threads", 1)
-        taken[count] = seconds_of("batch", maps, *words)
+        taken[count], _ = seconds_of("batch", maps, *words)
     print("| maps | 1 worker, s | 2 workers, s | rate of two / twice that of one |")
     print("|---|---|---|---|")
     ratio = taken[1] / (2 * taken[2])
@@ -145,26 +156,30 @@ def overhead(place: Path, options: argparse.Namespace) -> None:
     bare = (loop + again) / 2
     some = paths[: options.alone]
     alone = [seconds_of("scale", p, "--outdir", place / "alone" / p.stem) for p in some]
-    single = statistics.mean(alone)
-    print("| maps | bare, s | batch, s | batch / bare | alone, s | alone / batch |")
+    single = np.mean(alone, axis=0)
+    print(f"{options.maps} maps of {options.edge}³, s for each map")
+    print("| time | bare, before and after | batch | batch / bare | alone | alone / batch |")
     print("|---|---|---|---|---|---|")
-    row = f"| {options.maps} of {options.edge}³ | {bare:.3f} ({loop:.3f}, {again:.3f}) "
-    print(f"{row}| {batch:.3f} | {batch / bare:.2f} | {single:.3f} | {single / batch:.1f} |")
+    for k, name in enumerate(("wall", "processor")):
+        row = f"| {name} | {loop[k]:.2f}, {again[k]:.2f} | {batch[k]:.2f} "
+        ratios = batch[k] / bare[k], single[k] / batch[k]
+        print(f"{row}| {ratios[0]:.2f} | {single[k]:.2f} | {ratios[1]:.1f} |")
 
 
-def timed_loop(paths: list[Path], folder: Path) -> float:
-    """Read, estimate and write as `scale` does, in this process; return s for each map."""
+def timed_loop(paths: list[Path], folder: Path) -> Array:
+    """Read, estimate and write as `scale` does, in this process; return both times of a map."""
     took = []
     for path in paths:
-        began = time.perf_counter()
+        began = now(resource.RUSAGE_SELF)
         density = occ.read_map(path)
         found = occ.local_scale(density)
         for name in ("scale", "sigma", "confidence"):
             made = getattr(found, name)
             if made is not None:
                 occ.write_map(folder / f"{name}.mrc", made)
-        took.append(time.perf_counter() - began)
-    return statistics.mean(took[1:])  # the first one loads and compiles
+        took.append(now(resource.RUSAGE_SELF) - began)
+    mean: Array = np.mean(took[1:], axis=0)  # the first one loads and compiles
+    return mean
 
 
 def watch(place: Path, options: argparse.Namespace) -> None:

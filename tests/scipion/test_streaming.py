@@ -25,7 +25,7 @@ FOLLOWERS = {
     "OccupyProtLocalResolution": "inputVolume",
 }
 OTHERS = {"OccupyProtRegionOccupancy": "inputVolumes", "OccupyProtAnalyseClasses": "inputVolumes"}
-SOON = 10.0  # s from the last arrival to the last output
+LOOKS = 7.0  # s; Scipion looks each three, for what has come and for what is done
 
 
 class Producer:
@@ -245,9 +245,14 @@ def test_the_last_of_thirty_volumes_is_done_soon_after_it_came(runner, producer)
     wait_for(runner, protocol, list(range(1, number + 1)))
     late = time.monotonic() - last
     end(runner, protocol)
-    print(f"the last output came {late:.1f} s after the last volume")
+    alone = time.monotonic()
+    record = protocol._getExtraPath("volume_001", "params.json")
+    words = ("scale", "--params", record, "--outdir", "again")
+    subprocess.run([sys.executable, "-m", "occupy_core", *words], check=True, capture_output=True)
+    alone = time.monotonic() - alone
+    print(f"the last output came {late:.1f} s after the last volume; one alone takes {alone:.1f} s")
     assert times_done(runner, protocol) == number
-    assert late < SOON
+    assert late < LOOKS + 3 * alone  # below 10 s on a machine that has nothing else to do
 
 
 # ---- the scheduler, before anything is made
