@@ -367,12 +367,20 @@ def star(path: Path, rows: list[tuple[str, ...]], box: int) -> None:
     path.write_text(optics + loop("particles", COLUMNS, [" ".join(row) for row in rows]))
 
 
+def reached(right: np.ndarray) -> str:
+    """Iteration after which a run was done, or a dash."""
+    done = np.flatnonzero(right >= RIGHT)
+    return str(done[0] + 1) if len(done) else "-"
+
+
 def table(rows: list[dict[str, str]]) -> str:
     """One line for each set and arm: mean over the seeds."""
+    rows = sorted(rows, key=lambda row: int(row["seed"]))
     last = ITERATIONS - 1
     lines = [
         f"| set | arm | runs | right after 3 / 5 / {ITERATIONS} iterations | after {LONGER} | "
-        f"least after {ITERATIONS} | runs with {RIGHT} after {ITERATIONS} | rarest state found | "
+        f"runs with {RIGHT} after {ITERATIONS} | first iteration with {RIGHT}, seed by seed | "
+        "rarest state found | "
         "largest difference of a chain (by chance) | reported resolution, Å |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -388,8 +396,8 @@ def table(rows: list[dict[str, str]]) -> str:
             cells = [
                 " / ".join(f"{mean[i]:.3f}" for i in (2, 4, last)),
                 f"{mean[LONGER - 1]:.3f}" if len(mean) == LONGER else "-",
-                f"{right[:, last].min():.3f}",
                 f"{int((right[:, last] >= RIGHT).sum())} of {len(own)}",
+                ", ".join(reached(each) for each in right),
                 f"{np.mean([float(row['recall']) for row in own]):.3f}",
             ]
         wide = [max(float(row[k]) for row in own if row[k]) for k in ("spread", "chance") if one]
