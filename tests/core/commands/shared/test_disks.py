@@ -7,10 +7,11 @@ import pytest
 from copies import load_everything
 from disk_faults import real_disks, refused_changes, whole_run
 from disks import CannotMountError
-from every_command import RUNS, make_all_inputs
+from every_command import make_all_inputs
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forks beside threads
-QUICK = ("scale", "report", "particles")
+REFUSED = ("scale", "report", "particles")
+MOUNTED = ("regions by model", "batch")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def inputs(tmp_path_factory):
     return make_all_inputs(tmp_path_factory.mktemp("inputs"))
 
 
-@pytest.mark.parametrize("run", QUICK)
+@pytest.mark.parametrize("run", REFUSED)
 def test_a_change_of_files_that_is_refused_is_told_and_changes_nothing(inputs, tmp_path, run):
     whole = whole_run(run, inputs, tmp_path / "place")
     last = range(whole.changes - 9, whole.changes + 1)  # here results are exchanged
@@ -29,7 +30,7 @@ def test_a_change_of_files_that_is_refused_is_told_and_changes_nothing(inputs, t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", MOUNTED)
 def test_a_disk_that_is_full_or_over_its_quota_is_told_and_left_as_it_was(inputs, tmp_path, run):
     whole = whole_run(run, inputs, tmp_path / "place")
     try:
