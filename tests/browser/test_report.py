@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Report
+from browser import Report, start_browser
 
 from occupy_core.blocks.track.rules import apply_rule
 from occupy_core.commands.main import main
@@ -527,6 +527,23 @@ def test_a_comparison_can_be_used_by_those_who_do_not_see_it(compared):
     report, _ = compared
     choose(report, "Show", "two")
     assert violations(report) == []
+
+
+def test_without_webgl_all_but_the_surface_is_there(results):
+    plain = start_browser(1500, 1300, "--disable-3d-apis")
+    try:
+        for kind in ("scale", "regions", "blocks"):
+            report = Report(plain, results[kind].files["report"])
+            assert "no WebGL" in report.find(".busy").text
+            report.run("page.viewer.planes.forEach((p) => p.draw());")
+            assert (
+                shown(report.run("return page.viewer.planes.map((p) => p.canvas.toDataURL());"))
+                == 3
+            )
+            report.run("page.view.set({ level: 0.3, overlay: page.view.overlay });")
+            assert report.complaints() == []
+    finally:
+        plain.quit()
 
 
 def test_several_results_stand_in_one_file_with_tabs(driver, results, tmp_path):

@@ -7,8 +7,8 @@ import time
 import pytest
 
 
-def start_browser(width=1500, height=1300):
-    """Start Chromium; skip the test when it is not there."""
+def start_browser(width=1500, height=1300, *more):
+    """Start Chromium, with more flags if given; skip the test when it is not there."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed")
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
@@ -18,6 +18,7 @@ def start_browser(width=1500, height=1300):
     for flag in (  # without a graphics card, as far as Chromium knows: all is drawn in software
         *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"),
         *("--enable-unsafe-swiftshader", f"--window-size={width},{height}"),
+        *more,
     ):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

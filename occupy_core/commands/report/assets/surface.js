@@ -443,6 +443,7 @@ class Surface {
 
   // A model of what has a label: the surface around its voxels.
   async addLabel(volume, label) {
+    if (!this.gl) return {};
     const only = new Uint8Array(volume.bytes.length);
     for (let i = 0; i < only.length; i++) only[i] = volume.bytes[i] === label ? 255 : 0;
     const shape = this.view.grid.shape.map((n) => Math.ceil(n / this.step));
