@@ -12,6 +12,7 @@ _SHOWN_AFTER = 0.25  # s; what is quicker needs no sign
 _PAUSE = 0.02  # s between looks at the work
 _COUNT = threading.Lock()
 _working = 0  # threads that work
+THREAD = "occupy"  # their name
 
 
 def workBusily(master, text, function):
@@ -73,7 +74,7 @@ def startAside(work):
                 if not _working:
                     gc.enable()
 
-    thread = threading.Thread(target=guarded, daemon=True)
+    thread = threading.Thread(target=guarded, name=THREAD, daemon=True)
     thread.start()
     return thread
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 import tkinter
 import traceback
@@ -29,6 +30,8 @@ from pyworkflow.gui.project.viewprotocols import FormWindow
 from pyworkflow.project import Manager
 from pyworkflow.viewer import DESKTOP_TKINTER
 from wizards import WIZARDS
+
+from occupy_scipion.viewers.busy import THREAD
 
 WATCHDOG = 500_000  # ms
 DUE = 20  # ms until the next action
@@ -49,6 +52,18 @@ LEAST_COLORS = 8  # a window with fewer is blank
 LEAST_WORDS = 1
 
 
+def unless_of_scipion(lost: sys.UnraisableHookArgs) -> None:
+    """Report what could not be raised, but for images that a thread of Scipion's collected.
+
+    The server that listens in the project window is a thread, in which Python may collect the
+    pictures of any window that was closed; Tk then says so. Threads of ours collect nothing.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    ours = ours or threading.current_thread().name == THREAD
+    if ours or not isinstance(lost.exc_value, RuntimeError):
+        sys.__unraisablehook__(lost)
+
+
 class Driver:
     """Goes through a list of actions in Tk's own loop, as a person would."""
 
@@ -58,6 +73,7 @@ class Driver:
         self.folder = folder
         self.opened: dict[str, list[str]] = {}
         tkinter.Tk.report_callback_exception = lambda _, *error: self.fail(*error)
+        sys.unraisablehook = unless_of_scipion
         self.actions = self.script()
 
     def run(self) -> None:
