@@ -131,6 +131,12 @@ class BlocksParams(Params):
             )
         if self.min_distance is not None and not self.min_distance >= 0:
             found.append(f"min_distance is {self.min_distance:g} Å but must not be negative.")
+        most = math.inf if grid is None else min(grid.box) / 2
+        if self.min_distance is not None and self.min_distance > most:
+            found.append(
+                f"min_distance is {self.min_distance:g} Å but must be at most {most:g} Å, half the "
+                "shortest edge of the box."
+            )
         if self.min_volume is not None and not self.min_volume >= 0:
             found.append(f"min_volume is {self.min_volume:g} Å3 but must not be negative.")
         if self.subsample < 1:
