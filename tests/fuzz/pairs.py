@@ -23,7 +23,7 @@ from every_command import make_all_inputs
 DIFFERENT = {
     "scale": ("--lowpass 8.5", "--lowpass 9"),
     "regions": ("--names left", "--names right"),
-    "resolution": ("--window 9", "--window 11"),
+    "resolution": ("--window 8", "--window 9"),
     "blocks sketch": ("--posp 1e-6", "--posp 1e-5"),
 }
 
@@ -70,8 +70,9 @@ def main():
         run = list(DIFFERENT)[number // 2 % len(DIFFERENT)]
         statuses, wrong = one_pair(run, inputs, folder, forced=bool(number % 2))
         counts[f"{sum(status == 0 for status in statuses)} won"] += 1
-        problems += [wrong] if wrong else []
-        print(*([wrong] if wrong else []), sep="\n", end="", flush=True)
+        if wrong:
+            problems.append(wrong)
+            print(wrong, flush=True)
     print(json.dumps(counts), f"{len(problems)} problems")
     shutil.rmtree(folder, ignore_errors=True)
     return 1 if problems else 0
