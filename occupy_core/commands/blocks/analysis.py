@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from occupy_core.commands.blocks.figures import draw_block_graph, draw_heatmap
 from occupy_core.commands.blocks.tables import choose
 from occupy_core.commands.shared.colors import several_colors
-from occupy_core.commands.shared.figure_style import drawn_in_own_style, own_style
+from occupy_core.commands.shared.figure_style import drawn_in_own_style
 from occupy_core.commands.shared.notebook import Cell, beside_notebook
-from occupy_core.commands.shared.plots import new_figure
+from occupy_core.commands.shared.plots import new_figure, save_figure
 from occupy_core.commands.shared.quoting import figure_text
 from occupy_core.commands.shared.record import read_record
 from occupy_core.errors import ParameterError
@@ -205,8 +205,7 @@ def analysis_cells(record_name: str, blocks: Sequence[str]) -> list[Cell]:
 def _picture(size: tuple[float, float], draw: Callable[..., Any], *values: Any) -> Picture:
     figure, stream = new_figure(*size), io.BytesIO()
     draw(figure, *values)
-    with own_style():
-        figure.savefig(stream, dpi=_DPI, format="png", metadata={"Software": None})
+    save_figure(figure, stream, dpi=_DPI)
     return Picture(stream.getvalue())
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +51,10 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, target: Path | BinaryIO, *, dpi: int = _DPI) -> None:
     """Save a figure as PNG; the same figure gives the same bytes."""
     with own_style():
-        figure.savefig(path, dpi=_DPI, format="png", metadata={"Software": None})
+        figure.savefig(target, dpi=dpi, format="png", metadata={"Software": None})
 
 
 @drawn_in_own_style
