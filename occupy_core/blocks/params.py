@@ -30,7 +30,8 @@ SKETCH_FIELDS = (
 )
 EXPAND_FIELDS = ("exp_frac", "min_volume")
 
-_MOST_SMOOTHING = 0.1  # [guard] of the shortest edge of the box
+# [guard] how much of the shortest edge of the box a length may be
+_MOST_OF_BOX = {"smoothing": (0.1, "a tenth of the"), "min_distance": (0.5, "half the")}
 FEWEST_VOXELS = 20  # [guard] of a block
 LEAST_VOLUMES = 10  # [physics] with fewer, not even complete agreement of two voxels is significant
 
@@ -121,22 +122,16 @@ class BlocksParams(Params):
             found.append(
                 f"correction is {self.correction!r} but must be one of {', '.join(CORRECTIONS)}."
             )
-        if self.smoothing is not None and not self.smoothing >= 0:
-            found.append(f"smoothing is {self.smoothing:g} Å but must not be negative.")
-        most = math.inf if grid is None else _MOST_SMOOTHING * min(grid.box)
-        if self.smoothing is not None and self.smoothing > most:
-            found.append(
-                f"smoothing is {self.smoothing:g} Å but must be at most {most:g} Å, a tenth of the "
-                "shortest edge of the box."
-            )
-        if self.min_distance is not None and not self.min_distance >= 0:
-            found.append(f"min_distance is {self.min_distance:g} Å but must not be negative.")
-        most = math.inf if grid is None else min(grid.box) / 2
-        if self.min_distance is not None and self.min_distance > most:
-            found.append(
-                f"min_distance is {self.min_distance:g} Å but must be at most {most:g} Å, half the "
-                "shortest edge of the box."
-            )
+        for name, (part, words) in _MOST_OF_BOX.items():
+            value = getattr(self, name)
+            most = math.inf if grid is None else part * min(grid.box)
+            if value is not None and not value >= 0:
+                found.append(f"{name} is {value:g} Å but must not be negative.")
+            if value is not None and value > most:
+                found.append(
+                    f"{name} is {value:g} Å but must be at most {most:g} Å, {words} shortest edge "
+                    "of the box."
+                )
         if self.min_volume is not None and not self.min_volume >= 0:
             found.append(f"min_volume is {self.min_volume:g} Å3 but must not be negative.")
         if self.subsample < 1:
