@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,11 @@ def require_memory(command: str, given: Mapping[str, Any]) -> None:
     ParameterError
         With the need, the limit and what sets it.
     """
-    shape = box_of(given)
-    need = NEEDS.get(command)
-    if need is None or shape is None:
+    maps = _maps_of(given)
+    shape = _box_of(maps)
+    if command not in NEEDS or shape is None:
         return
-    resident = _bytes(command, shape, given)
+    resident = _bytes(command, shape, given, len(maps))
     for limit, of_addresses, what in memory_limits():
         needed = resident + (_addresses(given) if of_addresses else 0.0)
         if _SURE * needed > limit:
@@ -98,18 +98,18 @@ def require_memory(command: str, given: Mapping[str, Any]) -> None:
 
 def estimate_text(command: str, given: Mapping[str, Any]) -> str:
     """Say how long a command will take and how much memory, for ``--dry-run``."""
-    found, shape = need_of(command, given), box_of(given)
     if command not in NEEDS:
         return f"The command {command} takes some seconds and less than 500 MB of memory."
-    if shape is None or found is None:
+    maps = _maps_of(given)
+    shape = _box_of(maps)
+    if shape is None:
         return "No map is given, or its header cannot be read, so its need is not known."
-    memory, seconds = found
+    memory, seconds = _need(command, shape, given, len(maps))
     threads = min(given.get("threads") or available_cores(), available_cores())
-    maps = max(1, len(_maps_of(given)))
     least = min((limit, what) for limit, _, what in memory_limits())
     return (
-        f"The command {command} on {maps} maps of {' x '.join(map(str, shape))} voxels needs about "
-        f"{memory / _MB:.0f} MB of memory ({least[1]} is {least[0] / _MB:.0f} MB) and about "
+        f"The command {command} on {len(maps)} maps of {' x '.join(map(str, shape))} voxels needs "
+        f"about {memory / _MB:.0f} MB of memory ({least[1]} is {least[0] / _MB:.0f} MB) and about "
         f"{seconds:.0f} s on {threads} threads. Nothing was computed or written."
     )
 
@@ -129,19 +129,28 @@ def need_of(command: str, given: Mapping[str, Any]) -> tuple[float, float] | Non
     tuple of float or None
         None when the command is not known, or the box of its first map.
     """
-    need, shape = NEEDS.get(command), box_of(given)
-    if need is None or shape is None:
+    maps = _maps_of(given)
+    shape = _box_of(maps)
+    if command not in NEEDS or shape is None:
         return None
+    return _need(command, shape, given, len(maps))
+
+
+def _need(command: str, shape: Shape, given: Mapping[str, Any], maps: int) -> tuple[float, float]:
+    """Return the memory (bytes) and the time (s) that a command takes for some maps of a box."""
+    need = NEEDS[command]
     threads = min(given.get("threads") or available_cores(), available_cores())
-    maps = max(1, len(_maps_of(given)))
     work = need.per_voxel_time * 1e-6 * _worked(command, shape, given) * maps
-    return _bytes(command, shape, given), need.seconds + work / threads
+    return _bytes(command, shape, given, maps), need.seconds + work / threads
 
 
 def box_of(given: Mapping[str, Any]) -> Shape | None:
     """Number of voxels (x, y, z) of the first map that is given; None when it is not known."""
-    files = _maps_of(given)
-    return _header_box(Path(str(files[0]).removesuffix(":mrc"))) if files else None
+    return _box_of(_maps_of(given))
+
+
+def _box_of(maps: Sequence[Any]) -> Shape | None:
+    return _header_box(Path(str(maps[0]).removesuffix(":mrc"))) if maps else None
 
 
 def _maps_of(given: Mapping[str, Any]) -> list[Any]:
@@ -210,10 +219,9 @@ def _worked(command: str, shape: Shape, given: Mapping[str, Any]) -> float:
     return float(voxels * min(1.0, given.get("scale.max_box", _MAX_BOX) / max(shape)) ** 3)
 
 
-def _bytes(command: str, shape: Shape, given: Mapping[str, Any]) -> float:
+def _bytes(command: str, shape: Shape, given: Mapping[str, Any], maps: int) -> float:
     need, worked = NEEDS[command], _worked(command, shape, given)
     beyond = _BEYOND * (_voxels(shape, given) - worked)
-    maps = max(1, len(_maps_of(given)))
     per_voxel = need.per_voxel + _OF_A_MAP.get(command, 0.0) * maps
     return float(need.base * _MB + per_voxel * worked + beyond)
 

@@ -120,9 +120,9 @@ def test_a_dry_run_without_a_map_says_so(capsys, command):
 
 
 def test_the_need_grows_with_the_box_and_not_with_what_is_binned_away():
-    whole = memory._bytes("blocks", (64, 64, 64), {})
-    assert memory._bytes("blocks", (128, 128, 128), {}) > whole
-    assert memory._bytes("blocks", (128, 128, 128), {"bin": 2}) == whole
+    whole = memory._bytes("blocks", (64, 64, 64), {}, 1)
+    assert memory._bytes("blocks", (128, 128, 128), {}, 1) > whole
+    assert memory._bytes("blocks", (128, 128, 128), {"bin": 2}, 1) == whole
 
 
 def test_each_volume_that_is_held_beside_the_others_counts(tmp_path):
@@ -139,9 +139,9 @@ def test_each_volume_that_is_held_beside_the_others_counts(tmp_path):
 
 
 def test_a_map_that_is_resampled_needs_little_more():
-    small, large = (memory._bytes("scale", (n, n, n), {}) for n in (256, 512))
+    small, large = (memory._bytes("scale", (n, n, n), {}, 1) for n in (256, 512))
     assert small < large < 3 * small
-    assert memory._bytes("scale", (512,) * 3, {"scale.max_box": 512}) > 2 * large
+    assert memory._bytes("scale", (512,) * 3, {"scale.max_box": 512}, 1) > 2 * large
 
 
 def test_every_command_of_maps_has_a_need():
