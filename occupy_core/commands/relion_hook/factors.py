@@ -8,6 +8,7 @@ earlier run with other maps or options is not taken for them.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,7 +53,13 @@ def mean_map(sources: dict[Path, float], voxel_size: float) -> DensityMap:
     return maps[0].with_data(data.astype(np.float32))
 
 
-def factors(job: HookJob, call: Call, model: Model, sources: dict[Path, float]) -> DensityMap:
+def factors(
+    job: HookJob,
+    call: Call,
+    model: Model,
+    sources: dict[Path, float],
+    mean: Callable[[], DensityMap],
+) -> DensityMap:
     """Return the factors, 0 to 1, of a class in an iteration; made unless they are kept.
 
     Parameters
@@ -62,6 +69,8 @@ def factors(job: HookJob, call: Call, model: Model, sources: dict[Path, float]) 
     model : Model
     sources : dict of Path to float
         As from `kept_maps`.
+    mean : function
+        Returns their mean; called only where the factors must be made.
 
     Returns
     -------
@@ -75,7 +84,7 @@ def factors(job: HookJob, call: Call, model: Model, sources: dict[Path, float]) 
     path = call.factors(_origin(job, call, model, sources))
     with suppress(OSError, MapFormatError):  # made by another call, or not
         return read_map(path, voxel_size=model.voxel_size)
-    made = _made(job, call, model, mean_map(sources, model.voxel_size))
+    made = _made(job, call, model, mean())
     with suppress(OSError):  # then the next call makes them again
         aside = path.with_name(f".{call.number}_{path.name}")
         write_map(aside, made)

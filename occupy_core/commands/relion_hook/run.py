@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -124,11 +125,11 @@ def _change(job: HookJob, call: Call, model: Model) -> str:
     """Multiply the map, or what sets it apart, by its factors; return what was done."""
     density = read_map(call.result, voxel_size=model.voxel_size)  # its header may have none
     sources = kept_maps(job, call, model)
-    factor = factors(job, call, model, sources)
+    mean = cache(partial(mean_map, sources, model.voxel_size))
+    factor = factors(job, call, model, sources, mean)
     share = float(factor.data.mean())
     if job.power is None:
-        mean = mean_map(sources, model.voxel_size)
-        changed = mean.with_data(mean.data + factor.data * (density.data - mean.data))
+        changed = mean().with_data(mean().data + factor.data * (density.data - mean().data))
         done = f"focused; classes may differ in {share:.1%} of the box."
     else:
         changed = density.with_data(density.data * factor.data)

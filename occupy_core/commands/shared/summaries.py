@@ -10,5 +10,5 @@ SUMMARIES = {
     "report": "Show results in one HTML file that needs no network: slices, surfaces, tables.",
     "batch": "Do many jobs: on the cores of this machine, or on a cluster.",
     "watch": "Do a job for each map that arrives in a folder.",
-    "relion-hook": "Take down weak places within a 3D classification of RELION (an experiment).",
+    "relion-hook": "Focus a 3D classification of RELION on what is missing in some particles.",
 }
