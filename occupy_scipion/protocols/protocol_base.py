@@ -58,9 +58,14 @@ class OccupyProtBase(VolumeInputs, RunsProgram, ProtAnalysis3D):
         Here, because the project, which calls this, brings back what only the run forgets.
         """
         super().makePathsAndClean()
+        self._forgetOutdated()
+
+    def _forgetOutdated(self):
+        """Remove outputs of an earlier run that are out of date; return the steps of that run."""
         steps = self.loadSteps()
         if steps and self._isChanged(steps[-1]):
             self._forgetOutputs()
+        return steps
 
     def _isChanged(self, outputStep):
         """Whether the outputs of an earlier run, whose last step is given, are out of date."""

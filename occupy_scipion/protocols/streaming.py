@@ -55,9 +55,7 @@ class FollowsSets:
 
     # --------------------------- INSERT steps functions ------------------------------------------
     def _insertAllSteps(self):
-        steps = self.loadSteps()
-        if steps and self._isChanged(steps[-1]):
-            self._forgetOutputs()
+        steps = self._forgetOutdated()
         isComplete, self._sizes = self._look()
         if not isComplete:
             self._openOutputs()

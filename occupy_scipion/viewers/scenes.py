@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the window for slices shows of each kind of result."""
 
+from functools import partial
+
 import numpy as np
 
 from occupy_core.commands.resolution.run import color_limits
@@ -122,11 +124,7 @@ def resolutionLayers(record):
         for key, title in (("resolution", FINE), ("resolution05", COARSE))
         if key in record.files
     ]
-    finest = record.values["limit"] or 0.0
-
-    def believed(error, resolution):
-        return resolution_trust(error, resolution, finest)
-
+    believed = partial(resolution_trust, finest=record.values["limit"] or 0.0)
     right = Planes.combined(believed, sigma, layers[0].values)
     error = Palette.of(error_scale(_largestError(sigma), unit="Å"))
     layers += [
