@@ -27,6 +27,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from copies import count_changes, kill_at_change, load_everything, start_copy
+from disk_faults import contents, put
 from every_command import IN_OTHER_PROCESSES, KEEPS_PARTS, RUNS, make_all_inputs
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -45,16 +46,6 @@ class Whole:
     changes: int
     seconds: float
     seconds_of_new: float
-
-
-def contents(folder):
-    """Bytes of all files, hidden ones too, by name; None for a folder."""
-    if not folder.exists():
-        return None
-    return {
-        str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None
-        for p in folder.rglob("*")
-    }
 
 
 def undisturbed(run, inputs, place):
@@ -102,13 +93,7 @@ def one_row(run, whole, inputs, folder, seed):
     words = inputs.words(run, outdir)
     place.mkdir()
     if draw.random() < 0.5:  # an earlier result is there
-        for name, content in sorted(whole.files.items()):
-            path = outdir / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if content is None:
-                path.mkdir(exist_ok=True)
-            else:
-                path.write_bytes(content)
+        put(whole.files, outdir)
     for _ in range(HITS_IN_A_ROW):
         before = contents(outdir)
         copy, number, alive = hit(run, whole, words, place, draw)
