@@ -10,10 +10,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
-import numpy as np
 from ensembles import ellipsoids
 from pwem.objects import Pointer
-from relion_classes import VOXEL, write_classification
 from scipion_project import Runner, two_bodies, write_mrc
 from small_models import GRID, density_of, noisy, three_chains
 
@@ -85,42 +83,28 @@ def blocks(runner: Runner) -> None:
 def classes(runner: Runner) -> None:
     """An analysis of three classes, and the particles of those with the second body."""
     maps = [two_bodies(i, n=N_SMALL, occupancy=q) for i, q in enumerate((0.0, 1.0, 1.0))]
-    cls = runner.protocols["ProtImportParticles"]
-    imported = runner.run(
-        "ProtImportParticles",
-        "import classes",
-        importFrom=cls.IMPORT_FROM_RELION,
-        starFile=str(write_classification(runner.inputs / "classes", maps)),
-        samplingRate=VOXEL,
-        voltage=300,
-        sphericalAberration=2.7,
-        amplitudeContrast=0.1,
-    )
+    imported = runner.classes(runner.inputs / "classes", maps)
     analysis = runner.new(
         "OccupyProtAnalyseClasses",
         "analyse classes",
-        inputVolumes=(imported, "outputClasses"),
+        inputVolumes=imported,
         reference="full",
     )
-    z, y, x = np.mgrid[:N_SMALL, :N_SMALL, :N_SMALL] - (N_SMALL - 1) / 2
-    for name, centre in (("full", -5.4), ("part", 5.4)):
-        inside = (x - centre) ** 2 + y**2 + z**2 < 20
-        mask, output = runner.mask(write_mrc(runner.inputs / f"{name}.mrc", inside, VOXEL), VOXEL)
+    for mask, output in runner.bodies(runner.inputs, N_SMALL):
         analysis.inputMasks.append(Pointer(mask, extended=output))
     runner.launch(analysis)
     runner.run(
         "OccupyProtSelectParticles",
         "select particles",
-        inputClasses=(imported, "outputClasses"),
+        inputClasses=imported,
         inputOccupancies=(analysis, "regionOccupancies"),
         where="part > 0.5",
     )
 
 
 if __name__ == "__main__":
-    project = Runner(
-        sys.argv[1], copies=True
-    )  # of the protocols' tests, processes are no part here
+    # That a new process can run them is for the tests of the protocols.
+    project = Runner(sys.argv[1], copies=True)
     scales(project)
     resolution(project)
     regions(project)

@@ -10,10 +10,9 @@ import pytest
 pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipion])")
 pytest.importorskip("relion", reason="scipion-em-relion is not installed")
 
-import numpy as np
 from pwem.objects import Pointer, SetOfClasses3D
-from relion_classes import MEMBERS, VOXEL, write_classification
-from scipion_project import opened, read, two_bodies, write_mrc
+from relion_classes import MEMBERS, VOXEL
+from scipion_project import opened, read, two_bodies
 
 from occupy_core.commands.classes.job import ClassesJob
 from occupy_core.commands.main import main
@@ -24,30 +23,13 @@ STATES = (0.0, 1.0, 1.0)  # of the second body; two classes are alike
 @pytest.fixture(scope="module")
 def imported(runner):
     maps = [two_bodies(seed, n=32, occupancy=q) for seed, q in enumerate(STATES)]
-    star = write_classification(runner.inputs / "analysed", maps)
-    cls = runner.protocols["ProtImportParticles"]
-    protocol = runner.run(
-        "ProtImportParticles",
-        "import classes",
-        importFrom=cls.IMPORT_FROM_RELION,
-        starFile=str(star),
-        samplingRate=VOXEL,
-        voltage=300,
-        sphericalAberration=2.7,
-        amplitudeContrast=0.1,
-    )
-    return protocol, "outputClasses"
+    return runner.classes(runner.inputs / "analysed", maps)
 
 
 @pytest.fixture(scope="module")
 def masks(runner):
     """A mask for each body."""
-    z, y, x = np.mgrid[:32, :32, :32] - 15.5
-    made = []
-    for name, centre in (("full", -5.4), ("part", 5.4)):
-        inside = (x - centre) ** 2 + y**2 + z**2 < 20
-        made.append(runner.mask(write_mrc(runner.inputs / f"{name}.mrc", inside, VOXEL), VOXEL))
-    return made
+    return runner.bodies(runner.inputs, 32)
 
 
 def new(runner, imported, masks, **more):

@@ -15,7 +15,7 @@ pytest.importorskip("relion", reason="scipion-em-relion is not installed")
 import numpy as np
 import starfile
 from pwem.objects import Pointer, SetOfClasses3D, SetOfVolumes, SetOfVolumesFlex, VolumeFlex
-from relion_classes import MEMBERS, VOXEL, write_classification
+from relion_classes import MEMBERS, VOXEL
 from scipion_project import header, opened, read, two_bodies, write_mrc
 
 from occupy_core.particles.files import read_particles
@@ -26,19 +26,7 @@ from occupy_scipion.objects import SetOfVolumeMasks
 @pytest.fixture(scope="module")
 def imported(runner):
     maps = [two_bodies(seed, n=32, occupancy=q) for seed, q in enumerate((0.3, 0.6, 1.0))]
-    star = write_classification(runner.inputs / "relion", maps)
-    cls = runner.protocols["ProtImportParticles"]
-    protocol = runner.run(
-        "ProtImportParticles",
-        "import classes",
-        importFrom=cls.IMPORT_FROM_RELION,
-        starFile=str(star),
-        samplingRate=VOXEL,
-        voltage=300,
-        sphericalAberration=2.7,
-        amplitudeContrast=0.1,
-    )
-    return protocol, "outputClasses"
+    return runner.classes(runner.inputs / "relion", maps)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +79,6 @@ def test_the_summary_speaks_of_all_classes(scaled):
 @pytest.fixture(scope="module")
 def measured(runner, imported):
     """Occupancies of two masked regions in the classes."""
-    z, y, x = np.mgrid[:32, :32, :32] - 15.5
     masks = runner.new(
         "OccupyProtRegionOccupancy",
         "regions of classes",
@@ -99,10 +86,7 @@ def measured(runner, imported):
         regionsFrom=1,
         reference="full",
     )
-    for name, centre in (("full", -5.4), ("part", 5.4)):
-        inside = (x - centre) ** 2 + y**2 + z**2 < 20
-        path = write_mrc(runner.inputs / "parts" / f"{name}.mrc", inside, VOXEL)
-        producer, output = runner.mask(path, VOXEL)
+    for producer, output in runner.bodies(runner.inputs / "parts", 32):
         masks.inputMasks.append(Pointer(producer, extended=output))
     return runner.launch(masks)
 

@@ -23,7 +23,7 @@ import pwem.objects
 import pyworkflow
 import starfile
 from pwem.objects import Pointer
-from relion_classes import VOXEL, write_classification
+from relion_classes import VOXEL
 from scipion_project import read
 from small_models import density_of, noisy, solid_chain, write_pdb
 
@@ -164,17 +164,8 @@ def made(runner, tmp_path_factory):
         noisy(density_of(atoms, state, grid=GRID), 0.03, i, GRID).data
         for i, state in enumerate(STATES)
     ]
-    relion = runner.protocols["ProtImportParticles"].IMPORT_FROM_RELION
-    imported = runner.run(
-        "ProtImportParticles",
-        importFrom=relion,
-        starFile=str(write_classification(runner.inputs / "downstream", maps)),
-        samplingRate=VOXEL,
-        voltage=300,
-        sphericalAberration=2.7,
-        amplitudeContrast=0.1,
-    )
-    classes = {"inputVolumes": (imported, "outputClasses")}
+    imported = runner.classes(runner.inputs / "downstream", maps)
+    classes = {"inputVolumes": imported}
     given = runner.run("ProtImportPdb", inputPdbData=1, pdbFile=str(file))
     model = {"inputModel": (given, "outputPdb")}
     analysed = runner.run("OccupyProtAnalyseClasses", **classes, **model)
@@ -186,7 +177,7 @@ def made(runner, tmp_path_factory):
     )
     modified = runner.run(
         "OccupyProtModifyMap",
-        inputVolume=(imported, "outputClasses.1"),
+        inputVolume=(imported[0], "outputClasses.1"),
         amplify=4.0,
         attenuate=4.0,
         subtractionMaskOf=1,

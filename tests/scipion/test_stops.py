@@ -13,7 +13,7 @@ pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipi
 import numpy as np
 from ensembles import ellipsoids
 from pwem.objects import Pointer
-from relion_classes import VOXEL, write_classification
+from relion_classes import VOXEL
 from scipion_project import two_bodies, write_mrc
 from scipion_stops import results, stopped, undisturbed
 
@@ -33,31 +33,14 @@ def volume(runner):
 
 @pytest.fixture(scope="module")
 def masks(runner):
-    z, y, x = np.mgrid[:32, :32, :32] - 15.5
-    made = []
-    for name, centre in (("full", -5.4), ("part", 5.4)):
-        inside = (x - centre) ** 2 + y**2 + z**2 < 20
-        path = write_mrc(runner.inputs / "stops" / f"{name}.mrc", inside, VOXEL)
-        made.append(runner.mask(path, VOXEL))
-    return made
+    return runner.bodies(runner.inputs / "stops", 32)
 
 
 @pytest.fixture(scope="module")
 def classes(runner):
     pytest.importorskip("relion", reason="scipion-em-relion is not installed")
     maps = [two_bodies(seed, n=32, occupancy=q) for seed, q in enumerate((0.0, 1.0, 1.0))]
-    cls = runner.protocols["ProtImportParticles"]
-    protocol = runner.run(
-        "ProtImportParticles",
-        "import classes",
-        importFrom=cls.IMPORT_FROM_RELION,
-        starFile=str(write_classification(runner.inputs / "stopped", maps)),
-        samplingRate=VOXEL,
-        voltage=300,
-        sphericalAberration=2.7,
-        amplitudeContrast=0.1,
-    )
-    return protocol, "outputClasses"
+    return runner.classes(runner.inputs / "stopped", maps)
 
 
 @pytest.fixture(scope="module")

@@ -108,14 +108,19 @@ def stop(runner, protocol):
     assert protocol.isAborted()
 
 
-def end(runner, protocol, seconds=120):
-    """Wait until a run has ended well."""
+def wait_for_end(runner, protocol, seconds=120):
+    """Wait until a run has ended, well or not."""
 
     def is_over():
         runner.project._updateProtocol(protocol, checkPid=True)
         return _slowly(not protocol.isActive())
 
     runner.wait_until(is_over, protocol, seconds)
+
+
+def end(runner, protocol, seconds=120):
+    """Wait until a run has ended well."""
+    wait_for_end(runner, protocol, seconds)
     assert "Traceback" not in runner.stderr(protocol), runner.stderr(protocol)
     assert protocol.isFinished(), protocol.getErrorMessage()
 
@@ -211,12 +216,7 @@ def test_a_volume_that_cannot_be_used_ends_the_run_with_a_sentence(runner, produ
     producer.add(2)
     (producer.folder / "state_2.mrc").unlink()
     producer.close()
-
-    def is_over():
-        runner.project._updateProtocol(protocol, checkPid=True)
-        return _slowly(not protocol.isActive())
-
-    runner.wait_until(is_over, protocol)
+    wait_for_end(runner, protocol)
     assert protocol.isFailed()
     assert "state_2.mrc of the input is not there; make it again" in protocol.getErrorMessage()
     assert "Traceback" not in runner.stderr(protocol)

@@ -19,6 +19,7 @@ import mrcfile
 import numpy as np
 import psutil
 import pyworkflow
+import relion_classes
 from pyworkflow.mapper.sqlite_db import SqliteDb
 from pyworkflow.project import Manager
 from pyworkflow.protocol import MODE_RESUME, runProtocolMain
@@ -258,6 +259,30 @@ class Runner:
         """Import a mask; return the pointer to it."""
         protocol = self.run("ProtImportMask", "import mask", maskPath=str(path), samplingRate=voxel)
         return protocol, "outputMask"
+
+    def classes(self, folder: Path, maps):
+        """Import maps as classes of RELION, which are written; return the pointer to them."""
+        protocol = self.run(
+            "ProtImportParticles",
+            "import classes",
+            importFrom=self.protocols["ProtImportParticles"].IMPORT_FROM_RELION,
+            starFile=str(relion_classes.write_classification(folder, maps)),
+            samplingRate=relion_classes.VOXEL,
+            voltage=300,
+            sphericalAberration=2.7,
+            amplitudeContrast=0.1,
+        )
+        return protocol, "outputClasses"
+
+    def bodies(self, folder: Path, n: int):
+        """Import a mask in each of the `two_bodies` of such classes; return the pointers."""
+        z, y, x = np.mgrid[:n, :n, :n] - (n - 1) / 2
+        made = []
+        for name, centre in (("full", -5.4), ("part", 5.4)):
+            inside = (x - centre) ** 2 + y**2 + z**2 < 20
+            path = write_mrc(folder / f"{name}.mrc", inside, relion_classes.VOXEL)
+            made.append(self.mask(path, relion_classes.VOXEL))
+        return made
 
 
 def read(volume) -> np.ndarray:
