@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import occupy_core as occ
+from benchmarks.measure import below
 
 Array = NDArray[np.float64]
 VOXEL = 1.5  # Å
@@ -81,21 +82,6 @@ def until(condition: Callable[[], bool]) -> None:
 def records(outdir: Path) -> dict[str, int]:
     """When each record was written, by its map."""
     return {p.parent.name: p.stat().st_mtime_ns for p in outdir.glob("*/result_*.json")}
-
-
-def below(pid: int) -> list[int]:
-    """Processes that one has started, and those that they have."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = stat.read_text(errors="replace").rpartition(")")[2].split()[1]
-        except OSError:
-            continue
-        children.setdefault(int(parent), []).append(int(stat.parent.name))
-    found = list(children.get(pid, []))
-    for child in found:
-        found += children.get(child, [])
-    return found
 
 
 def files_of(outdir: Path) -> dict[str, bytes]:

@@ -53,6 +53,21 @@ def run_process(command: Sequence[str], folder: Path) -> tuple[float, float]:
     return float(wall), float(peak)
 
 
+def below(pid: int) -> list[int]:
+    """Processes that one has started, and those that they have."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = stat.read_text(errors="replace").rpartition(")")[2].split()[1]
+        except OSError:
+            continue
+        children.setdefault(int(parent), []).append(int(stat.parent.name))
+    found = list(children.get(pid, []))
+    for child in found:
+        found += children.get(child, [])
+    return found
+
+
 def alternate(
     runs: dict[str, Callable[[int], tuple[float, float]]], repeats: int
 ) -> dict[str, Measurement]:

@@ -17,8 +17,11 @@ import os
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from benchmarks.measure import below
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
@@ -60,21 +63,11 @@ requestAnimationFrame(step);
 
 def processor_time(parent: int) -> float:
     """Seconds of processor time of all living descendants of a process, and of their dead ones."""
-    parents, times = {}, {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
-            continue
-        parents[int(entry.name)] = int(fields[1])
-        times[int(entry.name)] = sum(map(int, fields[11:15])) / _TICKS
-    found, total = [parent], 0.0
-    while found:
-        process = found.pop()
-        total += times.get(process, 0.0)
-        found += [child for child, of in parents.items() if of == process]
+    total = 0.0
+    for process in (parent, *below(parent)):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+            total += sum(map(int, fields.split()[11:15])) / _TICKS
     return total
 
 
