@@ -99,7 +99,8 @@ def scale_parts(
     box = _bounding_box(content)
     values, inside = scale.data[box], content[box]
     full = int(np.count_nonzero(inside & (values >= FULL)))
-    depth, parts, count = _thick_parts(inside & (values < WEAK), thickness / 2, grid.voxel_size_zyx)
+    parts, innermost = _thick_parts(inside & (values < WEAK), thickness / 2, grid.voxel_size_zyx)
+    count = len(innermost)
     # Most of a box is in no part: what follows looks at the voxels that are.
     where = np.flatnonzero(parts)
     labels, numbers = parts.ravel()[where], range(1, count + 1)
@@ -113,10 +114,8 @@ def scale_parts(
     errors = [None] * count if sigma is None else mean_of_parts(sigma)
     found = []
     for i in order:
-        error, own = errors[i], where[labels == i + 1]
-        deepest = own[np.argmax(depth.ravel()[own])]  # the first of those that are as deep
-        place = np.unravel_index(deepest, parts.shape)
-        z, y, x = (int(d) + s.start for d, s in zip(place, box, strict=True))
+        error = errors[i]
+        z, y, x = (int(d) + s.start for d, s in zip(innermost[i], box, strict=True))
         found.append(
             WeakPart(
                 position=grid.position((z, y, x)),
@@ -148,26 +147,39 @@ class _ThickParts(NamedTuple):
 
     Parameters
     ----------
-    depth : ndarray of float64, shape (z, y, x)
-        Distance to the outside of the mask, Å.
     parts : ndarray of int32, shape (z, y, x)
         Number of the part, from 1; 0 outside.
-    n_parts : int
+    innermost : ndarray of int, shape (n_parts, 3)
+        The voxel (z, y, x) of each that is farthest from the outside of the mask.
     """
 
-    depth: NDArray[np.float64]
     parts: NDArray[np.int32]
-    n_parts: int
+    innermost: NDArray[np.intp]
 
 
 def _thick_parts(mask: Mask, radius: float, voxel: tuple[float, float, float]) -> _ThickParts:
-    """Label what a ball of that radius (Å) can reach within a mask."""
-    padded = np.pad(mask, 1)
-    inner = (slice(1, -1),) * 3
-    depth = ndimage.distance_transform_edt(padded, sampling=voxel)
-    cores, count = ndimage.label(depth >= radius)
-    if not count:
-        return _ThickParts(depth[inner], np.zeros(mask.shape, np.int32), 0)
-    away, nearest = ndimage.distance_transform_edt(cores == 0, sampling=voxel, return_indices=True)
-    parts = np.where(padded & (away < radius), cores[tuple(nearest)], 0)
-    return _ThickParts(depth[inner], np.asarray(parts[inner], np.int32), count)
+    """Label what a ball of that radius (Å) can reach within a mask.
+
+    A core is where the centre of the ball can be; what the ball reaches from two cores belongs to
+    the nearer one. Distances are measured around each core only: most of a box is far from all.
+    """
+    rim = [math.ceil(radius / edge) + 1 for edge in voxel]
+    padded = np.pad(mask, [(r, r) for r in rim])
+    offsets = np.ogrid[tuple(slice(-r, r + 1) for r in rim)]
+    away: Any = sum((o * edge) ** 2 for o, edge in zip(offsets, voxel, strict=True))
+    cores, count = ndimage.label(ndimage.binary_erosion(padded, away < radius**2))
+    parts = np.zeros(padded.shape, np.int32)
+    nearest = np.full(padded.shape, radius, np.float32)
+    innermost = np.empty((count, 3), np.intp)
+    for i, core in enumerate(ndimage.find_objects(cores)):
+        box = tuple(slice(s.start - r, s.stop + r) for s, r in zip(core, rim, strict=True))
+        own = cores[box] == i + 1
+        apart = ndimage.distance_transform_edt(~own, sampling=voxel)
+        mine = padded[box] & (apart < nearest[box])
+        parts[box][mine] = i + 1
+        nearest[box][mine] = apart[mine]
+        depth = ndimage.distance_transform_edt(padded[box], sampling=voxel) * own
+        deepest = np.unravel_index(np.argmax(depth), depth.shape)
+        innermost[i] = [int(d) + s.start - r for d, s, r in zip(deepest, box, rim, strict=True)]
+    inner = tuple(slice(r, -r) for r in rim)
+    return _ThickParts(parts[inner], innermost)

@@ -187,6 +187,14 @@ def spread_plane(cells: Array, edge: int, z: int, step: tuple[float, float], out
     z0 = min(int(pz), max(ncz - 2, 0))
     z1, wz = min(z0 + 1, ncz - 1), np.float32(pz - z0)
     row, low, high = np.empty(ncx, np.float32), np.empty(ncx, np.float32), np.empty(ncx, np.float32)
+    # Voxels starts[c] to starts[c + 1] lie between the middles of cells c and c + 1.
+    weights, starts = np.empty(nx, np.float32), np.full(max(ncx, 2), nx)
+    starts[0] = 0
+    for x in range(nx - 1, -1, -1):
+        px = min(max((x + 0.5) / edge - 0.5, 0.0), ncx - 1.0)
+        x0 = min(int(px), max(ncx - 2, 0))
+        weights[x] = px - x0
+        starts[x0] = x
     for y in range(ny):
         py = min(max((y + 0.5) / edge - 0.5, 0.0), ncy - 1.0)
         y0 = min(int(py), max(ncy - 2, 0))
@@ -199,17 +207,16 @@ def spread_plane(cells: Array, edge: int, z: int, step: tuple[float, float], out
         if low.min() == high.max():  # most of a box is far from content
             out[y] = low[0]
             continue
-        for x in range(nx):
-            px = min(max((x + 0.5) / edge - 0.5, 0.0), ncx - 1.0)
-            x0 = min(int(px), max(ncx - 2, 0))
-            x1 = min(x0 + 1, ncx - 1)
-            value = row[x0] + np.float32(px - x0) * (row[x1] - row[x0])
-            if slope > 1:
-                least, most = min(low[x0], low[x1]), max(high[x0], high[x1])
-                rise = most - least
-                value = (least + most) / 2 + slope * (value - least - place * rise)
-                value = min(max(value, least), most)
-            out[y, x] = value
+        for c in range(max(ncx - 1, 1)):
+            last = min(c + 1, ncx - 1)
+            here, rise = row[c], row[last] - row[c]
+            least, most = min(low[c], low[last]), max(high[c], high[last])
+            middle, foot = (least + most) / 2, least + place * (most - least)
+            for x in range(starts[c], starts[c + 1]):
+                value = here + weights[x] * rise
+                if slope > 1:
+                    value = min(max(middle + slope * (value - foot), least), most)
+                out[y, x] = value
 
 
 @compiled
@@ -219,21 +226,21 @@ def climb_plane(data: Array, near: Mask, edge: int, z: int, out: Steps) -> None:
     `near`, shape of the cells of `edge` voxels, tells where voxels are looked at.
     """
     nz, ny, nx = data.shape
+    nearness = np.sqrt(np.array([0, 1, 1 / 2, 1 / 3])).astype(np.float32)
     for y in range(ny):
         for x in range(nx):
             if not near[z // edge, y // edge, x // edge]:
                 out[y, x] = _OUTSIDE
                 continue
-            here, most, best = data[z, y, x], 0.0, _STAY
+            here, most, best = data[z, y, x], np.float32(0), _STAY
             for c in range(max(z - 1, 0), min(z + 2, nz)):
                 for b in range(max(y - 1, 0), min(y + 2, ny)):
                     for a in range(max(x - 1, 0), min(x + 2, nx)):
-                        far = abs(c - z) + abs(b - y) + abs(a - x)
-                        if far == 0 or data[c, b, a] <= here:
-                            continue
-                        rise = (data[c, b, a] - here) / far**0.5
-                        if rise > most:
-                            most, best = rise, ((c - z + 1) * 3 + b - y + 1) * 3 + a - x + 1
+                        rise = data[c, b, a] - here
+                        if rise > most:  # per distance it may be less, but not more
+                            rise *= nearness[abs(c - z) + abs(b - y) + abs(a - x)]
+                            if rise > most:
+                                most, best = rise, ((c - z + 1) * 3 + b - y + 1) * 3 + a - x + 1
             out[y, x] = best
 
 
