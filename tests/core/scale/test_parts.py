@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from occupy_core.maps import DensityMap, Grid
 from occupy_core.scale.parts import scale_parts
@@ -74,3 +75,21 @@ def test_of_voxels_that_are_as_deep_the_first_is_named():
     _, found = parts((block, 0.2))
     (part,) = found.weak_parts
     assert part.index == (11, 11, 10)  # 2 Å from z = 9 and 13, which is as far as x = 9
+
+
+@pytest.mark.parametrize("radius", [2.0, 3.7, 5.2])
+def test_weak_parts_are_what_a_ball_reaches_within_what_is_weak(radius):
+    noise = ndimage.gaussian_filter(np.random.default_rng(4).standard_normal(GRID.shape), (3, 2, 2))
+    weak = noise > 0.02
+    z, y, x = np.ogrid[-6:7, -6:7, -6:7]
+    shape = z**2 + (1.5 * y) ** 2 + (2 * x) ** 2 < radius**2
+    reached = ndimage.binary_opening(np.pad(weak, 6), shape)[6:-6, 6:-6, 6:-6]
+    depth = ndimage.distance_transform_edt(np.pad(weak, 1), sampling=GRID.voxel_size_zyx)
+    scale = DensityMap(np.where(weak, 0.2, 1).astype(np.float32), GRID)
+    everywhere = DensityMap(np.ones(GRID.shape, np.float32), GRID)
+    found = scale_parts(scale, everywhere, thickness=2 * radius)
+    assert found.weak == pytest.approx(np.count_nonzero(reached) / reached.size)
+    assert found.n_weak > 1
+    deepest = [depth[tuple(i + 1 for i in part.index)] for part in found.weak_parts]
+    assert max(deepest) == depth.max()
+    assert min(deepest) >= radius
