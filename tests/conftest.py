@@ -39,8 +39,12 @@ def save_coarsely(figure, path):
     where they are drawn (`test_plots.py`, `test_figure_style.py`, `test_report.py`), and by every
     run of a job in a process of its own.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     figure.set_layout_engine("none")
-    figure.savefig(path, dpi=20, format="png", metadata={"Software": None})
+    figure.set_dpi(20)
+    # Not `savefig`, which draws twice.
+    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -65,6 +66,26 @@ def pytest_unconfigure() -> None:
     """Remove the projects."""
     if HOME is not None:
         shutil.rmtree(HOME, ignore_errors=True)
+
+
+def save_empty(figure, path):
+    """Save a figure of one white pixel."""
+    from PIL import Image
+
+    Image.new("L", (1, 1), 255).save(path, format="png")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coarse_figures():
+    """Let calculations in copies of this process draw nothing.
+
+    The first run of each protocol is a new process, which draws its figures, and `tests/core` draws
+    those of every command.
+    """
+    from occupy_core.commands.shared import run
+
+    with mock.patch.object(run, "save_figure", save_empty):
+        yield
 
 
 @pytest.fixture(scope="session")

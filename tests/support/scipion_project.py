@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import functools
 import os
 import shlex
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -20,6 +21,7 @@ import numpy as np
 import psutil
 import pyworkflow
 import relion_classes
+from ensembles import ellipsoids
 from pyworkflow.mapper.sqlite_db import SqliteDb
 from pyworkflow.project import Manager
 from pyworkflow.protocol import MODE_RESUME, runProtocolMain
@@ -28,9 +30,6 @@ from pyworkflow.utils import LoggingConfigurator
 from occupy_core.commands.main import main as occupy
 
 VOXEL = 1.35
-# Loaded here, all that a calculation needs is there in the copies of this process.
-for name in ("blocks", "regions", "resolution", "scale"):
-    importlib.import_module(f"occupy_core.commands.{name}.run")
 
 
 def two_bodies(seed: int = 0, n: int = 24, occupancy: float = 0.5) -> np.ndarray:
@@ -53,6 +52,27 @@ def write_mrc(path: Path, data: np.ndarray, voxel: float = VOXEL, origin=(0.0, 0
         mrc.voxel_size = voxel
         mrc.header.origin = origin
     return path
+
+
+@functools.cache
+def calculate_once() -> None:
+    """Calculate in this process: its copies have what was loaded and compiled for that."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        first, second = (write_mrc(folder / f"{i}.mrc", two_bodies(i)) for i in (1, 2))
+        half = write_mrc(folder / "half.mrc", np.indices((24, 24, 24))[2] > 11)
+        ensemble = ellipsoids((20, 20, 20), 12, n_blocks=2, size=(0.2, 0.25), agreeing=None)
+        ensemble.write(folder / "volumes")
+        halves = ["--half1", first, "--half2", second]
+        for words in (
+            ["scale", first, "--amplify", 3, "--plot"],
+            ["regions", first, second, "--masks", half],
+            ["resolution", *halves],
+            ["blocks", "--volumes-dir", folder / "volumes"],
+        ):
+            # One thread: a copy would have none of the others.
+            more = ["--outdir", folder / "out", "--threads", 1, "--quiet"]
+            assert occupy([str(word) for word in (*words, *more)]) == 0
 
 
 def run_in_copy(command: str, wait: bool, *streams) -> int:
@@ -147,6 +167,7 @@ class Runner:
     """
 
     def __init__(self, name: str, *, new: bool = True, copies: bool = False) -> None:
+        calculate_once()
         self.copies = copies
         self.protocols = pyworkflow.Config.getDomain().getProtocols()
         manager = Manager()

@@ -5,6 +5,7 @@ import numpy as np
 from occupy_core.maps.grid import DensityMap, Grid
 
 GRID = Grid.cubic(48, 1.5)
+_TOGETHER = 256  # Gaussians
 
 
 def pdb_line(serial, name, residue, chain, number, position, **more):
@@ -50,27 +51,30 @@ def density_of(model, occupancy, *, grid=GRID, extra_b=None, sharpness=25.0):
 
     Each atom is C, N or O with its electron form factor (International Tables C, 4.3.2.2).
     """
-    z, y, x = (
+    axes = [
         start + np.arange(n) * v
         for n, v, start in zip(
             grid.shape, grid.voxel_size_zyx, reversed(grid.position((0, 0, 0))), strict=True
         )
-    )
-    data = np.zeros(grid.shape)
+    ]
+    gaussians = []  # height, width and place of each
     for region in model.regions:
         b_more = sharpness + (extra_b or {}).get(region.name, 0.0)
+        scale = occupancy.get(region.name, 1.0)
         for site, (px, py, pz) in zip(region.model.all(), region.positions, strict=True):
             coefficients = site.atom.element.c4322.get_coefs()
             for a, b in zip(coefficients[:5], coefficients[5:], strict=True):
                 total = b + site.atom.b_iso + b_more
-                width = 4 * np.pi**2 / total
-                height = a * (4 * np.pi / total) ** 1.5 * site.atom.occ
-                ez, ey, ex = (
-                    np.exp(-width * (axis - p) ** 2) for axis, p in ((z, pz), (y, py), (x, px))
-                )
-                scale = height * occupancy.get(region.name, 1.0)
-                data += scale * ez[:, None, None] * ey[:, None] * ex
-    return data
+                height = a * (4 * np.pi / total) ** 1.5 * site.atom.occ * scale
+                gaussians.append((height, 4 * np.pi**2 / total, pz, py, px))
+    data = np.zeros((grid.shape[0], grid.shape[1] * grid.shape[2]))
+    for first in range(0, len(gaussians), _TOGETHER):
+        height, width, *place = np.array(gaussians[first : first + _TOGETHER]).T[:, :, None]
+        z, y, x = (
+            np.exp(-width * (axis - p) ** 2) for axis, p in zip(axes, place, strict=True)
+        )
+        data += (height * z).T @ (y[:, :, None] * x[:, None]).reshape(len(z), -1)
+    return data.reshape(grid.shape)
 
 
 def noisy(data, level, seed, grid=GRID, name="map"):
