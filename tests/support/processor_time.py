@@ -2,7 +2,8 @@
 
 At the end it prints, for each folder and for the slowest files and tests, the time that this
 process and the processes that it has waited for spent, user and system together. Fixtures count
-for the test that asked for them first. `--processor-times FILE` writes the time of each test.
+for the test that asked for them first. `--processor-times FILE` writes the time of each test as it
+ends.
 """
 
 import os
@@ -12,6 +13,7 @@ from pathlib import PurePath
 import pytest
 
 _SHOWN = 40
+_STREAM = pytest.StashKey()
 _spent = Counter()
 _at_start = os.times()
 
@@ -24,6 +26,14 @@ def _now():
     return sum(os.times()[:4])
 
 
+def pytest_configure(config):
+    """Begin the file."""
+    if file := config.getoption("--processor-times"):
+        stream = (config.invocation_params.dir / file).open("w", buffering=1)
+        config.stash[_STREAM] = stream
+        config.add_cleanup(stream.close)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
     """Take the time of one test with its fixtures."""
@@ -31,15 +41,15 @@ def pytest_runtest_protocol(item, nextitem):
     try:
         return (yield)
     finally:
-        _spent[item.nodeid] += _now() - before
+        seconds = _now() - before
+        _spent[item.nodeid] += seconds
+        if stream := item.config.stash.get(_STREAM, None):
+            stream.write(f"{seconds:.2f}\t{item.nodeid}\n")
 
 
-def pytest_terminal_summary(terminalreporter, config):
+def pytest_terminal_summary(terminalreporter):
     """Print the tables."""
     write = terminalreporter.write_line
-    if file := config.getoption("--processor-times"):
-        lines = (f"{seconds:.2f}\t{name}\n" for name, seconds in _spent.items())
-        (config.invocation_params.dir / file).write_text("".join(lines))
     folders, files = Counter(), Counter()
     for name, seconds in _spent.items():
         path = name.split("::")[0]

@@ -70,9 +70,7 @@ def density_of(model, occupancy, *, grid=GRID, extra_b=None, sharpness=25.0):
     data = np.zeros((grid.shape[0], grid.shape[1] * grid.shape[2]))
     for first in range(0, len(gaussians), _TOGETHER):
         height, width, *place = np.array(gaussians[first : first + _TOGETHER]).T[:, :, None]
-        z, y, x = (
-            np.exp(-width * (axis - p) ** 2) for axis, p in zip(axes, place, strict=True)
-        )
+        z, y, x = (np.exp(-width * (axis - p) ** 2) for axis, p in zip(axes, place, strict=True))
         data += (height * z).T @ (y[:, :, None] * x[:, None]).reshape(len(z), -1)
     return data.reshape(grid.shape)
 
