@@ -14,7 +14,8 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1]))
 
 # Notes of staging folders: other runs on this machine must not tidy up what a test has left.
-os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="occupy_state_")
+_STATE = tempfile.TemporaryDirectory(prefix="occupy_state_")  # removed when the process ends
+os.environ["XDG_STATE_HOME"] = _STATE.name
 
 # Under nohup the tests of signals would wait for one that is ignored.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
