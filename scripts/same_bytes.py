@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Compare what two checkouts write: every command, on the sample map and on shared data.
 
-    python scripts/same_bytes.py BEFORE AFTER [--shared FOLDER] [--only WORD] [--keep FOLDER]
+    python scripts/same_bytes.py BEFORE AFTER [--shared FOLDER] [--only WORD]
 
 Each command runs once with each checkout on PYTHONPATH, in a process of its own. Outputs are equal
 when their bytes are. Of records (JSON), versions (of the learned model too) do not count, nor does
 the arrangement of the job: it is compared by the names and values of its fields, whatever groups
 they stand in. Paths of the output folders do not count either. Prints one line for each command and
-one for each file that differs; the exit status is 1 if any does.
+one for each file that differs, of maps with their correlation and their largest difference, as a
+part of the largest value; the exit status is 1 if any does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import mrcfile
+import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERYTHING = [
@@ -110,6 +114,18 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+def how_far(before: Path, after: Path) -> str:
+    """Say how far two maps differ; nothing of other files."""
+    if ".mrc" not in before.name:
+        return ""
+    first, second = (mrcfile.read(path).astype(float) for path in (before, after))
+    if first.shape != second.shape:
+        return f": {first.shape} and {second.shape}"
+    most = np.abs(first - second).max() / max(np.abs(first).max(), 1e-30)
+    same = np.corrcoef(first.ravel(), second.ravel())[0, 1] if first.std() * second.std() else 1.0
+    return f": correlation {same:.4f}, largest difference {most:.3f}"
+
+
 def counted(path: Path, folder: Path) -> bytes:
     """Return what counts in a file."""
     data = path.read_bytes()
@@ -154,13 +170,12 @@ def main() -> int:
                 for side, folder in folders.items()
             }
             before, after = (digests(folder) for folder in folders.values())
-        differ = sorted(f for f in before.keys() | after.keys() if before.get(f) != after.get(f))
-        print(f"{name}: {len(before)} files, {len(differ)} differ", flush=True)
-        for file in differ:
-            where = [
-                side for side, found in (("before", before), ("after", after)) if file in found
-            ]
-            print(f"    {file} ({' and '.join(where)})", flush=True)
+            differ = sorted(f for f in {*before, *after} if before.get(f) != after.get(f))
+            print(f"{name}: {len(before)} files, {len(differ)} differ", flush=True)
+            for file in differ:
+                where = [s for s, found in (("before", before), ("after", after)) if file in found]
+                far = how_far(*(f / file for f in folders.values())) if len(where) == 2 else ""
+                print(f"    {file} ({' and '.join(where)}){far}", flush=True)
         for side, text in said.items():
             if text:
                 print(f"    {side}: {text}", flush=True)
