@@ -7,7 +7,9 @@ A third of the chains of each complex has occupancies of 0.3 to 0.7. All figures
 within 2.5 Å of atoms, and the truth of a voxel is the occupancy of the nearest atom. Gain is the
 least-squares factor against the noiseless map in which all chains are full; with an amplification
 it should be 1 for every chain, with a strong attenuation 1 for the full chains and 0 for the
-others. OccuPy 0.1.13 runs beside it when its interpreter is named.
+others. OccuPy 0.1.13 runs beside it when its interpreter is named. Beside them stand the truth
+itself ("nearest atom") and the part of the noiseless density of a voxel that is there ("share of
+density"): chains overlap at this resolution, so that is the most which a map can tell of a voxel.
 
 Complexes are the models of the folder with 3 to 12 chains in at most 150 voxels. The checksum of
 its file name puts each into one of two sets: on the developed ones the scale was made, on those
@@ -53,13 +55,14 @@ for gamma in {gammas}:
         quiet=True, amplify=gamma, attenuate=gamma))
 """
 LEVELS = (0.3, 0.5, 0.7)
+_SOME = 1e-3  # of the highest density; below it a share is that of rounding
 _NEAR = 2.5  # Å from an atom; what is nearer counts
 _SOLVENT = 12.0  # Å from an atom; what is farther is solvent
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A simulated map, what it would be if all chains were full, and its true occupancies.
+    """A simulated map, without noise, with all chains full too, and its true occupancies.
 
     `truth` is 0 farther than 2.5 Å from any atom; `solvent` is where there is only noise.
     """
@@ -67,6 +70,7 @@ class Case:
     name: str
     noise: float
     density: DensityMap
+    clean: Array
     full: Array
     truth: Array
     solvent: Mask
@@ -122,7 +126,8 @@ def cases(folder: Path, files: list[str], noises: list[float], seed: int) -> Ite
         for noise in noises:
             number = seed + zlib.crc32(f"{file}{noise}".encode())
             density = add_noise(clean, placed.grid, RESOLUTION, noise, number)
-            yield Case(placed.name, noise, replace(density, name=placed.name), full, near, solvent)
+            density = replace(density, name=placed.name)
+            yield Case(placed.name, noise, density, clean, full, near, solvent)
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,25 @@ def by_ours(case: Case, granularity: float) -> Made:
         return made.map.data
 
     return result.scale.data, modify
+
+
+def share_of_density(case: Case) -> Array:
+    """Return which part of the full density is there without noise; 1 where there is none."""
+    share = np.ones_like(case.full)
+    some = case.full > _SOME * case.full.max()
+    np.divide(case.clean, case.full, out=share, where=some)
+    return np.clip(share, 0, 1, out=share)
+
+
+def by_truth(case: Case, scale: Array) -> Made:
+    """Return a scale that is known, and the map times its factors."""
+    factors = np.where(scale > 0, scale, np.float32(1))
+
+    def modify(kind: str, gamma: float) -> Array:
+        power = 1 / gamma - 1 if kind == "amplify" else gamma - 1
+        return np.asarray(case.density.data * factors ** np.float32(power), np.float32)
+
+    return scale, modify
 
 
 def by_peer(case: Case, python: str, gammas: list[float]) -> Made:
@@ -348,6 +372,8 @@ def main() -> None:
             methods = {
                 "regional": partial(by_ours, case, GRANULARITY),
                 "granular": partial(by_ours, case, 0.0),
+                "nearest atom": partial(by_truth, case, case.truth),
+                "share of density": partial(by_truth, case, share_of_density(case)),
             }
             if chosen.peer_python:
                 methods["OccuPy 0.1.13"] = partial(by_peer, case, chosen.peer_python, chosen.gamma)

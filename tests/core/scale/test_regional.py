@@ -96,6 +96,20 @@ def test_noise_is_no_region(seed, voxel_size):
     assert np.isfinite(result.sigma.data).all()
 
 
+def test_the_standard_error_holds_where_a_step_may_lie():
+    clean, (body, _) = bodies(1.0, 0.0, FINE)
+    share = np.ones(clean.data.shape, np.float32)
+    middle = int(np.argwhere(body)[:, 0].mean())
+    share[:middle] = 0.4
+    noise = bodies(1.0, 0.05, FINE)[0].data - clean.data
+    result = estimate_scale(clean.with_data(share * clean.data + noise), REGIONAL)
+    off = result.scale.data - share
+    for planes in (slice(middle - 4, middle + 4), slice(middle - 8, middle + 8)):
+        found, error = off[planes][body[planes]], result.sigma.data[planes][body[planes]]
+        assert np.sqrt((found**2).mean()) < 1.5 * np.sqrt((error**2).mean())
+    assert np.median(result.sigma.data[body & (share == 1)]) < 0.1
+
+
 def test_far_from_content_there_is_nothing(made):
     _, regions, result = made
     far = ndimage.distance_transform_edt(~(regions[0] | regions[1])) * 2.0 > 22
@@ -181,7 +195,7 @@ def test_amplified_bodies_are_full_and_attenuated_ones_gone_or_as_they_were(made
 
 
 def test_what_is_full_within_a_small_error_is_full():
-    scale = np.array([0.9, 0.85, 0.5, 0.9, 1.0], np.float32)
-    sigma = np.array([0.12, 0.05, 0.6, 0.2, 0.3], np.float32)
-    expected = np.array([1.0, 0.85, 0.5, 0.9, 1.0], np.float32)
+    scale = np.array([0.9, 0.85, 0.5, 0.9, 1.0, 0.89], np.float32)
+    sigma = np.array([0.12, 0.05, 0.6, 0.2, 0.3, 0.05], np.float32)
+    expected = np.array([1.0, 0.85, 0.5, 0.9, 1.0, 1.0], np.float32)
     assert np.array_equal(full_within_error(scale, sigma), expected)
