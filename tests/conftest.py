@@ -8,6 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from quick_figures import save_coarsely, save_empty
 
 # training/ and benchmarks/ are not installed. The last place in the path: of what is installed and
 # in the checkout too, the tests must get the installed copy.
@@ -33,19 +34,29 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="takes minutes; give --run-slow"))
 
 
-def save_coarsely(figure, path):
-    """Save a figure as `save_figure` does, with a tenth of its resolution and no layout.
+class Remembered:
+    """A function of a grid, arrays and numbers whose answers, which nobody changes, are kept."""
 
-    A job spends more than half of its time on layout and pixels of its figures. They are tested
-    where they are drawn (`test_plots.py`, `test_figure_style.py`, `test_report.py`), and by every
-    run of a job in a process of its own.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    def __init__(self, function, most=64):
+        self.function, self.most, self.answers = function, most, {}
 
-    figure.set_layout_engine("none")
-    figure.set_dpi(20)
-    # Not `savefig`, which draws twice.
-    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})
+    def __call__(self, grid, *values):
+        key = (grid, *(v.tobytes() if hasattr(v, "tobytes") else v for v in values))
+        if key not in self.answers:
+            if len(self.answers) == self.most:
+                self.answers.pop(next(iter(self.answers)))
+            self.answers[key] = self.function(grid, *values)
+            self.answers[key].flags.writeable = False
+        return self.answers[key]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bodies_made_once():
+    """Let test maps of the same bodies, which differ by their noise, share the sums over atoms."""
+    from occupy_core.maps import synthetic
+
+    with mock.patch.object(synthetic, "blobs", Remembered(synthetic.blobs)):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +75,15 @@ def coarse_figures():
     from occupy_core.commands.shared import run
 
     with mock.patch.object(run, "save_figure", save_coarsely):
+        yield
+
+
+@pytest.fixture(scope="module")
+def empty_figures():
+    """Let them draw nothing, where only the file of a figure matters."""
+    from occupy_core.commands.shared import run
+
+    with mock.patch.object(run, "save_figure", save_empty):
         yield
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from quick_figures import save_empty
 
 try:
     from scipion.utils import getTemplatesPath
@@ -66,13 +67,6 @@ def pytest_unconfigure() -> None:
     """Remove the projects."""
     if HOME is not None:
         shutil.rmtree(HOME, ignore_errors=True)
-
-
-def save_empty(figure, path):
-    """Save a figure of one white pixel."""
-    from PIL import Image
-
-    Image.new("L", (1, 1), 255).save(path, format="png")
 
 
 @pytest.fixture(scope="session", autouse=True)

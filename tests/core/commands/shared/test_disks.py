@@ -9,7 +9,10 @@ from disk_faults import real_disks, refused_changes, whole_run
 from disks import CannotMountError
 from every_command import make_all_inputs
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forks beside threads
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of forks beside threads
+    pytest.mark.usefixtures("empty_figures"),
+]
 REFUSED = ("scale", "report", "particles")
 MOUNTED = ("regions by model", "batch")
 
