@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from quick_figures import save_coarsely, save_empty
+from quick_figures import figures_saved, save_coarsely, save_empty
 
 # training/ and benchmarks/ are not installed. The last place in the path: of what is installed and
 # in the checkout too, the tests must get the installed copy.
@@ -72,27 +72,23 @@ def slurm(tmp_path_factory):
 @pytest.fixture(scope="session", autouse=True)
 def coarse_figures():
     """Let jobs that run in the process of the tests draw coarse figures."""
-    from occupy_core.commands.shared import run
-
-    with mock.patch.object(run, "save_figure", save_coarsely):
+    with figures_saved(save_coarsely):
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def empty_figures():
     """Let them draw nothing, where only the file of a figure matters."""
-    from occupy_core.commands.shared import run
-
-    with mock.patch.object(run, "save_figure", save_empty):
+    with figures_saved(save_empty):
         yield
 
 
 @pytest.fixture
 def real_figures():
     """Let them draw real figures after all, to compare them with those of another process."""
-    from occupy_core.commands.shared import plots, run
+    from occupy_core.commands.shared.plots import save_figure
 
-    with mock.patch.object(run, "save_figure", plots.save_figure):
+    with figures_saved(save_figure):
         yield
 
 

@@ -12,10 +12,9 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from unittest import mock
 
 import pytest
-from quick_figures import save_empty
+from quick_figures import figures_saved, save_empty
 
 try:
     from scipion.utils import getTemplatesPath
@@ -76,9 +75,7 @@ def coarse_figures():
     The first run of each protocol is a new process, which draws its figures, and `tests/core` draws
     those of every command.
     """
-    from occupy_core.commands.shared import run
-
-    with mock.patch.object(run, "save_figure", save_empty):
+    with figures_saved(save_empty):
         yield
 
 

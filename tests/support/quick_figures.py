@@ -1,7 +1,20 @@
 """Ways to save a figure that take less time than that of a job, for tests of something else."""
 
+from contextlib import contextmanager
+from unittest import mock
 
-def save_coarsely(figure, path):
+
+@contextmanager
+def figures_saved(by):
+    """Let jobs, and the notebooks that they run, save their figures by a function."""
+    from occupy_core.commands.blocks import analysis
+    from occupy_core.commands.shared import run
+
+    with mock.patch.object(run, "save_figure", by), mock.patch.object(analysis, "save_figure", by):
+        yield
+
+
+def save_coarsely(figure, path, **_options):
     """Save a figure as `save_figure` does, with a tenth of its resolution and no layout.
 
     A job spends more than half of its time on layout and pixels of its figures. They are tested
@@ -16,7 +29,7 @@ def save_coarsely(figure, path):
     FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})
 
 
-def save_empty(figure, path):
+def save_empty(figure, path, **_options):
     """Save one white pixel; the figure is not drawn."""
     from PIL import Image
 

@@ -191,6 +191,7 @@ def test_a_search_tells_what_it_found(capsys, folder, tmp_path):
         assert f"  {name}" in out.splitlines()
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_in_the_step_of_autoseg_bin_is_the_threshold(capsys, folder, tmp_path):
     arguments = ["--voldir", folder, "--outdir", tmp_path / "o", "--bin", "0.5", "--no-plot"]
     assert run_cli(capsys, "blocks", "sketch_communities", *arguments, "--quiet") == (0, "", "")
@@ -198,6 +199,7 @@ def test_in_the_step_of_autoseg_bin_is_the_threshold(capsys, folder, tmp_path):
     assert record(tmp_path / "o")["parameters"]["bin"] == 1
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_steps_are_done_again_from_the_saved_state(capsys, earlier, tmp_path):
     before = record(earlier)
     given = ["--outdir", tmp_path / "a", "--correction", "bh", "--quiet", "--no-plot"]
@@ -228,6 +230,7 @@ def test_a_state_in_the_output_folder_is_not_replaced(capsys, earlier):
     assert contents(earlier) == before
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_rule_with_an_unknown_block_writes_the_rest_and_fails(capsys, folder, tmp_path):
     arguments = ["--volumes-dir", folder, "--outdir", tmp_path / "o", "--no-plot", "--quiet"]
     status, _, err = run_cli(capsys, "blocks", *arguments, "--where", "B7 > 0.5")
@@ -253,6 +256,7 @@ def test_a_subset_is_listed_and_linked(capsys, folder, earlier, tmp_path):
     assert "names 'B8', but the blocks are B1, B2" in err
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_an_input_that_changed_since_the_record_is_told(capsys, folder, earlier, tmp_path):
     changed = tmp_path / "v"
     changed.mkdir()

@@ -120,6 +120,7 @@ def test_ensembles_that_cannot_be_searched_are_told(tmp_path, count, make, error
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_outputs_that_exist_are_replaced_only_when_forced(searched, ensemble_files, tmp_path):
     job = BlocksJob(ensemble_files, tmp_path, plot=False)
     run_blocks(job)
@@ -134,6 +135,7 @@ def test_outputs_that_exist_are_replaced_only_when_forced(searched, ensemble_fil
     assert set(contents(tmp_path)) == set(result.result["files"].values())
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_an_unknown_block_in_the_rule_loses_no_work(searched, ensemble_files, tmp_path):
     state = {s: searched.files[f"state_{s}"] for s in ("occupied", "communities")}
     result = run_blocks(BlocksJob(ensemble_files, tmp_path, **state, where="B9 > 0.5", plot=False))
@@ -143,6 +145,7 @@ def test_an_unknown_block_in_the_rule_loses_no_work(searched, ensemble_files, tm
     assert result.files["block_003"].exists()
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_table_that_vanishes_is_told(ensemble_files, searched, tmp_path):
     table = tmp_path / "t.csv"
     table.write_bytes(searched.files["thresholds"].read_bytes())

@@ -47,6 +47,7 @@ def test_the_blocks_are_binary_masks_where_the_volumes_lie(searched, ensemble_fi
         assert set(np.unique(mask.data)) == {0.0, 1.0}
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_masks_can_be_extended_and_soft(searched, ensemble_files, tmp_path):
     widths = {"mask_extend": 4.0, "mask_soft": 6.0}
     folder = searched.files["result"].parent
@@ -123,18 +124,21 @@ def test_the_same_job_writes_the_same_bytes_whatever_the_threads(
             assert path.read_bytes() == again.files[key].read_bytes(), key
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_name_is_added_to_all_outputs(ensemble_files, tmp_path):
     job = BlocksJob(ensemble_files, tmp_path / "out", name="first", plot=False, chimerax=False)
     result = run_blocks(job)
     assert all(Path(name).stem.endswith("_first") for name in result.result["files"].values())
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_volumes_have_the_names_that_are_given(ensemble_files, tmp_path):
     names = tuple(f"item {i}" for i in range(len(ensemble_files)))
     job = BlocksJob(ensemble_files, tmp_path / "out", names=names, plot=False)
     assert [row["volume"] for row in run_blocks(job).result["table"]] == list(names)
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_binned_volumes_give_masks_on_the_grid_of_the_volumes(ensemble_files, tmp_path):
     params = BlocksParams(min_volume=500)  # a few of the coarse voxels
     result = run_blocks(
@@ -226,6 +230,7 @@ def test_what_is_wrong_in_a_table_is_said_with_its_line(tmp_path, text, sentence
         read_thresholds(tmp_path / "t.csv", ["vol_1", "vol_2"])
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_the_thresholds_that_are_written_can_be_given_back(searched, ensemble_files, tmp_path):
     job = BlocksJob(
         ensemble_files, tmp_path / "out", thresholds=searched.files["thresholds"], plot=False

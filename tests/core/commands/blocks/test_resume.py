@@ -27,6 +27,7 @@ from occupy_core.maps.ensemble import volumes_in
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_going_on_with_the_same_parameters_gives_the_same(searched, ensemble_files, tmp_path):
     for i, states in enumerate((("occupied",), ("occupied", "communities"))):
         saved = {state: searched.files[f"state_{state}"] for state in states}
@@ -35,6 +36,7 @@ def test_going_on_with_the_same_parameters_gives_the_same(searched, ensemble_fil
             assert again.files[key].read_bytes() == searched.files[key].read_bytes()
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_going_on_with_other_parameters_changes_what_they_say(searched, ensemble_files, tmp_path):
     job = BlocksJob(
         ensemble_files,
@@ -87,6 +89,7 @@ def test_resuming_after_the_sketch_writes_the_same_bytes_as_one_run(
         assert again.files[key].read_bytes() == expected, key
 
 
+@pytest.mark.usefixtures("empty_figures")
 @pytest.mark.parametrize(
     ("changed", "redone"),
     [
@@ -109,6 +112,7 @@ def test_resuming_does_again_what_changed_and_what_follows(
             assert path.read_bytes() == resumed.files[key].read_bytes(), key
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_resuming_takes_nothing_over_that_other_volumes_gave(
     searched, ensemble_files, tmp_path, steps
 ):
@@ -122,6 +126,7 @@ def test_resuming_takes_nothing_over_that_other_volumes_gave(
     assert steps == ["binarize", "sketch_communities"]
 
 
+@pytest.mark.usefixtures("empty_figures")
 @pytest.mark.parametrize("broken", ["", "PK", None])
 def test_resuming_from_a_broken_state_starts_again(
     searched, ensemble_files, tmp_path, steps, broken
