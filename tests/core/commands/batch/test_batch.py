@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from small_jobs import contents, run_cli, start_python, write_small_map
+from worker_here import WorkerHere
 
 from occupy_core.commands.batch import run as batch
 from occupy_core.commands.batch.job import BatchJob
@@ -32,6 +33,12 @@ def serial(maps, tmp_path_factory):
     """What the maps give one after the other."""
     outdir = tmp_path_factory.mktemp("serial") / "out"
     return run_batch(BatchJob(jobs=maps, outdir=outdir, workers=1)), outdir
+
+
+@pytest.fixture
+def no_process(monkeypatch):
+    """Do the work in this process, where the matter is what is done."""
+    monkeypatch.setattr(batch, "local_workers", lambda count, memory: WorkerHere())
 
 
 def files_of(outdir):
@@ -130,6 +137,7 @@ def test_killed_workers_and_a_killed_batch_leave_the_results_of_a_serial_run(
     assert files_of(outdir) == files_of(serial[1])
 
 
+@pytest.mark.usefixtures("no_process")
 def test_a_failed_job_is_listed_with_its_sentence_and_stops_no_other(maps, tmp_path, capsys):
     jobs = [
         {"map": str(maps / "m0.mrc")},
@@ -167,6 +175,7 @@ def test_a_failed_job_is_listed_with_its_sentence_and_stops_no_other(maps, tmp_p
     assert "no option of resolution" in page
 
 
+@pytest.mark.usefixtures("no_process")
 def test_changed_inputs_and_options_are_not_taken_for_done(maps, tmp_path):
     source = tmp_path / "m.mrc"
     source.write_bytes((maps / "m0.mrc").read_bytes())
