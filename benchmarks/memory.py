@@ -98,11 +98,11 @@ def commands(folder: Path, n: int) -> Iterator[tuple[str, list[str | Path]]]:
     yield "scale, half maps", ["scale", files["map"], *halves, *every]
     yield "resolution", ["resolution", *halves, "--filter", "--plot"]
     yield "resolution bench", ["resolution", "bench", *halves]
-    yield "regions", ["regions", files["map"], *masks]
-    yield "regions, model", ["regions", files["map"], "--model", files["model"]]
+    yield "regions", ["regions", files["map"], *masks, "--plot"]
+    yield "regions, model", ["regions", files["map"], "--model", files["model"], "--plot"]
     volumes = make_volumes(folder, n, _VOLUMES)
-    yield f"blocks of {_VOLUMES}", ["blocks", *volumes]
-    yield "classes", ["classes", volumes[0], volumes[1], *masks]
+    yield f"blocks of {_VOLUMES}", ["blocks", *volumes, "--plot"]
+    yield "classes", ["classes", volumes[0], volumes[1], *masks, "--plot"]
 
 
 def main() -> None:

@@ -62,7 +62,15 @@ def commands(shared: Path | None) -> dict[str, list[str]]:
             found[f"resolution of {path.name}"] = ["resolution", str(path), "--plot"]
     volumes = sorted(map(str, (shared / "ensembles/maven_50S/00_aligned").glob("vol_*.mrc")))[:12]
     masks = sorted(map(str, (shared / "ensembles/maven_50S/02_masks/00_expected").glob("*.gz")))
-    found["blocks of 50S"] = ["blocks", *volumes, "--correction", "bh", "--where", "B1 > 0.5"]
+    found["blocks of 50S"] = [
+        "blocks",
+        *volumes,
+        "--correction",
+        "bh",
+        "--where",
+        "B1 > 0.5",
+        "--plot",
+    ]
     found["regions of 50S"] = ["regions", *volumes[:3], "--masks", *masks[:4], "--plot"]
     whole = ["--masks", *masks[:4], "--whole", "--reference", "Mask_prots1_chaina"]
     found["regions of 50S, whole"] = ["regions", *volumes[:2], *whole]

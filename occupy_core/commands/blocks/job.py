@@ -49,7 +49,7 @@ class BlocksJob(JobBase):
     where : str, optional
         Rule on the blocks by which volumes are chosen, such as ``B3 > 0.7 and B1 < 0.2``.
     plot : bool
-        Draw figures.
+        Draw figures, and execute the notebook.
     chimerax : bool
         Write the ChimeraX script.
     report : bool
@@ -88,7 +88,7 @@ class BlocksJob(JobBase):
     mask_extend: float = 0.0
     mask_soft: float = 0.0
     where: str | None = None
-    plot: bool = True
+    plot: bool = False
     chimerax: bool = True
     report: bool = False
     pickle: bool = False

@@ -69,9 +69,9 @@ _PICTURES = (
     switch(
         "plot",
         "--plot",
-        "Draw figures, this is the default: the heat map with its trees, the blocks in slices, "
-        "how they depend on each other, and a preview of the thresholds. As heatmap.png, map.png, "
-        "graph.png and thresholds.png.",
+        "Draw the heat map with its trees, the blocks in slices, how they depend on each other, "
+        "and a preview of the thresholds. As heatmap.png, map.png, graph.png and thresholds.png; "
+        "blocks expand draws them of a finished run.",
     ),
     switch(
         "chimerax",
@@ -81,8 +81,8 @@ _PICTURES = (
     switch(
         "notebook",
         "--notebook",
-        "Write an executed Jupyter notebook that plots the occupancies and picks volumes, this is "
-        "the default. As analysis.ipynb.",
+        "Write a Jupyter notebook that plots the occupancies and picks volumes, this is the "
+        "default. As analysis.ipynb; with --plot it is executed already.",
     ),
     switch(
         "pickle",

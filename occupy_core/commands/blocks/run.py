@@ -104,7 +104,8 @@ class _Run(Run[BlocksJob]):
         if "notebook" in self._names:
             names = [block["name"] for block in record["blocks"]]
             cells = analysis_cells(self._names["result"], names)
-            self._write_text("notebook", notebook_text(cells, self._folder))
+            run_in = self._folder if self._job.plot else None  # pictures take most of the time
+            self._write_text("notebook", notebook_text(cells, run_in=run_in))
         return record
 
     def _thresholds(self, ensemble: Ensemble) -> dict[str, float] | None:

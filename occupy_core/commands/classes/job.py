@@ -82,7 +82,7 @@ class ClassesJob(SeveralMaps, JobBase):
     align_maps: bool = False
     match_falloff: bool = False
     blocks: bool | None = None
-    plot: bool = True
+    plot: bool = False
     report: bool = True
     voxel_size: float | None = None
     threads: int | None = None
@@ -148,7 +148,7 @@ class ClassesJob(SeveralMaps, JobBase):
         names = {"table": f"classes{x}.csv"}
         if len(self.maps) > 1:
             names["differences"] = f"differences{x}.csv"
-            if self.plot:
+            if self.plot or self.report:  # which shows it
                 names["dendrogram"] = f"dendrogram{x}.png"
         if self.data_sets:
             names["data_sets"] = f"data_sets{x}.csv"

@@ -109,7 +109,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
             "DIR",
         ),
         word("name", "-o --name", "NAME", "Added to the names of the outputs: result_NAME.json."),
-        switch("plot", "--plot", "Draw figures; this is the default."),
+        switch("plot", "--plot", "Draw the figures of each step, and the dendrogram."),
         switch(
             "report",
             "--report",

@@ -104,7 +104,7 @@ class RegionsJob(SeveralMaps, JobBase):
     write_masks: bool = False
     mask_radius: float = 3.0
     mask_soft: float = 6.0
-    plot: bool = True
+    plot: bool = False
     chimerax: bool = True
     report: bool = False
     align_maps: bool = False

@@ -173,7 +173,7 @@ SECTIONS: dict[str, tuple[Option, ...]] = {
         switch(
             "plot",
             "--plot",
-            "Draw bars with error bars and, for several maps, a heat map; this is the default. As "
+            "Draw bars with error bars and, for several maps, a heat map. As "
             "regions.png and regions_heatmap.png.",
         ),
         switch(

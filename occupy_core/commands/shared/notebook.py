@@ -1,8 +1,8 @@
-"""Notebooks that a run writes: cells of Python, executed here, with their outputs stored.
+"""Notebooks that a run writes: cells of Python, and their outputs when they are executed here.
 
 The format is that of Jupyter (nbformat 4.5), which is JSON; neither Jupyter nor a kernel is needed.
-A cell runs in this process. What it prints and the value of its last line become its outputs, as
-Jupyter stores them. The same cells on the same files give the same bytes.
+A cell that is executed runs in this process. What it prints and the value of its last line become
+its outputs, as Jupyter stores them. The same cells on the same files give the same bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Cell:
 
 
 @contextmanager
-def opened_in(folder: Path) -> Iterator[None]:
+def opened_in(folder: Path | None) -> Iterator[None]:
     """Let `beside_notebook` start from a folder, as if a notebook was opened there."""
     token = _FOLDER.set(folder)
     try:
@@ -52,18 +52,19 @@ def beside_notebook(name: str | Path) -> Path:
     return Path(name) if folder is None else folder / name
 
 
-def notebook_text(cells: Sequence[Cell], folder: Path) -> str:
-    """Execute cells in order and return the notebook as text.
+def notebook_text(cells: Sequence[Cell], *, run_in: Path | None = None) -> str:
+    """Return a notebook as text, with the outputs of its cells when they are executed.
 
     Parameters
     ----------
     cells : sequence of Cell
-    folder : Path
-        Where the notebook lies, and the files that it names.
+    run_in : Path, optional
+        Where the files lie that the cells name: they are executed there, in order. Without it they
+        are left to whoever opens the notebook.
     """
     names: dict[str, Any] = {"__name__": "__main__"}
     written, count = [], 0
-    with opened_in(folder):
+    with opened_in(run_in):
         for number, cell in enumerate(cells, start=1):
             plain: dict[str, Any] = {
                 "cell_type": cell.kind,
@@ -72,6 +73,8 @@ def notebook_text(cells: Sequence[Cell], folder: Path) -> str:
                 "source": cell.source.splitlines(keepends=True),
             }
             if cell.kind == "code":
+                plain |= {"execution_count": None, "outputs": []}
+            if cell.kind == "code" and run_in is not None:
                 count += 1
                 plain |= {"execution_count": count, "outputs": _run(cell.source, names, count)}
             written.append(plain)

@@ -151,7 +151,7 @@ def test_binned_volumes_give_masks_on_the_grid_of_the_volumes(ensemble_files, tm
 
 def test_nothing_to_be_found_is_a_result_too(tmp_path):
     known = ellipsoids(16, 12, n_blocks=0, seed=1, noise=0.2)
-    result = run_blocks(BlocksJob(tuple(known.write(tmp_path / "v")), tmp_path / "out"))
+    result = run_blocks(BlocksJob(tuple(known.write(tmp_path / "v")), tmp_path / "out", plot=True))
     assert result.result["blocks"] == []
     assert any("No block was found" in text for text in result.warnings)
     assert result.files["heatmap"].exists()

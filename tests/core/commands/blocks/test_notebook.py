@@ -1,4 +1,4 @@
-"""The notebook of a search for blocks is executed, opens anywhere, and the same run gives it again.
+"""The notebook of a search for blocks opens anywhere, and the same run gives it again.
 
 And the blocks as a pickled dictionary of voxels.
 """
@@ -28,7 +28,7 @@ BY_KIND = {"markdown": set(), "code": {"execution_count", "outputs"}}
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("blocks")
     volumes = write_volumes(folder / "volumes")
-    job = BlocksJob(volumes, folder / "out", plot=False, chimerax=False, pickle=True)
+    job = BlocksJob(volumes, folder / "out", plot=True, chimerax=False, pickle=True)
     return run_blocks(job)
 
 
@@ -85,6 +85,16 @@ def test_the_same_run_gives_the_same_bytes_whatever_the_settings(found, tmp_path
         assert again.files[key].read_bytes() == found.files[key].read_bytes()
 
 
+def test_without_figures_it_is_left_to_be_executed(found, tmp_path):
+    values = {**BlocksJob.load(found.files["result"]).to_dict(), "outdir": tmp_path, "plot": False}
+    plain = notebook_of(run_blocks(BlocksJob.from_dict(values)))
+    emptied = notebook_of(found)
+    for cell in emptied["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"execution_count": None, "outputs": []}
+    assert plain == emptied
+
+
 def test_the_dictionary_has_the_voxels_of_each_mask(found):
     with found.files["pickle"].open("rb") as file:
         voxels = pickle.load(file)
@@ -115,6 +125,6 @@ def test_without_a_block_the_notebook_says_so_only():
 
 def test_a_cell_keeps_its_names_for_the_next_and_shows_its_last_value(tmp_path):
     cells = [Cell("code", "x = 2\nprint('a', x, sep='-')"), Cell("code", "x + 1")]
-    first, second = json.loads(notebook_text(cells, tmp_path))["cells"]
+    first, second = json.loads(notebook_text(cells, run_in=tmp_path))["cells"]
     assert first["outputs"][0]["text"] == ["a-2\n"]
     assert second["outputs"][0]["data"]["text/plain"] == ["3"]

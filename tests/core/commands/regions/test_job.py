@@ -58,7 +58,7 @@ def rows_of(path):
 
 
 def test_the_files_are_those_that_are_named(inputs, tmp_path):
-    result = run_regions(job_of(inputs, tmp_path / "out", write_masks=True))
+    result = run_regions(job_of(inputs, tmp_path / "out", write_masks=True, plot=True))
     assert {p.name for p in (tmp_path / "out").iterdir()} == set(result.result["files"].values())
     assert result.result["files"] == {
         "table": "regions.csv",
@@ -72,7 +72,8 @@ def test_the_files_are_those_that_are_named(inputs, tmp_path):
 
 
 def test_several_maps_have_files_each_and_a_comparison(inputs, tmp_path):
-    job = job_of(inputs, tmp_path / "out", 2, weights=(3.0, 1.0), names=("full", "part/1"))
+    more = {"weights": (3.0, 1.0), "names": ("full", "part/1"), "plot": True}
+    job = job_of(inputs, tmp_path / "out", 2, **more)
     files = run_regions(job).files
     for key in ("differences", "heatmap", "attributes_1", "attributes_2", "model_2"):
         assert files[key].stat().st_size > 0
