@@ -89,12 +89,28 @@ def _above_noise(coarse: Array, solvent: Solvent, cells: Cells) -> tuple[Mask, M
         return above, above
     lift = solvent.threshold - mean  # 4 deviations
     dense = float(np.quantile(coarse[above], _DENSE)) - mean if above.any() else 0.0
-    around = blurred_cells(coarse, cells, _AROUND)
+    around, more = blurred_cells(coarse, cells, _AROUND), _noise_at_faces(cells)
     quiet = around[solvent.where]
-    level, noise = float(quiet.mean()), float(quiet.std())
+    level, noise = float(quiet.mean()), float(quiet.std()) * more
     faint = (coarse > mean + _FAINT * lift) & (around > level + _STANDS_OUT * noise)
     above = (above | faint) & (coarse > mean + _FAINTEST * dense)
-    return above, (coarse > mean + _SURE * lift) | (around > level + _SURE * _STANDS_OUT * noise)
+    sure = (coarse > mean + _SURE * lift * more) | (around > level + _SURE * _STANDS_OUT * noise)
+    return above, sure
+
+
+def _noise_at_faces(cells: Cells) -> Array:
+    """Return how much larger the deviation of smoothed noise is in each cell, near faces of a box.
+
+    The border is mirrored, so a cell at a distance d from a face sees noise at 2d twice, which a
+    Gaussian of deviation s correlates by exp(-(d/s)²): the variance is 1 + that, along each axis.
+    """
+    more = np.ones(cells.shape, np.float32)
+    for axis, (n, edge) in enumerate(zip(cells.shape, cells.spacing, strict=True)):
+        index = np.arange(n) + 0.5
+        distance = np.minimum(index, n - index) * edge
+        factors = np.sqrt(1 + np.exp(-((distance / _AROUND) ** 2))).astype(np.float32)
+        more *= factors.reshape([-1 if i == axis else 1 for i in range(3)])
+    return more
 
 
 def inner(chosen: Mask) -> Mask:
