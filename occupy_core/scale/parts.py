@@ -96,26 +96,22 @@ def scale_parts(
     total = int(np.count_nonzero(content))
     if not total:
         return ScaleParts(content=0.0, full=0.0, weak=0.0, weak_parts=(), n_weak=0)
-    box = _bounding_box(content)
-    values, inside = scale.data[box], content[box]
-    full = int(np.count_nonzero(inside & (values >= FULL)))
-    parts, innermost = _thick_parts(inside & (values < WEAK), thickness / 2, grid.voxel_size_zyx)
-    count = len(innermost)
-    # Most of a box is in no part: what follows looks at the voxels that are.
-    where = np.flatnonzero(parts)
-    labels, numbers = parts.ravel()[where], range(1, count + 1)
-    sizes = np.bincount(labels, minlength=count + 1)[1:]
+    full = int(np.count_nonzero(content & (scale.data >= FULL)))
+    parts = _thick_parts(content & (scale.data < WEAK), thickness / 2, grid.voxel_size_zyx)
+    count = len(parts.innermost)
+    sizes = np.bincount(parts.labels, minlength=count + 1)[1:]
     order = np.argsort(-sizes, kind="stable")[:_MOST_PARTS]
 
     def mean_of_parts(density: DensityMap) -> Any:
-        return ndimage.mean(density.data[box].ravel()[where], labels, numbers) if count else ()
+        values = density.data.ravel()[parts.voxels]
+        return np.bincount(parts.labels, values, minlength=count + 1)[1:] / sizes
 
     means = mean_of_parts(scale)
     errors = [None] * count if sigma is None else mean_of_parts(sigma)
     found = []
     for i in order:
         error = errors[i]
-        z, y, x = (int(d) + s.start for d, s in zip(innermost[i], box, strict=True))
+        z, y, x = (int(d) for d in parts.innermost[i])
         found.append(
             WeakPart(
                 position=grid.position((z, y, x)),
@@ -134,26 +130,21 @@ def scale_parts(
     )
 
 
-def _bounding_box(mask: Mask) -> tuple[slice, ...]:
-    spans = []
-    for axis in range(3):
-        on = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        spans.append(slice(int(on[0]), int(on[-1]) + 1))
-    return tuple(spans)
-
-
 class _ThickParts(NamedTuple):
     """Parts of a mask.
 
     Parameters
     ----------
-    parts : ndarray of int32, shape (z, y, x)
-        Number of the part, from 1; 0 outside.
+    voxels : ndarray of int, shape (n,)
+        Flat indices of all voxels in parts, ascending.
+    labels : ndarray of int32, shape (n,)
+        Number of the part of each, from 1.
     innermost : ndarray of int, shape (n_parts, 3)
         The voxel (z, y, x) of each that is farthest from the outside of the mask.
     """
 
-    parts: NDArray[np.int32]
+    voxels: NDArray[np.intp]
+    labels: NDArray[np.int32]
     innermost: NDArray[np.intp]
 
 
@@ -161,25 +152,71 @@ def _thick_parts(mask: Mask, radius: float, voxel: tuple[float, float, float]) -
     """Label what a ball of that radius (Å) can reach within a mask.
 
     A core is where the centre of the ball can be; what the ball reaches from two cores belongs to
-    the nearer one. Distances are measured around each core only: most of a box is far from all.
+    the nearer one. Only voxels of the mask are looked at: most of a box has none.
     """
-    rim = [math.ceil(radius / edge) + 1 for edge in voxel]
-    padded = np.pad(mask, [(r, r) for r in rim])
-    offsets = np.ogrid[tuple(slice(-r, r + 1) for r in rim)]
-    away: Any = sum((o * edge) ** 2 for o, edge in zip(offsets, voxel, strict=True))
-    cores, count = ndimage.label(ndimage.binary_erosion(padded, away < radius**2))
-    parts = np.zeros(padded.shape, np.int32)
-    nearest = np.full(padded.shape, radius, np.float32)
-    innermost = np.empty((count, 3), np.intp)
-    for i, core in enumerate(ndimage.find_objects(cores)):
-        box = tuple(slice(s.start - r, s.stop + r) for s, r in zip(core, rim, strict=True))
-        own = cores[box] == i + 1
-        apart = ndimage.distance_transform_edt(~own, sampling=voxel)
-        mine = padded[box] & (apart < nearest[box])
-        parts[box][mine] = i + 1
-        nearest[box][mine] = apart[mine]
-        depth = ndimage.distance_transform_edt(padded[box], sampling=voxel) * own
-        deepest = np.unravel_index(np.argmax(depth), depth.shape)
-        innermost[i] = [int(d) + s.start - r for d, s, r in zip(deepest, box, rim, strict=True)]
-    inner = tuple(slice(r, -r) for r in rim)
-    return _ThickParts(parts[inner], innermost)
+    voxels = np.flatnonzero(mask)
+    places = np.array(np.unravel_index(voxels, mask.shape))
+    rim = np.array([[math.ceil(radius / edge) + 1] for edge in voxel])
+    corner = places.min(axis=1, keepdims=True, initial=max(mask.shape)) - rim
+    places -= corner
+    inside = np.zeros(places.max(axis=1, initial=0) + rim[:, 0] + 1, np.bool_)
+    inside[tuple(places)] = True
+    here, flat = np.ravel_multi_index(tuple(places), inside.shape), inside.ravel()
+    ball = _ball(radius, voxel, inside.shape)
+    core = here
+    for step in ball[::-1]:  # the farthest first, which most voxels do not reach
+        core = core[flat[core + step]]
+    if not len(core):
+        return _ThickParts(core, core.astype(np.int32), np.empty((0, 3), np.intp))
+    parts, near = np.zeros(inside.shape, np.int32), np.zeros(inside.shape, np.bool_)
+    innermost = []
+    for i, own in enumerate(_connected(np.array(np.unravel_index(core, inside.shape))), start=1):
+        first = own.min(axis=1, keepdims=True) - rim
+        box = tuple(map(slice, first[:, 0], own.max(axis=1) + rim[:, 0] + 1))
+        parts[tuple(own)] = i
+        near[box] = True
+        deepest = 0
+        if own.shape[1] > 1:
+            depth = ndimage.distance_transform_edt(inside[box], sampling=voxel)
+            deepest = int(np.argmax(depth[tuple(own - first)]))
+        innermost.append(own[:, deepest] + corner[:, 0])
+    _reach(parts.ravel(), here[near.ravel()[here]], ball)
+    labels = parts.ravel()[here]
+    return _ThickParts(voxels[labels > 0], labels[labels > 0], np.array(innermost))
+
+
+def _ball(
+    radius: float, voxel: tuple[float, float, float], shape: tuple[int, ...]
+) -> NDArray[np.intp]:
+    """Steps from a voxel of a flat array to those nearer than a radius (Å), the nearest first."""
+    rim = [math.ceil(radius / edge) for edge in voxel]
+    steps = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in rim), indexing="ij"))
+    away = sum((step * edge) ** 2 for step, edge in zip(steps, voxel, strict=True))
+    strides = np.array([shape[1] * shape[2], shape[2], 1])
+    flat = np.tensordot(strides, steps, 1)
+    inner = away < radius**2
+    return np.asarray(flat[inner][np.argsort(away[inner], kind="stable")], np.intp)
+
+
+def _connected(places: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Divide voxels (z, y, x), shape (3, n), into those that touch each other by a face."""
+    places_in_box = tuple(places - places.min(axis=1, keepdims=True))
+    mask = np.zeros([int(p.max()) + 1 for p in places_in_box], np.bool_)
+    mask[places_in_box] = True
+    labels = ndimage.label(mask)[0][places_in_box]
+    order = np.argsort(labels, kind="stable")
+    ends = np.flatnonzero(np.diff(labels[order])) + 1
+    return np.split(places[:, order], ends, axis=1)
+
+
+def _reach(parts: NDArray[np.int32], voxels: NDArray[np.intp], ball: NDArray[np.intp]) -> None:
+    """Give each of some voxels of a flat array the number of the nearest one in a ball around it.
+
+    Of those that are as near the first counts.
+    """
+    cores = parts.copy()
+    left = voxels[cores[voxels] == 0]
+    for step in ball:
+        found = cores[left + step]
+        parts[left] = found
+        left = left[found == 0]
