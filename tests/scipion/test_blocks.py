@@ -177,7 +177,7 @@ def test_a_sketch_that_was_lost_is_made_again(runner, imported):
 
 
 def test_stop_in_the_sketch_leaves_no_state_and_continue_goes_on(runner, tmp_path):
-    large = ellipsoids((64, 64, 64), 60, n_blocks=3, seed=4, noise=0.3, agreeing=None)
+    large = ellipsoids((48, 48, 48), 60, n_blocks=3, seed=4, noise=0.3, agreeing=None)
     folder = tmp_path / "large"
     for i in range(len(large)):
         write_mrc(folder / f"vol_{i:03d}.mrc", large.volume(i), VOXEL)

@@ -11,6 +11,7 @@ pytest.importorskip("pyworkflow", reason="Scipion is not installed (extra [scipi
 import numpy as np
 from pwem.objects import Pointer, VolumeMask
 from scipion_project import VOXEL, header, read, two_bodies, write_mrc
+from scipion_stops import stopped, undisturbed
 
 from occupy_core.maps.mrc import read_map
 from occupy_core.scale import ScaleParams, estimate_scale
@@ -251,18 +252,13 @@ def test_continue_sees_that_the_input_was_made_anew(runner):
 
 
 # ---- Stop
-def test_stop_leaves_no_half_written_output(runner):
-    big = two_bodies(n=160)
-    pointer = runner.volume(write_mrc(runner.inputs / "big.mrc", big))
-    protocol = runner.new("OccupyProtLocalScale", "stopped", inputVolumes=pointer)
-    runner.project.launchProtocol(protocol, wait=False)
+def test_stop_leaves_no_half_written_output(runner, scaled):
+    changes = undisturbed(runner, runner.project.copyProtocol(scaled))[0]
+    protocol = runner.project.copyProtocol(scaled)
+    stopped(runner, protocol, 1, changes // 2)
     folder = Path(protocol._getExtraPath("volume_001"))
-    runner.wait_until(lambda: list(folder.glob(".occupy_unfinished_*")), protocol)
-    runner.project.stopProtocol(protocol)
-    runner.wait_until(lambda: not runner.processes(protocol), protocol)
+    assert list(folder.glob(".occupy_unfinished_*"))
     assert sorted(p.name for p in folder.iterdir() if p.is_file()) == ["params.json"]
-    runner.project._updateProtocol(protocol, checkPid=True)
-    assert protocol.isAborted()
     assert runner.resume(protocol) == ["scaleStep", "createOutputStep"]
-    assert protocol.scaleVolume.getDim() == (160, 160, 160)
+    assert protocol.scaleVolume.getDim() == (N, N, N)
     assert not list(folder.glob(".occupy_unfinished_*"))

@@ -25,7 +25,7 @@ from occupy_scipion.protocols.program import OccupyFailed, RunsProgram, _ending,
 
 @pytest.fixture(scope="module")
 def large(runner):
-    return runner.volume(write_mrc(runner.inputs / "to_be_killed.mrc", two_bodies(n=160)))
+    return runner.volume(write_mrc(runner.inputs / "to_be_killed.mrc", two_bodies(n=48)))
 
 
 def test_a_calculation_that_is_killed_is_told_and_leaves_no_earlier_result(runner, large):

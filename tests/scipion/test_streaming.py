@@ -76,7 +76,7 @@ def producer(runner, request):
 
 
 def start(runner, protocol):
-    """Launch or continue a run; do not wait for it."""
+    """Launch or continue a run as Scipion does, in a new process; do not wait for it."""
     protocol.runMode.set(MODE_RESUME)
     runner.project.launchProtocol(protocol, wait=False)
 
@@ -175,7 +175,7 @@ def test_a_growing_set_is_followed_over_a_stop_and_each_volume_is_done_once(runn
 def test_another_parameter_after_a_stop_makes_all_outputs_anew(runner, producer):
     producer.add(1, 2)
     protocol = runner.new("OccupyProtLocalScale", "other mode", inputVolumes=producer.pointer)
-    start(runner, protocol)
+    runner.start(protocol)
     wait_for(runner, protocol, [1, 2])
     stop(runner, protocol)
     producer.close()
@@ -187,7 +187,7 @@ def test_another_parameter_after_a_stop_makes_all_outputs_anew(runner, producer)
 def test_the_maps_wait_for_their_scales(runner, producer):
     producer.add(1)
     scale = runner.new("OccupyProtLocalScale", "scales", inputVolumes=producer.pointer)
-    start(runner, scale)
+    runner.start(scale)
     wait_for(runner, scale, [1])
     modify = runner.new(
         "OccupyProtModifyMap",
@@ -197,7 +197,7 @@ def test_the_maps_wait_for_their_scales(runner, producer):
         amplify=2.0,
     )
     assert modify.validate() == []
-    start(runner, modify)
+    runner.start(modify)
     producer.add(2, state=Set.STREAM_CLOSED)
     wait_for(runner, modify, [1, 2], output="amplifiedVolumes")
     for protocol in (scale, modify):
@@ -211,7 +211,7 @@ def test_the_maps_wait_for_their_scales(runner, producer):
 def test_a_volume_that_cannot_be_used_ends_the_run_with_a_sentence(runner, producer):
     producer.add(1)
     protocol = runner.new("OccupyProtLocalResolution", "refuses", inputVolume=producer.pointer)
-    start(runner, protocol)
+    runner.start(protocol)
     wait_for(runner, protocol, [1], output="resolution_Volumes")
     producer.add(2)
     (producer.folder / "state_2.mrc").unlink()

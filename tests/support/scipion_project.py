@@ -163,7 +163,8 @@ _OF_THE_TESTS: list[dict] = []
 class Runner:
     """Runs protocols in a project; a run with a traceback in its log fails, whatever its status.
 
-    The first run of each protocol is a new process, as in Scipion, unless `copies` are enough.
+    The first run of each of our protocols is a new process, as in Scipion, unless `copies` are
+    enough.
     """
 
     def __init__(self, name: str, *, new: bool = True, copies: bool = False) -> None:
@@ -175,6 +176,7 @@ class Runner:
         os.chdir(self.project.path)
         self.inputs = Path(self.project.path) / "inputs"
         self._launched: set[str] = set()
+        self._started: dict[str, int] = {}  # copies that nobody waits for, by folder
 
     # ---- making protocols
     def new(self, name: str, label: str = "", **values):
@@ -199,7 +201,8 @@ class Runner:
     def launch(self, protocol, *, check: bool = True):
         """Run a protocol to its end."""
         name = protocol.getClassName()
-        run = run_in_copy if self.copies or name in self._launched else _run_in_new_process
+        ours_and_first = name.startswith("Occupy") and name not in self._launched
+        run = _run_in_new_process if ours_and_first and not self.copies else run_in_copy
         self._launched.add(name)
         with mock.patch.object(_LAUNCH, "_run", run):
             self.project.launchProtocol(protocol, wait=True)
@@ -222,6 +225,21 @@ class Runner:
             if before.get(s.getObjId()) != str(s.endTime)
         ]
 
+    def start(self, protocol) -> None:
+        """Launch or continue a protocol in a copy of this process; do not wait for its end.
+
+        Its steps must come one after another: no copy can be made beside other threads.
+        """
+        folder = protocol.getWorkingDir()
+
+        def run(command: str, wait: bool, *streams) -> int:
+            self._started[folder] = start_copy_of_run(command)
+            return self._started[folder]
+
+        protocol.runMode.set(MODE_RESUME)
+        with mock.patch.object(_LAUNCH, "_run", run):
+            self.project.launchProtocol(protocol, wait=False)
+
     def stderr(self, protocol) -> str:
         path = Path(protocol.getStderrLog())
         return path.read_text() if path.exists() else ""
@@ -233,6 +251,12 @@ class Runner:
         """The processes that work for a protocol."""
         folder = protocol.getWorkingDir()
         found = []
+        if number := self._started.get(folder):
+            if os.waitpid(number, os.WNOHANG)[0]:
+                del self._started[folder]
+            else:
+                process = psutil.Process(number)
+                found += [process, *process.children(recursive=True)]
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 if any(folder in argument for argument in process.cmdline()):
