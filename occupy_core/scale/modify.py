@@ -39,8 +39,8 @@ __all__ = [
 _PLANES = 4  # [machine] planes of a slab: its temporary arrays stay in the cache
 _SMALLEST_SCALE = np.float32(1e-30)  # [guard] keeps negative powers of the scale finite
 _SOLVENT_VOXELS = 1000  # [guard] needed to know the spectrum of the solvent
-# Standard errors. With 2 places of every full chain are lost, as a map has many; 2 to 3 tried.
-_WITHIN = 2.5  # [fit: python -m benchmarks.modification --set developed]
+# Standard errors. Fewer lose more of full chains when they are attenuated, more leave partial ones.
+_WITHIN = 2.5  # [fit: python -m benchmarks.modification --set developed] 2 to 3 tried
 _SURE = 0.15  # [physics] a standard error above it tells 0.7 from 1 no more
 _MARGIN = 7  # [taste: not swept] voxels; edge of a ball that must be free of content
 

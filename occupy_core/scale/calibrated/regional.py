@@ -34,11 +34,10 @@ _SURFACE = 0.05  # [guard] weight of cells at the surface, where density ends wi
 _SHARED = 82.0  # [physics] Å³; the ball of 2.7 Å of a local maximum, which its neighbours share
 # Slope and place of the step between two levels: a maximum carries the higher one across it.
 _STEP = (3.0, 0.6)  # [fit: python -m benchmarks.modification --set developed] 0.5 to 0.9 tried
-# Within which a step lies elsewhere: errors up to 4 Å from one are 0.7 to 2.6 times what is stated.
+# Within which a step lies elsewhere: errors up to 4 Å from one are 0.8 to 2.9 times what is stated.
 _STEP_LIES_WITHIN = 2.0  # [fit: python -m benchmarks.modification --set developed] Å, 1.3 to 2.7
-# Most of the error that comes from that: which side a voxel belongs to is in doubt, not the value
-# of the sides. A value with a larger error is not taken for full when a map is modified.
-_STEP_IS_OFF_BY = 0.12  # [fit: python -m benchmarks.modification --set developed] 0.1 to 0.35
+# Part of their deviation there: with 1 the edges of chains at 0.7 beside full ones count as full.
+_STEP_COUNTS = 0.6  # [fit: python -m benchmarks.modification --set developed] 0.4 to 1
 _PLANES = 2  # [machine]
 
 
@@ -190,14 +189,15 @@ def _shift(
 
 
 def _error_of_steps(mean: Array, cells: Cells) -> Array:
-    """Return how far values are off as steps may lie elsewhere: their deviation around each cell.
+    """Return how far values are off as steps may lie elsewhere: a part of their local deviation.
 
-    At most 0.12; cells that have no value do not count.
+    Cells that have no value do not count.
     """
     there, widths = (mean > 0).astype(np.float32), [_STEP_LIES_WITHIN / e for e in cells.spacing]
     share = np.maximum(gaussian_filter(there, widths), np.float32(1e-3))
     first, second = (gaussian_filter(mean**power, widths) / share for power in (1, 2))
-    return there * np.sqrt(np.clip(second - first * first, 0, np.float32(_STEP_IS_OFF_BY**2)))
+    there *= np.float32(_STEP_COUNTS)
+    return np.asarray(there * np.sqrt(np.maximum(second - first * first, 0)), np.float32)
 
 
 def _fill(values: Array, errors: Array, known: Mask, place: Place) -> None:
