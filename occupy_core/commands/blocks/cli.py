@@ -15,6 +15,7 @@ from occupy_core.commands.blocks.options import (
 )
 from occupy_core.commands.shared.command import Command, print_warnings, shown_progress
 from occupy_core.commands.shared.summaries import SUMMARIES
+from occupy_core.commands.shared.written import written
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -268,10 +269,7 @@ def summary(result: JobResult, *, verbose: bool) -> str:
     if record.get("subset") is not None:
         chosen = len(record["subset"]["volumes"])
         lines.append(f"{record['subset']['where']}: {chosen} volumes")
-    lines.append(f"Written to {result.files['result'].parent}:")
-    lines += [f"  {name}" for name in record["files"].values()]
-    if "chimerax" in result.files:
-        lines.append(f"To look at it: chimerax '{result.files['chimerax']}'")
+    lines += written(result.files["result"].parent, record["files"])
     return "\n".join(lines)
 
 

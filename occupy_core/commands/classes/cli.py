@@ -9,6 +9,7 @@ from occupy_core.commands.classes.options import SECTIONS
 from occupy_core.commands.shared.command import Command, print_warnings, shown_progress
 from occupy_core.commands.shared.reference import with_reference
 from occupy_core.commands.shared.summaries import SUMMARIES
+from occupy_core.commands.shared.written import written
 
 if TYPE_CHECKING:
     from occupy_core.commands.classes.job import ClassesJob
@@ -82,8 +83,7 @@ def summary(job: ClassesJob, result: JobResult, *, verbose: bool) -> str:
         lines += [f"  {region:<{width}}  {cells[region, maps[i]]}" for region in shown]
     if len(shown) < len(regions):
         lines.append(f"  … and {len(regions) - len(shown)} more, see {record['files']['table']}")
-    lines.append(f"Written to {job.outdir}:")
-    lines += [f"  {name}" for name in (*record["files"].values(), *record["steps"].values())]
+    lines += written(job.outdir, {**record["files"], **record["steps"]})
     return "\n".join(lines)
 
 

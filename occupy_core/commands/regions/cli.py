@@ -9,6 +9,7 @@ from occupy_core.commands.regions.options import SECTIONS
 from occupy_core.commands.shared.command import Command, print_warnings, shown_progress
 from occupy_core.commands.shared.reference import with_reference
 from occupy_core.commands.shared.summaries import SUMMARIES
+from occupy_core.commands.shared.written import written
 
 if TYPE_CHECKING:
     from occupy_core.commands.regions.job import RegionsJob
@@ -91,8 +92,5 @@ def summary(job: RegionsJob, result: JobResult, *, verbose: bool) -> str:
         lines += [f"  {', '.join(group)}" for group in alike]
     if verbose:
         lines += record["notes"]
-    lines.append(f"Written to {job.outdir}:")
-    lines += [f"  {name}" for name in record["files"].values()]
-    if "chimerax" in result.files:
-        lines.append(f"To look at it: chimerax '{result.files['chimerax']}'")
+    lines += written(job.outdir, record["files"])
     return "\n".join(lines)

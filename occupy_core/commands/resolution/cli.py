@@ -14,6 +14,7 @@ from occupy_core.commands.shared.command import (
     shown_progress,
 )
 from occupy_core.commands.shared.summaries import SUMMARIES
+from occupy_core.commands.shared.written import written
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -90,8 +91,5 @@ def summary(job: ResolutionJob, result: JobResult, *, verbose: bool) -> str:
             f"Past the limit of the map: {100 * record['censored_fraction']:.1f} % of the mask",
             f"Learned model: {record['model_checksum']}",
         ]
-    lines.append(f"Written to {job.outdir}:")
-    lines += [f"  {name}" for name in record["files"].values()]
-    if "chimerax" in result.files:
-        lines.append(f"To look at it: chimerax '{result.files['chimerax']}'")
+    lines += written(job.outdir, record["files"])
     return "\n".join(lines)

@@ -18,6 +18,7 @@ from occupy_core.commands.shared.command import (
     shown_progress,
 )
 from occupy_core.commands.shared.summaries import SUMMARIES
+from occupy_core.commands.shared.written import written
 from occupy_core.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -130,10 +131,7 @@ def summary(job: ScaleJob, result: JobResult, *, verbose: bool) -> str:
     ]
     if record["scale_usage"] and record["scale_usage"] not in record["warnings"]:
         lines.append(record["scale_usage"])
-    lines.append(f"Written to {job.outdir}:")
-    lines += [f"  {name}" for name in record["files"].values()]
-    if "chimerax" in result.files:
-        lines.append(f"To look at it: chimerax '{result.files['chimerax']}'")
+    lines += written(job.outdir, record["files"])
     return "\n".join(lines)
 
 
