@@ -40,12 +40,13 @@ class Remembered:
     def __init__(self, function, most=64):
         self.function, self.most, self.answers = function, most, {}
 
-    def __call__(self, grid, *values):
-        key = (grid, *(v.tobytes() if hasattr(v, "tobytes") else v for v in values))
+    def __call__(self, grid, *values, **named):
+        given = (*values, *named.values())
+        key = (grid, *named, *(v.tobytes() if hasattr(v, "tobytes") else v for v in given))
         if key not in self.answers:
             if len(self.answers) == self.most:
                 self.answers.pop(next(iter(self.answers)))
-            self.answers[key] = self.function(grid, *values)
+            self.answers[key] = self.function(grid, *values, **named)
             self.answers[key].flags.writeable = False
         return self.answers[key]
 
