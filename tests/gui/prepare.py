@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ensembles import ellipsoids
 from pwem.objects import Pointer
+from quick_figures import figures_saved, save_empty
 from scipion_project import Runner, two_bodies, write_mrc
 from small_models import GRID, density_of, noisy, three_chains
 
@@ -103,11 +104,13 @@ def classes(runner: Runner) -> None:
 
 
 if __name__ == "__main__":
-    # That a new process can run them is for the tests of the protocols.
-    project = Runner(sys.argv[1], copies=True)
-    scales(project)
-    resolution(project)
-    regions(project)
-    blocks(project)
-    if importlib.util.find_spec("relion"):  # scipion-em-relion reads the classes
-        classes(project)
+    # That a new process can run them, and its figures, are for the tests of the protocols; what the
+    # window shows it draws itself.
+    with figures_saved(save_empty):
+        project = Runner(sys.argv[1], copies=True)
+        scales(project)
+        resolution(project)
+        regions(project)
+        blocks(project)
+        if importlib.util.find_spec("relion"):  # scipion-em-relion reads the classes
+            classes(project)
