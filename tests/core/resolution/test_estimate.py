@@ -34,6 +34,32 @@ def found(known):
     return estimate_resolution(known.density)
 
 
+@pytest.fixture(scope="module")
+def with_halves(known):
+    return estimate_resolution(known.density, half_maps=known.half_maps)
+
+
+@pytest.fixture(scope="module")
+def masked(known):
+    """The map within a soft mask along its molecule."""
+    distance = ndimage.distance_transform_edt(~known.mask, sampling=GRID.voxel_size_zyx)
+    ramp = (0.5 + 0.5 * np.cos(np.pi * np.clip((distance - 3) / 5, 0, 1))).astype(np.float32)
+    return known.density.with_data(known.density.data * ramp)
+
+
+@pytest.fixture(scope="module")
+def sigma_as_learned(masked):
+    """Its errors where the intervals of the model are not widened."""
+    with pytest.MonkeyPatch.context() as patch:
+        return sigma_of(masked, patch, (1.0, 1.0))
+
+
+def sigma_of(masked, patch, spread):
+    models = replace(load_models(), spread=spread)
+    patch.setattr(estimate, "load_models", lambda: models)
+    return estimate_resolution(masked).sigma.data
+
+
 def true_local(known, threshold):
     """Resolution from windowed signal and expected noise, in bands narrower than the estimate's."""
     grid = known.grid
@@ -63,8 +89,8 @@ def test_local_resolution_agrees_with_the_known_one(known, found, threshold):
     assert np.median(values[known.blurred & inside]) > 1.3 * np.median(values[known.sharp & inside])
 
 
-def test_half_maps_decide_and_the_map_alone_stands_beside(known):
-    result = estimate_resolution(known.density, half_maps=known.half_maps)
+def test_half_maps_decide_and_the_map_alone_stands_beside(with_halves):
+    result = with_halves
     assert result.source == "half maps"
     inside = (result.mask.data > 0) & (result.censored.data == 0)
     ratio = np.log(result.single_map.data[inside] / result.resolution.data[inside])
@@ -83,13 +109,12 @@ def test_local_fsc_is_that_of_three_windowed_products(known):
     assert np.median(fsc[-2]) == pytest.approx(0, abs=0.25)
 
 
-def test_the_grey_scale_of_half_maps_means_nothing(known):
+def test_the_grey_scale_of_half_maps_means_nothing(known, with_halves):
     first, second = known.half_maps
-    plain = estimate_resolution(known.density, half_maps=(first, second))
     scaled = estimate_resolution(
         known.density, half_maps=(first, second.with_data(100 * second.data + 3))
     )
-    np.testing.assert_allclose(scaled.resolution.data, plain.resolution.data, rtol=1e-3)
+    np.testing.assert_allclose(scaled.resolution.data, with_halves.resolution.data, rtol=1e-3)
 
 
 def test_half_maps_that_have_nothing_in_common_are_told(known):
@@ -180,10 +205,8 @@ def test_pure_noise_gives_no_resolution_and_says_so():
     assert result.mask.data.sum() == 0
 
 
-def test_where_the_solvent_is_gone_the_learned_model_steps_in(known):
-    distance = ndimage.distance_transform_edt(~known.mask, sampling=GRID.voxel_size_zyx)
-    ramp = (0.5 + 0.5 * np.cos(np.pi * np.clip((distance - 3) / 5, 0, 1))).astype(np.float32)
-    result = estimate_resolution(known.density.with_data(known.density.data * ramp))
+def test_where_the_solvent_is_gone_the_learned_model_steps_in(masked):
+    result = estimate_resolution(masked)
     assert any("learned on simulated maps" in message for message in result.warnings)
     assert result.source == "learned"
     assert result.resolution05 is None
@@ -192,16 +215,10 @@ def test_where_the_solvent_is_gone_the_learned_model_steps_in(known):
 
 @pytest.mark.parametrize(("spread", "factor"), [((3.0, 1.0), 3.0), ((1.0, 3.0), 1.0)])
 def test_the_interval_of_a_masked_map_is_widened_as_masked_maps_need(
-    known, monkeypatch, spread, factor
+    masked, sigma_as_learned, monkeypatch, spread, factor
 ):
-    distance = ndimage.distance_transform_edt(~known.mask, sampling=GRID.voxel_size_zyx)
-    ramp = (0.5 + 0.5 * np.cos(np.pi * np.clip((distance - 3) / 5, 0, 1))).astype(np.float32)
-    masked = known.density.with_data(known.density.data * ramp)
-    models, sigma = load_models(), []
-    for widened in ((1.0, 1.0), spread):
-        monkeypatch.setattr(estimate, "load_models", lambda w=widened: replace(models, spread=w))
-        sigma.append(estimate_resolution(masked).sigma.data)
-    assert np.allclose(sigma[1], factor * sigma[0], rtol=1e-4)
+    widened = sigma_of(masked, monkeypatch, spread)
+    assert np.allclose(widened, factor * sigma_as_learned, rtol=1e-4)
 
 
 def test_the_filter_keeps_fine_detail_where_it_is_resolved_only(known):
