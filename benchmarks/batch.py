@@ -7,8 +7,9 @@ python -m benchmarks.batch watch    [--maps 20]  [--edge 64]
 
 `kills`: two workers; one of them gets SIGKILL when an eighth is done, and the whole run when half
 is; then it is run again. Each map must be done once, with the bytes of a serial run. `workers`: the
-rate of two workers of one thread beside twice that of one. `overhead`: the time of a map in a batch
-of one worker, beside reading, estimate and writing in a loop, and beside the command line.
+rate of two workers of one thread beside twice that of one, in turns. `overhead`: the time of a map
+in a batch of one worker, beside reading, estimate and writing in a loop, and beside the command
+line.
 `watch`: from the end of writing a map to its record. Maps of two bodies with noise, in a temporary
 folder (--folder: where), which needs about eleven maps for each.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import shutil
 import signal
 import statistics
 import subprocess
@@ -120,15 +122,26 @@ def kills(place: Path, options: argparse.Namespace) -> None:
 
 
 def workers(place: Path, options: argparse.Namespace) -> None:
-    maps = write_maps(place / "maps", options.maps, options.edge)
-    taken = {}
-    for count in (1, 2):
-        words = ("--outdir", place / f"out_{count}", "--workers", count, "--threads", 1)
-        taken[count], _ = seconds_of("batch", maps, *words)
-    print("| maps | 1 worker, s | 2 workers, s | rate of two / twice that of one |")
-    print("|---|---|---|---|")
-    ratio = taken[1] / (2 * taken[2])
-    print(f"| {options.maps} of {options.edge}³ | {taken[1]:.1f} | {taken[2]:.1f} | {ratio:.2f} |")
+    number = options.maps
+    maps = write_maps(place / "maps", number, options.edge)
+    print("| maps | load before | workers | whole, s | from record to record, s |")
+    print("|---|---|---|---|---|")
+    whole, steady = {1: 0.0, 2: 0.0}, {1: 0.0, 2: 0.0}
+    for count in (1, 2, 2, 1):  # what else the machine does, and its heat, fall on both alike
+        out, load = place / "out", os.getloadavg()[0]
+        words = ("--outdir", out, "--workers", count, "--threads", 1)
+        took, _ = seconds_of("batch", maps, *words)
+        written = sorted(records(out).values())
+        between = 1e-9 * (written[-1] - written[count - 1]) / (number - count) * number
+        whole[count] += took
+        steady[count] += between
+        row = f"| {number} of {options.edge}³ | {load:.1f} | {count} "
+        print(f"{row}| {took:.1f} | {between:.1f} |", flush=True)
+        shutil.rmtree(out)  # 4 GB of 20 maps of 256³
+    ratio, start = (taken[1] / (2 * taken[2]) for taken in (steady, whole))
+    print(
+        f"rate of two / twice that of one: {ratio:.2f}, with the start of the command {start:.2f}"
+    )
 
 
 def overhead(place: Path, options: argparse.Namespace) -> None:
