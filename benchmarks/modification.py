@@ -37,8 +37,9 @@ from benchmarks.occupancy import BLUR
 from benchmarks.simulate_occupancy import Complex, add_noise, chain_maps, place
 from occupy_core.maps.grid import Array, DensityMap, Mask
 from occupy_core.maps.mrc import read_map, write_map
-from occupy_core.scale import ModifyParams, ScaleParams, estimate_scale, iter_modified
-from occupy_core.scale.params import GRANULARITY
+from occupy_core.scale.estimate import estimate_scale
+from occupy_core.scale.modify import iter_modified
+from occupy_core.scale.params import GRANULARITY, ModifyParams, ScaleParams
 
 VOXEL, RESOLUTION = 1.3, 3.5  # Å
 SETS = ("held-back", "developed")

@@ -24,7 +24,8 @@ import numpy as np
 from benchmarks.occupancy import BLUR, COMPLEXES, CONFOUNDED, Case, atomic_model, by_peer, cases
 from benchmarks.simulate_occupancy import add_noise, chain_maps, place
 from occupy_core.regions.by_model.estimate import chain_masks
-from occupy_core.scale import ScaleParams, estimate_scale
+from occupy_core.scale.estimate import estimate_scale
+from occupy_core.scale.params import ScaleParams
 
 METHODS = {
     "calibrated, res": ScaleParams(mode="res"),

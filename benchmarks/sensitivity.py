@@ -41,7 +41,8 @@ from occupy_core.blocks.find import find_blocks
 from occupy_core.maps import DensityMap
 from occupy_core.maps.filters import linear_interpolate
 from occupy_core.regions.by_model.estimate import chain_masks
-from occupy_core.scale import ScaleParams, estimate_scale
+from occupy_core.scale.estimate import estimate_scale
+from occupy_core.scale.params import ScaleParams
 
 Figures = dict[str, float]
 ROOT = Path(__file__).resolve().parents[1]

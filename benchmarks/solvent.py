@@ -22,7 +22,8 @@ from benchmarks.occupancy import COMPLEXES, cases
 from occupy_core.maps.grid import DensityMap, Grid
 from occupy_core.regions.by_masks.estimate import region_occupancy
 from occupy_core.regions.by_model.estimate import chain_masks
-from occupy_core.scale import ScaleParams, estimate_scale
+from occupy_core.scale.estimate import estimate_scale
+from occupy_core.scale.params import ScaleParams
 
 _NOISE, _HALF = 0.1, 0.5
 _PADDING = 12  # voxels

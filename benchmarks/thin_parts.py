@@ -24,7 +24,8 @@ from benchmarks.occupancy import BLUR
 from benchmarks.simulate_occupancy import Complex, add_noise, chain_maps, place
 from occupy_core.maps.fourier import coloured_noise
 from occupy_core.maps.grid import DensityMap, Grid
-from occupy_core.scale import ScaleParams, estimate_scale
+from occupy_core.scale.estimate import estimate_scale
+from occupy_core.scale.params import ScaleParams
 
 _REGIONAL = ScaleParams(mode="occ")
 _NEAR = 2.0  # Å from an atom of the part

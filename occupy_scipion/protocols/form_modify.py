@@ -3,7 +3,7 @@
 
 import pyworkflow.protocol.params as params
 
-from occupy_core.scale import ModifyParams
+from occupy_core.scale.params import ModifyParams
 
 MODIFY = ModifyParams()
 POWER = 4.0  # of the amplification, when the form asks for nothing

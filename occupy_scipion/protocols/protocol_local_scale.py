@@ -5,7 +5,7 @@ import pyworkflow.protocol.params as params
 from pwem.objects import Float, SetOfVolumes, Volume, VolumeMask
 
 from occupy_core.commands.scale.job import ScaleJob
-from occupy_core.scale import ScaleParams
+from occupy_core.scale.params import ScaleParams
 from occupy_scipion.convert.forms import paramsFromForm
 from occupy_scipion.convert.volumes import VolumeSource, gridOf
 from occupy_scipion.objects import SetOfVolumeMasks

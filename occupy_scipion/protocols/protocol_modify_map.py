@@ -9,7 +9,7 @@ from pwem.objects import SetOfVolumes, Volume, VolumeMask
 from occupy_core.commands.scale.given import completed
 from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.errors import OccupyError
-from occupy_core.scale import ModifyParams, ScaleParams
+from occupy_core.scale.params import ModifyParams, ScaleParams
 from occupy_scipion.convert.forms import paramsFromForm
 from occupy_scipion.convert.volumes import (
     VolumeSource,

@@ -3,7 +3,7 @@
 
 import pyworkflow.protocol.params as params
 
-from occupy_core.scale import METHODS, MODES, ScaleParams
+from occupy_core.scale.params import METHODS, MODES, ScaleParams
 from occupy_scipion.constants import FORSBERG_2023
 from occupy_scipion.protocols.protocol_base import OccupyProtBase
 

@@ -2,7 +2,8 @@
 """The record of a run of `occupy_core scale`, and what a protocol says of it."""
 
 from occupy_core.maps.mrc import map_name, read_map
-from occupy_core.scale import ScaleParams, estimate_confidence
+from occupy_core.scale.estimate import estimate_confidence
+from occupy_core.scale.params import ScaleParams
 from occupy_scipion.constants import FORSBERG_2023
 from occupy_scipion.records.record import Record
 

@@ -10,7 +10,8 @@ from occupy_core.commands.shared.plots import (
     draw_solvent_model,
 )
 from occupy_core.maps.mrc import read_map
-from occupy_core.scale import ModifyParams, modification_curves
+from occupy_core.scale.modify import modification_curves
+from occupy_core.scale.params import ModifyParams
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
 from occupy_scipion.protocols.protocol_modify_map import MASK_OUTPUTS, OUTPUTS
 from occupy_scipion.records.scale import TITLES, ScaleRecord

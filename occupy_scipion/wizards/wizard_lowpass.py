@@ -2,8 +2,9 @@
 import dataclasses
 
 from occupy_core.maps.grid import DensityMap
-from occupy_core.scale import ScaleParams, occupy_lowpass
 from occupy_core.scale.estimate import processing_map
+from occupy_core.scale.lowpass import occupy_lowpass
+from occupy_core.scale.params import ScaleParams
 from occupy_scipion.convert.forms import paramsFromForm
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap
 from occupy_scipion.viewers.planes import Planes

@@ -8,7 +8,7 @@ from occupy_core.commands.scale.estimate import make_estimate, read_input, take_
 from occupy_core.commands.shared.half_maps import read_half_maps
 from occupy_core.commands.shared.plots import draw_modification
 from occupy_core.errors import ParameterError
-from occupy_core.scale import iter_modified, modification_curves
+from occupy_core.scale.modify import iter_modified, modification_curves
 from occupy_scipion.protocols import OccupyProtModifyMap
 from occupy_scipion.protocols.form_modify import POWER
 from occupy_scipion.protocols.program import OccupyFailed

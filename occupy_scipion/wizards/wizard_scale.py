@@ -5,7 +5,8 @@ import dataclasses
 
 from occupy_core.commands.shared.colors import CONFIDENCE
 from occupy_core.commands.shared.plots import draw_solvent_model
-from occupy_core.scale import ScaleParams, estimate_confidence, estimate_scale
+from occupy_core.scale.estimate import estimate_confidence, estimate_scale
+from occupy_core.scale.params import ScaleParams
 from occupy_scipion.convert.forms import paramsFromForm
 from occupy_scipion.convert.volumes import iterVolumes, readVolume
 from occupy_scipion.protocols import OccupyProtLocalScale, OccupyProtModifyMap

@@ -14,7 +14,8 @@ from scipion_project import VOXEL, header, read, two_bodies, write_mrc
 from scipion_stops import stopped, undisturbed
 
 from occupy_core.maps.mrc import read_map
-from occupy_core.scale import ScaleParams, estimate_scale
+from occupy_core.scale.estimate import estimate_scale
+from occupy_core.scale.params import ScaleParams
 
 N = 24
 

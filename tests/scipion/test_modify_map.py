@@ -15,7 +15,9 @@ from scipion_project import VOXEL, header, read, two_bodies, write_mrc
 from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.commands.scale.run import run_scale
 from occupy_core.maps.mrc import read_map
-from occupy_core.scale import ModifyParams, ScaleParams, estimate_scale, iter_modified
+from occupy_core.scale.estimate import estimate_scale
+from occupy_core.scale.modify import iter_modified
+from occupy_core.scale.params import ModifyParams, ScaleParams
 
 N = 24
 POWERS = {"amplify": 4.0, "attenuate": 3.0, "sigmoid": 4.0, "pivot": 0.3}

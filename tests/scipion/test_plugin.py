@@ -21,7 +21,7 @@ from occupy_core.blocks.params import BlocksParams
 from occupy_core.regions.by_masks.estimate import RegionParams
 from occupy_core.regions.by_model.estimate import ChainParams
 from occupy_core.resolution.result import ResolutionParams
-from occupy_core.scale import ModifyParams, ScaleParams
+from occupy_core.scale.params import ModifyParams, ScaleParams
 from occupy_scipion.constants import OCCUPY_PYTHON
 from occupy_scipion.convert.forms import formName, formValue, paramsFromForm
 

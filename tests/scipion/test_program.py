@@ -18,7 +18,7 @@ from scipion_project import two_bodies, write_mrc
 import occupy_scipion
 from occupy_core.commands.scale.job import ScaleJob
 from occupy_core.commands.scale.run import run_scale
-from occupy_core.scale import ScaleParams
+from occupy_core.scale.params import ScaleParams
 from occupy_scipion.constants import OCCUPY_PYTHON
 from occupy_scipion.protocols.program import OccupyFailed, RunsProgram, _ending, _OwnOutput
 

@@ -15,7 +15,8 @@ from pyworkflow.gui import dialog
 from scipion_project import VOXEL, read, two_bodies, write_mrc
 
 from occupy_core.errors import ParameterError
-from occupy_core.scale import ScaleParams, occupy_lowpass
+from occupy_core.scale.lowpass import occupy_lowpass
+from occupy_core.scale.params import ScaleParams
 from occupy_scipion.convert.forms import paramsFromForm
 from occupy_scipion.convert.volumes import readVolume
 from occupy_scipion.records.scale import ScaleRecord
