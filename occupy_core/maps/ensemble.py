@@ -1,7 +1,8 @@
-"""An ensemble: many volumes of one molecule on one grid, read one at a time."""
+"""An ensemble: many volumes of one molecule on one grid, read one at a time or held if small."""
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import threading
@@ -22,10 +23,11 @@ from occupy_core.maps.threads import for_slabs, threads
 _SUFFIXES = (".mrc", ".map", ".ccp4")
 _COMPRESSED = (".gz", ".bz2")
 _SMALLEST_BOX = 8  # [guard] voxels along an edge after binning
+_HELD = 64e6  # [machine] bytes of all volumes; what is smaller is read from its files once
 
 
 class Ensemble:
-    """Volumes on one grid. Nothing is held in memory but what is read at the moment.
+    """Volumes on one grid. Nothing is held in memory but what is read at the moment, or little.
 
     Parameters
     ----------
@@ -76,6 +78,8 @@ class Ensemble:
                 f"bin is {bin}, but of a box of {' x '.join(map(str, self.full_grid.shape))} "
                 f"voxels fewer than {_SMALLEST_BOX} are left along an edge; give a smaller bin."
             )
+        size = 4.0 * len(self) * math.prod(self.grid.shape)
+        self._held: dict[int, DensityMap] | None = {} if size <= _HELD else None
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -132,12 +136,20 @@ class Ensemble:
         EstimationError
             When it is constant.
         """
+        found = None if self._held is None else self._held.get(index)
+        if found is None:
+            found = self._read(index)
+            if self._held is not None:
+                self._held[index] = found
+        return found if self._alike is None else self._alike.apply(index, found)
+
+    def _read(self, index: int) -> DensityMap:
+        """Return one volume as it is in its file, on the grid of the ensemble."""
         density = self._load(index)
         if index:
             require_same_grid(self._first, density, "volume")
         require_varying(density)
-        found = bin_map(DensityMap(density.data, self._first.grid, density.name), self.bin)
-        return found if self._alike is None else self._alike.apply(index, found)
+        return bin_map(DensityMap(density.data, self._first.grid, density.name), self.bin)
 
     def for_each(
         self,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from scipy import fft
 
 from occupy_core.errors import EstimationError, OccupyWarning
 from occupy_core.maps.fourier import frequencies, resample
-from occupy_core.maps.grid import DensityMap, require_same_grid
+from occupy_core.maps.grid import DensityMap, Grid, require_same_grid
 
 Values = NDArray[np.float64]
 Spectrum = NDArray[np.complex64]
@@ -140,20 +140,9 @@ class SmallMap:
         )
         return cls(resample(density, (nz, ny, nx)))
 
-    @cached_property
+    @property
     def _shells(self) -> tuple[NDArray[np.int64], Values]:
-        """Shell of each coefficient (0 for those not used), and how often each counts."""
-        grid = self.density.grid
-        nx, f = grid.shape[2], frequencies(grid)
-        k = np.sqrt(f[0][:, None, None] ** 2 + f[1][:, None] ** 2 + f[2] ** 2)
-        step = 1 / max(grid.box)
-        shell = np.rint(k / step).astype(np.int64)
-        shell[k > 0.5 / max(grid.voxel_size)] = 0
-        twice = np.full(k.shape, 2.0)
-        twice[..., 0] = 1
-        if nx % 2 == 0:
-            twice[..., -1] = 1
-        return shell, twice
+        return _shells_of(self.density.grid)
 
     def _per_shell(self, values: NDArray[Any]) -> Values:
         """Sum over the shells 1, 2, …."""
@@ -195,7 +184,11 @@ class SmallMap:
     def match(self, other: SmallMap, mirror: tuple[int, ...] = (), *, move: bool = True) -> Match:
         """Compare with another map, mirrored and moved to where it agrees best."""
         turned = other.mirrored(mirror) if mirror else other
-        product = self.white * turned.white.conj()
+        return self._matched(self.white * turned.white.conj(), mirror, move=move)
+
+    def _matched(
+        self, product: Spectrum, mirror: tuple[int, ...] = (), *, move: bool = True
+    ) -> Match:
         shift = self._best_shift(product) if move else np.zeros(3)
         z, y, x = (float(s) for s in shift * np.array(self.density.grid.voxel_size_zyx))
         return Match(mirror, (x, y, z), self._fsc(product, shift))
@@ -248,8 +241,8 @@ class SmallMap:
 
     def compare(self, other: SmallMap, *, mirrors: bool = True) -> Comparison:
         """Compare with another map on the same grid in every way."""
-        here = self.match(other, move=False)
-        moved = self.match(other)
+        product = self.white * other.white.conj()
+        here, moved = self._matched(product, move=False), self._matched(product)
         turned = [self.match(other, mirror) for mirror in _MIRRORS[1:]] if mirrors else [here]
         ways = (here, moved, *turned)
         shells = max(_LEAST_SHELLS, *(agreeing_shells(match.fsc) for match in ways))
@@ -272,6 +265,21 @@ class SmallMap:
         # Parts that come and go change the power of shells too, but not steadily.
         sure = abs(slope) > _DECAY_SIGMAS * np.sqrt(spread[0, 0])
         return 2 * float(slope) if sure else 0.0  # power falls by exp(-B s²/2)
+
+
+@lru_cache(maxsize=4)
+def _shells_of(grid: Grid) -> tuple[NDArray[np.int64], Values]:
+    """Shell of each coefficient (0 for those not used), and how often each counts."""
+    nx, f = grid.shape[2], frequencies(grid)
+    k = np.sqrt(f[0][:, None, None] ** 2 + f[1][:, None] ** 2 + f[2] ** 2)
+    step = 1 / max(grid.box)
+    shell = np.rint(k / step).astype(np.int64)
+    shell[k > 0.5 / max(grid.voxel_size)] = 0
+    twice = np.full(k.shape, 2.0)
+    twice[..., 0] = 1
+    if nx % 2 == 0:
+        twice[..., -1] = 1
+    return shell, twice
 
 
 def agreeing_shells(fsc: Values) -> int:

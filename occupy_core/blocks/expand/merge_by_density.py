@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
 from occupy_core.blocks.contour.binarize import OccupiedVoxels
 from occupy_core.blocks.expand.shapes import calibrated_rows, separability
@@ -192,8 +191,12 @@ class _Seeds:
 
 def _wholes(seeds: _Seeds, communities: Communities, graded: Mask) -> list[Group]:
     """Return the groups of graded communities that come and go as wholes all the same."""
-    linked = communities.touching & linked_profiles(communities.profiles)
     among = np.flatnonzero(graded)
+    if not len(among):
+        return []
+    from scipy.sparse.csgraph import connected_components  # loads much
+
+    linked = communities.touching & linked_profiles(communities.profiles)
     n, group_of = connected_components(linked[np.ix_(among, among)], directed=False)
     found: list[Group] = []
     for g in range(n):

@@ -8,7 +8,6 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster import hierarchy
 
 from occupy_core.blocks.bits import unpack
 from occupy_core.blocks.contour.binarize import OccupiedVoxels
@@ -266,5 +265,7 @@ def tree(rows: Table) -> tuple[Table, list[int]]:
     """
     if len(rows) < 2 or rows.shape[1] == 0:
         return np.zeros((0, 4)), list(range(len(rows)))
+    from scipy.cluster import hierarchy  # loads much; only figures ask for trees
+
     links = np.asarray(hierarchy.linkage(rows, method="average", metric="cityblock"))
     return links, [int(i) for i in hierarchy.leaves_list(links)]

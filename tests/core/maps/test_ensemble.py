@@ -78,6 +78,20 @@ def test_each_volume_is_worked_on_once_whatever_the_threads(folder, n_threads):
     assert counted == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize(("held", "times"), [(64e6, 1), (100.0, 2)])
+def test_small_ensembles_are_read_once_and_large_ones_each_time(folder, monkeypatch, held, times):
+    monkeypatch.setattr("occupy_core.maps.ensemble._HELD", held)
+    ensemble = open_ensemble(folder)
+    read = []
+    load = ensemble._load
+    monkeypatch.setattr(ensemble, "_load", lambda index: (read.append(index), load(index))[1])
+    seen = [{}, {}]
+    for each in seen:
+        ensemble.for_each(lambda i, volume, each=each: each.update({i: volume.data.tobytes()}))
+    assert sorted(read) == sorted([*range(12)] * times)
+    assert seen[0] == seen[1] == {i: load(i).data.tobytes() for i in range(12)}
+
+
 def test_what_is_odd_about_all_headers_is_said_once(tmp_path):
     for i in range(3):
         write(tmp_path / f"v{i}.mrc", np.random.default_rng(i).random((6, 6, 6)))
