@@ -1,12 +1,15 @@
 """Jobs of local resolution that fail or are interrupted leave what was there, and say why."""
 
+import os
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_jobs import contents, start_python
+from copies import start_copy
+from small_jobs import contents
 from small_resolution import write_resolution_maps
 
 from occupy_core import EstimationError, OutputError, ParameterError
@@ -15,6 +18,8 @@ from occupy_core.commands.resolution.job import ResolutionJob
 from occupy_core.commands.resolution.run import run_resolution
 from occupy_core.maps import DensityMap, Grid, write_map
 from occupy_core.resolution.result import ResolutionParams
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
@@ -100,25 +105,6 @@ def test_a_failure_at_the_very_end_leaves_nothing(maps, tmp_path, monkeypatch, w
     assert not (tmp_path / "out").exists()
 
 
-MAIN = """
-import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job of the shell
-from occupy_core.commands.resolution import run as jobs
-from occupy_core.commands.main import main
-write, count = jobs.write_map, 0
-
-def write_map(*args, **kwargs):
-    global count
-    count += 1
-    if count == 2:
-        print('ready'); time.sleep(60)
-    return write(*args, **kwargs)
-
-jobs.write_map = write_map
-sys.exit(main(sys.argv[1:]))
-"""
-
-
 @pytest.mark.parametrize(
     ("number", "status", "word"),
     [
@@ -128,12 +114,21 @@ sys.exit(main(sys.argv[1:]))
     ],
 )
 def test_a_signal_in_the_middle_leaves_nothing(maps, tmp_path, number, status, word):
-    process = start_python(MAIN, "resolution", maps["map"], "--outdir", tmp_path / "out")
-    for line in process.stdout:
-        if line == "ready\n":
-            break
-    process.send_signal(number)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == status
-    assert err.splitlines()[-1] == f"occupy-core: {word}; unfinished outputs were removed."
+    def prepare():
+        write, count = jobs.write_map, 0
+
+        def write_map(*args, **kwargs):
+            nonlocal count
+            count += 1
+            if count == 2:
+                os.kill(os.getpid(), number)
+                time.sleep(60)  # until it has come through
+            return write(*args, **kwargs)
+
+        jobs.write_map = write_map
+
+    words = ["resolution", str(maps["map"]), "--outdir", str(tmp_path / "out")]
+    copy = start_copy(words, tmp_path / "notes", prepare)
+    assert copy.wait() == status
+    assert copy.text().splitlines()[-1] == f"occupy-core: {word}; unfinished outputs were removed."
     assert not (tmp_path / "out").exists()

@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 from hostile import TEXTS
+from quick_figures import save_coarsely
 from small_jobs import ROOT, write_small_map
 
 from occupy_core.commands.shared import plots
@@ -117,7 +118,7 @@ def test_a_name_is_drawn_as_it_is(text, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plots.draw_scale_histogram(figure, [1, 2, 3], name=text)
-        plots.save_figure(figure, tmp_path / "a.png")
+        save_coarsely(figure, tmp_path / "a.png")
     axes = figure.axes[0]
     assert len(axes.get_title().splitlines()) <= 1
     assert axes.get_title() == figure_text(text)

@@ -1,12 +1,16 @@
 """A job that cannot be done, fails or is stopped leaves everything as it was."""
 
+import os
+import resource
 import shutil
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_jobs import contents, start_python, write_small_map
+from copies import start_copy
+from small_jobs import contents, write_small_map
 
 from occupy_core import GridMismatchError, OutputError, ParameterError
 from occupy_core.commands.scale import run as jobs
@@ -16,7 +20,10 @@ from occupy_core.maps import Grid, write_map
 from occupy_core.scale.params import ModifyParams, ScaleParams
 
 # matplotlib 3.8 calls what newer versions of pyparsing deprecate
-pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
+]
 
 
 @pytest.mark.parametrize(
@@ -175,35 +182,29 @@ def test_a_failure_at_the_very_end_leaves_nothing(small, tmp_path, monkeypatch, 
     assert not (tmp_path / "out").exists()
 
 
-MAIN = """
-import os, signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job of the shell
-from occupy_core.commands.scale import run as jobs
-from occupy_core.commands.main import main
-write, count = jobs._Run._write_map, 0
+def at_second_map(act):
+    """What makes a run call a function before its second map is written."""
 
-def write_map(*args, **kwargs):
-    global count
-    count += 1
-    if count == 2:
-        {act}
-    return write(*args, **kwargs)
+    def prepare():
+        write, count = jobs._Run._write_map, 0
 
-jobs._Run._write_map = write_map
-sys.exit(main(sys.argv[1:]))
-"""
+        def write_map(*args, **kwargs):
+            nonlocal count
+            count += 1
+            if count == 2:
+                act()
+            return write(*args, **kwargs)
+
+        jobs._Run._write_map = write_map
+
+    return prepare
 
 
-def run_with(act, *arguments, number=None):
-    """Run the command line with `act` done before the second map is written."""
-    process = start_python(MAIN.format(act=act), "scale", *arguments)
-    if number is not None:
-        for line in process.stdout:
-            if line == "ready\n":
-                break
-        process.send_signal(number)
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out, err
+def run_with(act, folder, *arguments):
+    """Run the command line in a copy of this process; return its status and what it said."""
+    copy = start_copy(["scale", *map(str, arguments)], folder / "notes", at_second_map(act))
+    copy.wait()
+    return copy.status, copy.text()
 
 
 @pytest.mark.parametrize(
@@ -222,18 +223,25 @@ def test_a_signal_in_the_middle_leaves_the_folder_as_it_was(
     if old:
         run_scale(ScaleJob(small, outdir))
     before = contents(outdir) if old else None
-    done = run_with(
-        "print('ready'); time.sleep(60)", small, "--outdir", outdir, "--force", number=number
-    )
-    assert done[0] == status
-    assert done[2].splitlines()[-1] == f"occupy-core: {word}; unfinished outputs were removed."
-    assert "Traceback" not in done[2]
+
+    def act():
+        os.kill(os.getpid(), number)
+        time.sleep(60)  # until it has come through
+
+    found, said = run_with(act, tmp_path, small, "--outdir", outdir, "--force")
+    assert found == status
+    assert said.splitlines()[-1] == f"occupy-core: {word}; unfinished outputs were removed."
+    assert "Traceback" not in said
     assert (contents(outdir) if outdir.exists() else None) == before
 
 
 def test_the_run_after_a_killed_one_starts_clean(small, tmp_path):
     outdir = tmp_path / "out"
-    status, _, _ = run_with("os.kill(os.getpid(), signal.SIGKILL)", small, "--outdir", outdir)
+
+    def act():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    status, _ = run_with(act, tmp_path, small, "--outdir", outdir)
     assert status == -signal.SIGKILL
     (leftover,) = outdir.iterdir()
     assert leftover.name.startswith(".")
@@ -244,8 +252,9 @@ def test_the_run_after_a_killed_one_starts_clean(small, tmp_path):
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(small, tmp_path):
     # No file may exceed 100 kB, which the kernel enforces as it does the end of a disk.
-    act = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
-    status, _, err = run_with(act, small, "--outdir", tmp_path / "out")
+    limits = (resource.RLIMIT_FSIZE, (100_000, 100_000))
+    words = (small, "--outdir", tmp_path / "out")
+    status, err = run_with(lambda: resource.setrlimit(*limits), tmp_path, *words)
     assert status == 2
     assert err.startswith("occupy-core: error: The map ")
     assert err.endswith("cannot be written: File too large.\n")

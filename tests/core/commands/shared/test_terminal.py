@@ -70,11 +70,18 @@ def test_an_error_that_cannot_be_said_is_one():
     assert run("nonsense", redirect="2>&-")[0] == 2
 
 
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """A map, and the folder of what its job writes."""
+    folder = tmp_path_factory.mktemp("expected")
+    small = write_small_map(folder / "x.mrc")
+    assert run("scale", str(small), "--outdir", str(folder / "out"), "--quiet")[0] == 0
+    return small, folder / "out"
+
+
 @pytest.mark.parametrize("redirect", [">/dev/full", ">&-", "<&- >&- 2>&-"])
-def test_a_job_writes_everything_whatever_becomes_of_its_streams(tmp_path, redirect):
-    small = write_small_map(tmp_path / "x.mrc")
-    expected = tmp_path / "expected"
-    assert run("scale", str(small), "--outdir", str(expected), "--quiet")[0] == 0
+def test_a_job_writes_everything_whatever_becomes_of_its_streams(tmp_path, expected, redirect):
+    small, expected = expected
     out = tmp_path / "out"
     status, _, err = run("scale", str(small), "--outdir", str(out), redirect=redirect)
     assert status == (2 if "full" in redirect else 0)
