@@ -173,16 +173,23 @@ def refuse_outputs(
         When an output is a folder, an input, or exists without `force`.
     """
     existing = [outdir / name for name in names if (outdir / name).exists()]
+    sources = {_identity(path) for path in inputs if path.exists()} if existing else set()
     for path in existing:
         if path.is_dir():
             raise OutputError(f"{path} is a folder; remove it or give another --outdir.")
-        if any(source.exists() and path.samefile(source) for source in inputs):
+        if _identity(path) in sources:
             raise OutputError(f"{path} is an input and is never replaced; give another --outdir.")
     if existing and not force:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise OutputError(
             f"{existing[0]} exists already{more}; give another --outdir, or --force to replace it."
         )
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """What two names of one file share."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 @contextmanager
