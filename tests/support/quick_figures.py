@@ -7,9 +7,10 @@ from unittest import mock
 @contextmanager
 def figures_saved(by):
     """Let jobs, and the notebooks that they run, save their figures by a function."""
-    from occupy_core.commands.shared import plots, run
+    from occupy_core.commands.blocks import analysis
+    from occupy_core.commands.shared import run
 
-    with mock.patch.object(run, "save_figure", by), mock.patch.object(plots, "save_figure", by):
+    with mock.patch.object(run, "save_figure", by), mock.patch.object(analysis, "save_figure", by):
         yield
 
 

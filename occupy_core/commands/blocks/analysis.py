@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from occupy_core.commands.blocks.tables import choose
 from occupy_core.commands.shared.colors import several_colors
 from occupy_core.commands.shared.figure_style import drawn_in_own_style
 from occupy_core.commands.shared.notebook import Cell, beside_notebook
-from occupy_core.commands.shared.plots import drawn_png
+from occupy_core.commands.shared.plots import new_figure, save_figure
 from occupy_core.commands.shared.quoting import figure_text
 from occupy_core.commands.shared.record import read_record
 from occupy_core.errors import ParameterError
@@ -25,6 +26,7 @@ from occupy_core.maps.mrc import read_map
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_DPI = 90  # [layout]
 _BINS = np.linspace(0, 1.2, 25)  # [layout] of the histograms of occupancies
 _COLUMNS = 3  # [layout] histograms beside each other
 
@@ -201,7 +203,10 @@ def analysis_cells(record_name: str, blocks: Sequence[str]) -> list[Cell]:
 
 
 def _picture(size: tuple[float, float], draw: Callable[..., Any], *values: Any) -> Picture:
-    return Picture(drawn_png(size, draw, *values))
+    figure, stream = new_figure(*size), io.BytesIO()
+    draw(figure, *values)
+    save_figure(figure, stream, dpi=_DPI)
+    return Picture(stream.getvalue())
 
 
 @drawn_in_own_style

@@ -6,11 +6,10 @@ a viewer) and saves or shows it.
 
 from __future__ import annotations
 
-import io
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 
     from occupy_core.solvent.model import SolventModel
 
-_DPI = 200  # [layout] of a file
-_SHOWN_DPI = 90  # [layout] in a notebook
+_DPI = 200  # [layout]
 _LETTERS_PER_INCH = 15  # [layout] of a warning above a figure
 _CONTRAST = (0.1, 99.9)  # [layout] percentiles of a slice shown as white and black
 _CURVE_COLORS = ("#1f5fa8", "#c1272d", "#2e8b57", "#8a5ea8")
@@ -54,19 +52,19 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, target: Path | BinaryIO, *, dpi: int = _DPI) -> None:
-    """Save a figure as PNG; the same figure gives the same bytes."""
+    """Save a figure of `new_figure` as PNG; the same figure gives the same bytes.
+
+    It is laid out and drawn once. `Figure.savefig` draws a figure with a layout twice.
+    """
+    engine, canvas = figure.get_layout_engine(), cast(Any, figure.canvas)
     with own_style():
-        figure.savefig(target, dpi=dpi, format="png", metadata={"Software": None})
-
-
-def drawn_png(
-    size: tuple[float, float], draw: Callable[..., Any], *values: Any, dpi: int = _SHOWN_DPI
-) -> bytes:
-    """Draw a figure of a size in inches by a function that takes it and `values`, as PNG."""
-    figure, stream = new_figure(*size), io.BytesIO()
-    draw(figure, *values)
-    save_figure(figure, stream, dpi=dpi)
-    return stream.getvalue()
+        figure.set_dpi(dpi)
+        if engine is not None:
+            engine.execute(figure)
+            figure.set_layout_engine("none")
+        canvas.print_png(target, metadata={"Software": None})
+        if engine is not None:
+            figure.set_layout_engine(engine)
 
 
 @drawn_in_own_style

@@ -1,5 +1,6 @@
 """Figures show what they are given, with the units and the colours they should have."""
 
+import io
 import warnings
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from figure_checks import inside, texts
 
-from occupy_core.commands.shared import plots
+from occupy_core.commands.shared import plots, run
 from occupy_core.commands.shared.colors import GUESS_HATCH, NO_VALUE, OCCUPANCY, ColorScale
 from occupy_core.maps import DensityMap, Grid
 from occupy_core.scale.estimate import estimate_confidence, estimate_scale
@@ -16,8 +17,36 @@ with warnings.catch_warnings():
     # matplotlib 3.8 calls what newer versions of pyparsing deprecate
     warnings.simplefilter("ignore", DeprecationWarning)
     from matplotlib.colors import to_rgba
+    from matplotlib.lines import Line2D
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* deprecated.* use :DeprecationWarning")
+
+
+@pytest.mark.usefixtures("real_figures")
+@pytest.mark.parametrize("layout", ["compressed", "constrained", "none"])
+def test_a_figure_is_saved_as_matplotlib_does_it_but_drawn_once(layout):
+    drawn = 0
+
+    class Counted(Line2D):
+        def draw(self, *args, **kwargs):
+            nonlocal drawn
+            drawn += 1
+            super().draw(*args, **kwargs)
+
+    def figure_of():
+        figure = plots.new_figure(4, 3)
+        figure.set_layout_engine(layout)
+        axes = figure.add_subplot()
+        axes.add_line(Counted([0, 1], [0, 1000]))
+        axes.set(xlim=(0, 1), ylim=(0, 1000), ylabel="tall\nlabel")
+        figure.colorbar(axes.imshow([[0, 1]], aspect="auto"), ax=axes)
+        return figure
+
+    saved, expected = io.BytesIO(), io.BytesIO()
+    run.save_figure(figure_of(), saved, dpi=70)
+    assert drawn == 1
+    figure_of().savefig(expected, dpi=70, metadata={"Software": None})
+    assert saved.getvalue() == expected.getvalue()
 
 
 @pytest.fixture(scope="module")
