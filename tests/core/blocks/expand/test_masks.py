@@ -60,7 +60,7 @@ def test_two_classes_explain_two_values_better_than_a_spread():
 
 
 def test_what_noise_does_over_some_voxels_is_no_block():
-    known = null(24, 100, rigid=True, seed=3, noise=0.3, correlation=1.5)
+    known = null(18, 100, rigid=True, seed=3, noise=0.3, correlation=1.5)
     params = BlocksParams(min_distance=0.0, correction="bh")  # as if noise were independent
     found = find_blocks(ensemble_of(known), params)
     assert len(found.communities) > 100

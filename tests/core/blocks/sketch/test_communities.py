@@ -211,7 +211,7 @@ def test_blocks_are_told_apart_even_when_they_agree_in_ninety_percent(seed, nois
 
 
 def test_correlated_noise_is_no_evidence():
-    known = null(24, 100, rigid=True, seed=3, noise=0.3, correlation=1.2)
+    known = null(18, 100, rigid=True, seed=3, noise=0.3, correlation=1.2)
     params = BlocksParams(correction="bh")
     occupied = binarize(ensemble_of(known), params)
     far = sketch_communities(occupied, params)
