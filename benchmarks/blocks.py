@@ -8,7 +8,7 @@
 `null`        noise, and one rigid body in noise: in how many ensembles a block is found
 `thresholds`  the automatic rules beside each other
 `pairs`       cost of a pair of voxels, for growing numbers of voxels
-`speed`       the command line, whole processes with figures: time and peak memory (`--large`: also
+`speed`       the command line, whole processes: time and peak memory (`--large`: also
               128³ x 1000, 8.4 GB on disk)
 `few`         the 20 volumes of 50S assembly intermediates in FOLDER/data/ensembles/maven_50S
 """
