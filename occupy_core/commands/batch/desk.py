@@ -75,12 +75,13 @@ class Desk:
         return outcome
 
     def _tell(self, slots: int) -> None:
-        state, now = (self._done, self._taken, slots == 0), time.monotonic()
+        alone, now = slots == 0 and self.busy, time.monotonic()
+        state = (self._done, self._taken, alone)
         if state == self._told[0] and now < self._told[1] + _AGAIN:
             return
         self._told = (state, now)
         failed = f", {self._failed} failed" if self._failed else ""
-        if slots == 0:
+        if alone:
             left = "; no worker has started yet" if not self._done else "; no worker is there now"
         else:
             left = self._time_left()

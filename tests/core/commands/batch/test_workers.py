@@ -1,14 +1,16 @@
 """Workers: what a crash, a mistake and a lack of memory do to the other jobs."""
 
 import builtins
+from concurrent.futures import Future
 
 import crashing_work
 import pytest
+from worker_here import WorkerHere
 
 from occupy_core.commands.batch import workers
 from occupy_core.commands.batch.desk import Desk, duration
 from occupy_core.commands.batch.job import BatchJob
-from occupy_core.commands.batch.work import Task
+from occupy_core.commands.batch.work import Task, failed
 from occupy_core.errors import ParameterError
 
 NAMES = ("a", "crash", "b", "mistake", "c")
@@ -35,6 +37,22 @@ def test_a_job_that_ends_its_process_loses_itself_only(monkeypatch, count):
     assert "ZeroDivisionError: of the program" in by_name["mistake"].sentence
     assert told[-1] == (1.0, "5 of 5 done, 2 failed")
     assert [share for share, _ in told] == sorted(share for share, _ in told)
+
+
+def test_workers_are_not_missed_when_all_is_done():
+    class Leaving(WorkerHere):
+        def submit(self, task):
+            self.slots = lambda: 0  # it ends with its job
+            done = Future()
+            done.set_result(failed(task, "lost"))
+            return done
+
+    told = []
+    desk = Desk(Leaving(), lambda share, text: told.append((share, text)))
+    desk.add(Task("a", "scale", {}))
+    desk.step(0.0)
+    desk.step(0.0)
+    assert told == [(0.0, "0 of 1 done"), (1.0, "1 of 1 done, 1 failed")]
 
 
 def test_without_dask_one_sentence_says_what_to_install(monkeypatch):
