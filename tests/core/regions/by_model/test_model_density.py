@@ -66,6 +66,17 @@ def test_atoms_outside_the_map_do_not_wrap_around(model):
     assert np.abs(found[1]).max() < 0.3 * np.abs(found[0]).max()
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_atoms_in_the_first_and_the_last_voxel_are_inside(axis):
+    grid = Grid((40, 44, 48), (1.5, 1.4, 1.3), origin=(5.0, -7.0, 2.0))
+    for end in (0, grid.shape[axis] - 1):
+        voxel = [20, 22, 24]
+        voxel[axis] = end
+        band = make_band(grid, np.array([grid.position(voxel)]), 4.0, n_templates=1, memory=1e8)
+        inside = tuple(v - c for v, c in zip(voxel, band.corner, strict=True))
+        assert band.weight[inside] == 1
+
+
 def test_the_resolution_is_lowered_to_what_memory_allows(model):
     rich = make_band(GRID, model.positions, 3.0, n_templates=4, memory=1e8)
     poor = make_band(GRID, model.positions, 3.0, n_templates=4, memory=1e5)
