@@ -173,7 +173,7 @@ def by_ours(case: Case, granularity: float) -> Made:
 def share_of_density(case: Case) -> Array:
     """Return which part of the full density is there without noise; 1 where there is none."""
     share = np.ones_like(case.full)
-    some = case.full > _SOME * case.full.max()
+    some = (case.full > _SOME * case.full.max()) & ~case.solvent
     np.divide(case.clean, case.full, out=share, where=some)
     return np.clip(share, 0, 1, out=share)
 
