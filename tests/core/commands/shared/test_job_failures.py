@@ -250,6 +250,19 @@ def test_the_run_after_a_killed_one_starts_clean(small, tmp_path):
     assert set(contents(outdir)) == set(job.output_names().values())
 
 
+def test_a_run_elsewhere_removes_what_a_killed_one_has_left(small, tmp_path):
+    def act():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    killed, other = tmp_path / "killed", tmp_path / "other"
+    status, _ = run_with(act, tmp_path, small, "--outdir", killed)
+    assert status == -signal.SIGKILL
+    assert list(killed.iterdir())
+    assert run_with(lambda: None, tmp_path, small, "--outdir", other) == (0, "")
+    assert not killed.exists() or contents(killed) == {}
+    assert "result_x.json" in contents(other)
+
+
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(small, tmp_path):
     # No file may exceed 100 kB, which the kernel enforces as it does the end of a disk.
     limits = (resource.RLIMIT_FSIZE, (100_000, 100_000))
