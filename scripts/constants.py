@@ -19,6 +19,7 @@ lines of comment right above it, says where it comes from:
     [default]           default of what the user can set
     [sample]            of the simulated sample map
     [taste: not swept]  chosen by eye; nothing shows yet what other values give
+    [taste: COMMAND]    chosen by eye; the command prints how much 30 % more or less moves
     [taste: nothing moved]  chosen by eye; 30 % more or less changed no figure of the benchmark of
                         its method (`python -m benchmarks.sensitivity`), which may not need it
 

@@ -23,9 +23,9 @@ Values = NDArray[np.float64]
 Weights = Mapping[str, tuple[tuple[slice, slice, slice], Array]]
 
 _CUBE = 12.0  # [physics] Å: the width at half height of the usual window of 5 Å
-_NEAR = 30.0  # [taste: not swept] Å between the middles of cubes that are neighbours
+_NEAR = 30.0  # [taste: nothing moved] Å between the middles of cubes that are neighbours
 _LEAST_INSIDE = 0.3  # [guard] of a region must have a resolution: the rest lies in the solvent
-_FLOOR = 0.03  # [taste: not swept] relative error of the comparison at least
+_FLOOR = 0.03  # [taste: nothing moved] relative error of the comparison at least
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

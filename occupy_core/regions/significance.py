@@ -16,14 +16,16 @@ from occupy_core.regions.table import RegionTable, listed
 
 Values = NDArray[np.float64]
 
-# [taste: not swept] amplitudes that differ by less are one level, whatever their standard errors
+# [taste: nothing moved] amplitudes that differ by less are one level, whatever their standard
+# errors
 _ALIKE = 0.03
-_SIGMAS = 2.0  # [taste: not swept]
-_DENSEST = 1.5  # [taste: not swept] times full
-# [taste: not swept] standard errors; a level that far above another is no accident of its error
+_SIGMAS = 2.0  # [taste: nothing moved]
+_DENSEST = 1.5  # [taste: python -m benchmarks.sensitivity regions] times full
+# [taste: nothing moved] standard errors; a level that far above another is no accident of its error
 _FAR = 5.0
-_BEST_KNOWN = 0.01  # [taste: not swept] relative: no amplitude weighs more than one known to 1 %
-# [taste: not swept] relative error of a reference that is only the one that comes nearest
+# [taste: nothing moved] relative: no amplitude weighs more than one known to 1 %
+_BEST_KNOWN = 0.01
+# [taste: nothing moved] relative error of a reference that is only the one that comes nearest
 _LEAST_DOUBT = 0.1
 NO_FULL = "no full reference"
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 Verdict = Literal["full", "flexible", "partial", "absent", "undecided", "not judged"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
-LEAST_ERROR = 0.03  # [taste: not swept] of an occupancy: what a fit of amplitudes leaves undecided
+# [taste: nothing moved] of an occupancy: what a fit of amplitudes leaves undecided
+LEAST_ERROR = 0.03
 _SIGMAS = 1.96  # [physics] 95 % of a normal distribution
 _ABSENT_BELOW = 0.15  # [words] absent: the interval ends below this
 _FULL_ABOVE = 0.85  # [words] full: the interval starts above this
@@ -27,7 +28,7 @@ _HALVED = 4 * math.log(2)  # [physics] times d²: the B-factor that halves the a
 # [measured: python -m benchmarks.verdict; 0 beside absent chains, 0.04 to 0.6 beside moved ones]
 # of the volume of a region: what lies beside it may be it, moved
 _BESIDE = 0.03
-# [taste: not swept] times the B-factor of something mobile: no vibration, but another place
+# [taste: nothing moved] times the B-factor of something mobile: no vibration, but another place
 _ELSEWHERE = 5.0
 _DETECTION = 3.29  # [paper: 10.1021/ac60259a007] standard errors, 5 % misses and 5 % false alarms
 # Ligands of membranes, by their names in the dictionary of chemical components, and words in the

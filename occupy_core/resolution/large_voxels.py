@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from occupy_core.resolution.result import ResolutionParams, ResolutionResult
 
 _LARGEST_VOXEL = 5.0  # [physics] Å; larger ones leave fewer than four bands below Nyquist
-_USUAL_VOXEL = 3.0  # [taste: not swept] Å, to which larger voxels are brought
+_USUAL_VOXEL = 3.0  # [taste: nothing moved] Å, to which larger voxels are brought
 
 
 def unit_of(grid: Grid) -> float:

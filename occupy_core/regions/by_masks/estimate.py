@@ -35,19 +35,22 @@ from occupy_core.solvent.noise import Solvent
 Values = NDArray[np.float64]
 
 _INSIDE = 0.5  # [physics] of the largest weight: a voxel inside the region
-_PLATEAU = 0.35  # [taste: not swept] of the density deep inside: the surface of the molecule
+# [taste: python -m benchmarks.sensitivity regions] of the density deep inside: the surface of the
+# molecule
+_PLATEAU = 0.35
 _LEAST_CORE = 0.1  # [guard] of the voxels of a region stay in its core
-# [taste: not swept] relative: how much the mean density of full regions differs in simulations
+# [taste: python -m benchmarks.sensitivity regions] relative: how much the mean density of full
+# regions differs in simulations
 _KINDS = 0.03
-# [taste: not swept] of full: what blurred neighbours leave in an empty region, in simulations
+# [taste: nothing moved] of full: what blurred neighbours leave in an empty region, in simulations
 _LEAK = 0.006
 _SHARED = 0.25  # [words] of a region
 _ABOVE = 1.05  # [words]
 _ABOVE_FLAG = "above the reference"
-_BLOCK = 12.0  # [taste: not swept] Å; density differs independently between cubes of this edge
-# [taste: not swept] of all masks: a small dense region (nucleic acid) is none
+_BLOCK = 12.0  # [taste: nothing moved] Å; density differs independently between cubes of this edge
+# [taste: nothing moved] of all masks: a small dense region (nucleic acid) is none
 _REFERENCE_SHARES = (0.25, 0.1)
-# [taste: not swept] of full density: error of the level of a solvent that cannot be seen
+# [taste: nothing moved] of full density: error of the level of a solvent that cannot be seen
 _LEVEL_DOUBT = 0.1
 
 

@@ -27,7 +27,7 @@ from occupy_core.solvent.robust import variance
 Values = NDArray[np.float64]
 Slices = tuple[slice, slice, slice]
 
-_NOISE_REACH = 20.0  # [taste: not swept] Å over which noise is correlated at most
+_NOISE_REACH = 20.0  # [taste: nothing moved] Å over which noise is correlated at most
 
 
 def away_from_masks(masks: Iterable[tuple[Slices, Array]], grid: Grid) -> Mask:

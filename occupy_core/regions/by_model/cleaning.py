@@ -29,9 +29,9 @@ _NO_B = 999.0  # [format] Å²; as high as six columns go
 _HIGHEST_B = 300.0  # [guard] Å²; less than 2e-4 of such an atom is left at 3 Å
 _FARTHEST_B = 100.0  # [measured: a chain of B 30 written as 50 to 950] as in `shell_fit`, Å²
 _USUAL_B = 50.0  # [guard] Å²; where no B-factor of a model can be one
-# [taste: not swept] Å between residues of one number: the other one is a second conformer
+# [taste: nothing moved] Å between residues of one number: the other one is a second conformer
 _COPY_DISTANCE = 5.0
-_LEAST_PART = 10  # [taste: not swept] residues of a molecule; fewer are what was seen of a loop
+_LEAST_PART = 10  # [taste: nothing moved] residues of a molecule; fewer are what was seen of a loop
 # The centre and three neighbours whose triple product is about +2.5 Å³ in life: of 60,000 centres
 # of 65 models of the archive 1.000 are of one sign.
 _CENTRES = (("CA", "N", "C", "CB"), ("C4'", "O4'", "C5'", "C3'"), ("C4*", "O4*", "C5*", "C3*"))

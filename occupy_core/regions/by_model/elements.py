@@ -27,7 +27,7 @@ FORCE_FIELD_IONS = {
     "IB": "I", "IP": "Na", "IM": "Cl", "CIM": "Cl", "CIP": "Na", "MG2": "Mg", "ION": "Na",
 }  # fmt: skip
 _BACKBONES = ({"N", "CA", "C"}, {"C1'", "C4'"}, {"C1*", "C4*"})
-_ORGANIC = 3  # [taste: not swept] carbons
+_ORGANIC = 3  # [taste: nothing moved] carbons
 
 
 def mend_elements(model: gemmi.Model, undeclared: AbstractSet[str]) -> int:

@@ -34,10 +34,11 @@ from occupy_core.solvent.blank import find_blank
 
 Values = NDArray[np.float64]
 
-# [taste: not swept] Å; finer shells tell atoms from each other, not how many there are
+# [taste: python -m benchmarks.sensitivity regions] Å; finer shells tell atoms from each other, not
+# how many there are
 _FINEST = 3.0
-_MASK_RADIUS = 3.0  # [taste: not swept] Å around the atoms of a region
-_MOSTLY_OUTSIDE = 0.5  # [taste: not swept]
+_MASK_RADIUS = 3.0  # [taste: nothing moved] Å around the atoms of a region
+_MOSTLY_OUTSIDE = 0.5  # [taste: nothing moved]
 
 
 @dataclass(frozen=True, kw_only=True)

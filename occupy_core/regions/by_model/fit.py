@@ -35,17 +35,19 @@ Values = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 _MEMORY = 6e8  # [machine] bytes for the coefficients of all regions
-# [taste: not swept] Å; errors of the model are taken to be independent between cubes of this edge
+# [taste: nothing moved] Å; errors of the model are taken to be independent between cubes of this
+# edge
 _CUBE = 10.0
-_AT_ATOMS = 2.0  # [taste: not swept] Å from the nearest atom: where noise enters the amplitudes
-# [taste: not swept] Å; density without atoms is looked for at this resolution
+_AT_ATOMS = 2.0  # [taste: nothing moved] Å from the nearest atom: where noise enters the amplitudes
+# [taste: nothing moved] Å; density without atoms is looked for at this resolution
 _BLOB_RESOLUTION = 8.0
-# [taste: not swept] of the power of a shell explained with negative sign: the contrast is inverted
+# [taste: nothing moved] of the power of a shell explained with negative sign: the contrast is
+# inverted
 _DARK = 0.3
 _FLAT = 20.0  # [physics] Å: twice the soft edge of the box, finest detail of a flat level
-_NEIGHBOURS = 5  # [taste: not swept]
-_ROUNDS = 4  # [taste: not swept]
-# [taste: not swept] Å; detail that all regions may still have in common
+_NEIGHBOURS = 5  # [taste: nothing moved]
+_ROUNDS = 4  # [taste: nothing moved]
+# [taste: nothing moved] Å; detail that all regions may still have in common
 _COARSER = (8.0, 10.5, 14.0, 18.0)
 _LEAST_SHELLS = 4  # [guard] fewer do not tell a B-factor from an amplitude
 _AT_ONCE = 8  # [machine] regions whose influence is held at a time

@@ -20,7 +20,8 @@ from occupy_core.regions.by_model.fit import MapFit, ModelInMaps
 
 Values = NDArray[np.float64]
 
-# [taste: not swept] regions' worth of the errors of the fit against what the half maps say, for all
+# [taste: nothing moved] regions' worth of the errors of the fit against what the half maps say,
+# for all
 # regions together and for one region: a few differences tell a variance badly
 _TRUST, _TRUST_OF_ONE = 10.0, 4.0
 _MEDIAN_OF_SQUARE = 0.4549  # [physics] of a normal distribution with a variance of 1

@@ -25,10 +25,12 @@ Coefficients = NDArray[np.complex64]
 Values = NDArray[np.float64]
 Indices = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
-_LOWEST = 40.0  # [taste: not swept] Å; beyond, maps hold box, mask and solvent more than structure
-# [taste: not swept] Å around the atoms that count fully, and of the soft edge outside
+# [taste: python -m benchmarks.sensitivity regions] Å; beyond, maps hold box, mask and solvent more
+# than structure
+_LOWEST = 40.0
+# [taste: nothing moved] Å around the atoms that count fully, and of the soft edge outside
 _NEAR, _SOFT = 8.0, 8.0
-_RING = 5.0  # [taste: not swept] Å from the atoms on is taken for the level of the solvent
+_RING = 5.0  # [taste: nothing moved] Å from the atoms on is taken for the level of the solvent
 _MOST = 0.5  # [words]
 _LEAST_COEFFICIENTS = 50  # [guard] of a shell; fewer would be fitted by chance
 

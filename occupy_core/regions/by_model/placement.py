@@ -20,10 +20,12 @@ Values = NDArray[np.float64]
 _SEARCH_RESOLUTION = 10.0  # [machine] Å; finer would make the search slow, not safer
 _SAMPLES = 2.5  # [machine] voxels in the resolution of the search
 _LARGEST = 160  # [machine] voxels along an edge during the search
-# [taste: not swept] the best match with opposite sign is this much better: the contrast is inverted
+# [taste: nothing moved] the best match with opposite sign is this much better: the contrast is
+# inverted
 _DARKER = 2.0
-_BETTER = 1.1  # [taste: not swept] a place elsewhere must correlate this much better to be believed
-_LONGEST_STEP = 0.1  # [taste: not swept] of the resolution, of one step of the refinement
+# [taste: nothing moved] a place elsewhere must correlate this much better to be believed
+_BETTER = 1.1
+_LONGEST_STEP = 0.1  # [taste: nothing moved] of the resolution, of one step of the refinement
 _REFINED_LATER = 1.0  # [guard] Å; the search is no more accurate, `refine_shift` is
 _WORTH_IT = 0.05  # [guard] Å; smaller shifts change nothing
 

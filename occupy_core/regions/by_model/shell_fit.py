@@ -23,15 +23,15 @@ from occupy_core.regions.by_model.model_density import Band, Coefficients
 
 Values = NDArray[np.float64]
 
-# [taste: not swept] Å²: expected differences of B between regions (standard deviation)
+# [taste: nothing moved] Å²: expected differences of B between regions (standard deviation)
 _B_SPREAD = 100.0
 _B_LIMIT = 500.0  # [guard] Å²
 _B_UNIT = 50.0  # [machine] Å²: makes B as large a number as an amplitude for the minimiser
 _NO_MODEL_BETTER = 1e-4  # [guard] of the power of a shell: no template is more accurate than 1 %
 _EMPTY_SHELL = 1e-10  # [guard] of the strongest shell: filtered away, only rounding is left
-# [taste: not swept] probability of a difference between coarse and fine detail by noise alone
+# [taste: nothing moved] probability of a difference between coarse and fine detail by noise alone
 _CHANCE = 1e-4
-# [taste: not swept] of that of the coarse fit: the difference is not known better
+# [taste: nothing moved] of that of the coarse fit: the difference is not known better
 _LEAST_VARIANCE = 0.1
 
 

@@ -15,19 +15,22 @@ from occupy_core.solvent.robust import mad_sigma
 Values = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-# [taste: not swept] Density without atoms is above this fraction of the typical density of the
+# [taste: nothing moved] Density without atoms is above this fraction of the typical density of the
 # model, ...
 _BLOB_LEVEL = 0.35
-_BLOB_SIGMAS = 4.0  # [taste: not swept] ... and this many standard deviations of the residual, ...
-_BLOB_VOLUME = 300.0  # [taste: not swept] Å³, ... in pieces of at least this volume ...
-# [taste: not swept] Å, ... this far from all atoms; what it hides from the fit reaches ...
+# [taste: nothing moved] ... and this many standard deviations of the residual, ...
+_BLOB_SIGMAS = 4.0
+_BLOB_VOLUME = 300.0  # [taste: nothing moved] Å³, ... in pieces of at least this volume ...
+# [taste: nothing moved] Å, ... this far from all atoms; what it hides from the fit reaches ...
 _OFF_ATOMS = 2.5
-_ON_ATOMS = 0.5  # [taste: not swept] Å, ... this near to them
-# [taste: not swept] Å around such a piece that count with it, and of soft edge
+_ON_ATOMS = 0.5  # [taste: nothing moved] Å, ... this near to them
+# [taste: nothing moved] Å around such a piece that count with it, and of soft edge
 _BLOB_REACH, _BLOB_EDGE = 4.0, 4.0
-# [taste: not swept] Å; a region this near to such a piece is told, and noise is measured this far
+# [taste: nothing moved] Å; a region this near to such a piece is told, and noise is measured this
+# far
 _NEAR = 8.0
-_CORE, _MODEL = 1.0, 2.0  # [taste: not swept] Å from atoms: typical density, volume of the model
+# [taste: nothing moved] Å from atoms: typical density, volume of the model
+_CORE, _MODEL = 1.0, 2.0
 
 
 @dataclass(frozen=True, eq=False)

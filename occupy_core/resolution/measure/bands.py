@@ -32,7 +32,7 @@ _COHERENCE = 0.21 / STEP
 # [physics] of the grid of the energies: its own Nyquist loses 2e-5 of the window
 _SAMPLES_PER_WINDOW = 1.5
 _WINDOW_BAND = 0.1  # [physics] 1/Å by 5 Å: what a window passes of the square of a band
-# [taste: not swept] of its lower half that the last band must hold below the limit
+# [taste: nothing moved] of its lower half that the last band must hold below the limit
 _LAST_SHARE = 0.6
 TABLE = 4096.0  # [machine] steps of a gain table per 1/Å
 _PLANES = 8  # [machine]

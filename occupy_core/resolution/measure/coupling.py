@@ -24,7 +24,8 @@ from occupy_core.resolution.measure.bands import (
 from occupy_core.resolution.measure.spectrum import Spectrum
 
 _COARSEST = 1 / 16  # [trained] 1/Å: from here on the density counts
-_DETAIL = (1 / 10, 1 / 4)  # [taste: not swept] 1/Å: bands in which that of a molecule is strongest
+# [taste: nothing moved] 1/Å: bands in which that of a molecule is strongest
+_DETAIL = (1 / 10, 1 / 4)
 # [measured: molecules cut out of maps, and noise] of the same: molecules cut out of a map have 0.08
 # and more, noise 0.04
 _SIGNIFICANT = 0.05

@@ -14,10 +14,14 @@ Values = NDArray[np.float64]
 
 DETAIL = 7.0  # [trained] Å: detail at which the surface is drawn
 SPACING = 2.5  # [trained] Å between the points at which the mask is decided
-_SEED = 0.35  # [taste: not swept] of the density of the molecule: a part of it starts here
-_SURFACE = 0.14  # [taste: not swept] of the density of the molecule: the surface lies here at least
-_SIGNIFICANT = 3.0  # [taste: not swept] standard deviations of the solvent
-_CLOSING = 4.0  # [taste: not swept] Å: gaps narrower than twice this are closed
+_SEED = 0.35  # [taste: nothing moved] of the density of the molecule: a part of it starts here
+# [taste: python -m benchmarks.sensitivity resolution] of the density of the molecule: the surface
+# lies here at least
+_SURFACE = 0.14
+# [taste: python -m benchmarks.sensitivity resolution] standard deviations of the solvent
+_SIGNIFICANT = 3.0
+# [taste: python -m benchmarks.sensitivity resolution] Å: gaps narrower than twice this are closed
+_CLOSING = 4.0
 
 
 def smoothed_density(spectrum: Spectrum, detail: float = DETAIL) -> tuple[Array, Grid]:

@@ -12,17 +12,18 @@ from occupy_core.solvent.blank import Blank
 
 Values = NDArray[np.float64]
 
-# [taste: not swept] Å inside an empty background at which a usual soft mask has lost half the power
+# [taste: nothing moved] Å inside an empty background at which a usual soft mask has lost half the
+# power
 _HALF_EDGE = 4.0
-# [taste: not swept] Å over which a band of this width spreads what it filters
+# [taste: nothing moved] Å over which a band of this width spreads what it filters
 _SPREAD = 0.19 / STEP
-# [taste: not swept] windows from the molecule at which the solvent shows how the edge falls
+# [taste: nothing moved] windows from the molecule at which the solvent shows how the edge falls
 _AWAY = 2.0
-# [taste: not swept] of the noise that the windows which show the noise itself hold
+# [taste: nothing moved] of the noise that the windows which show the noise itself hold
 _BRIGHT, _LIT = 0.5, 0.3
 _POINTS = 50  # [guard] fewer points than this show nothing
 _ROUNDS = 4  # [guard] noise and edge, in turn: by then neither moves by a per cent
-_LEAST = 0.5  # [taste: not swept] of the noise that a window must have kept to be of use
+_LEAST = 0.5  # [taste: nothing moved] of the noise that a window must have kept to be of use
 
 
 def filled_part(density: DensityMap, blank: Blank, energies: BandEnergies) -> Array:

@@ -14,22 +14,26 @@ from occupy_core.resolution.measure.spectrum import Spectrum
 
 Values = NDArray[np.float64]
 
-# [taste: not swept] 1/Å: bands in which any map has far more signal than finer ones
+# [taste: nothing moved] 1/Å: bands in which any map has far more signal than finer ones
 _DETAIL = (1 / 12, 1 / 6)
-# [taste: not swept] of the contrast of those bands that a filtered map keeps in its finest bands
+# [taste: nothing moved] of the contrast of those bands that a filtered map keeps in its finest
+# bands
 _FLAT = 0.5
-# [taste: not swept] by which the contrast of an unfiltered map never rises with frequency
+# [taste: nothing moved] by which the contrast of an unfiltered map never rises with frequency
 _RISE = 2.0
-# [taste: not swept] shells; solvent that is the same over more of them was not filtered locally
+# [taste: nothing moved] shells; solvent that is the same over more of them was not filtered locally
 _SHORT = 5
-_CONTRAST = 250.0  # [taste: not swept] energy of molecule over solvent that no noise leaves
-# [taste: not swept] contrast of the coarsest bands where solvent is well apart from the molecule
+_CONTRAST = 250.0  # [taste: nothing moved] energy of molecule over solvent that no noise leaves
+# [taste: nothing moved] contrast of the coarsest bands where solvent is well apart from the
+# molecule
 _CLEAR = 12.0
-# [taste: not swept] shells of solvent where there is room; fewer that agree were filtered unequally
+# [taste: nothing moved] shells of solvent where there is room; fewer that agree were filtered
+# unequally
 _FEWEST = 3
-_FEWEST_WITHIN = 4  # [taste: not swept] within a mask; fewer are too near to molecule and edge
-_EMPTY_BOX = 0.02  # [taste: not swept] of the box that an empty background must take to be a mask
-# [taste: not swept] Å²; the signal of an unsharpened map falls by a B-factor above this
+_FEWEST_WITHIN = 4  # [taste: nothing moved] within a mask; fewer are too near to molecule and edge
+# [taste: nothing moved] of the box that an empty background must take to be a mask
+_EMPTY_BOX = 0.02
+# [taste: nothing moved] Å²; the signal of an unsharpened map falls by a B-factor above this
 _SHARP = 30.0
 
 

@@ -14,32 +14,38 @@ from occupy_core.resolution.measure.mask_edge import kept_as_measured, kept_by_e
 
 Values = NDArray[np.float64]
 
-_STRONG = 0.15  # [taste: not swept] of the mean coarse energy of the molecule: surely molecule
-_COARSE = (1 / 30, 1 / 7)  # [taste: not swept] 1/Å: bands that a molecule dominates
-# [taste: not swept] windows from the molecule at which shells of solvent start; less if
+# [taste: python -m benchmarks.sensitivity resolution] of the mean coarse energy of the molecule:
+# surely molecule
+_STRONG = 0.15
+# [taste: python -m benchmarks.sensitivity resolution] 1/Å: bands that a molecule dominates
+_COARSE = (1 / 30, 1 / 7)
+# [taste: python -m benchmarks.sensitivity resolution] windows from the molecule at which shells of
+# solvent start; less if
 _FIRST_SHELL = (2.0, 1.4)
 # there is no room, though the tail of the window then still holds some of the molecule
-_SHELL = 0.8  # [taste: not swept] windows, thickness of a shell
-_ZONE = 2  # [taste: not swept] shells of the solvent wanted at least
-# [taste: not swept] shells used at most: the noise near the molecule is what counts
+_SHELL = 0.8  # [taste: nothing moved] windows, thickness of a shell
+_ZONE = 2  # [taste: nothing moved] shells of the solvent wanted at least
+# [taste: python -m benchmarks.sensitivity resolution] shells used at most: the noise near the
+# molecule is what counts
 _FURTHEST_ZONE = 6
-_STATIONARY = 1.6  # [taste: not swept] ratio of the fine energy of shells of the same solvent
-# [taste: not swept] ratio of the energies of the halves of a zone by their distance from a mask
+_STATIONARY = 1.6  # [taste: nothing moved] ratio of the fine energy of shells of the same solvent
+# [taste: nothing moved] ratio of the energies of the halves of a zone by their distance from a mask
 _EVEN = 1.35
-# [taste: not swept] of equal numbers of points, for the rise of the noise towards the faces
+# [taste: nothing moved] of equal numbers of points, for the rise of the noise towards the faces
 _RINGS = 12
-_TREND = 6  # [taste: not swept] shells of solvent behind a mask, at least, for the same
-# [taste: not swept] of the box about the molecule that shows that rise, if there is enough of it
+_TREND = 6  # [taste: nothing moved] shells of solvent behind a mask, at least, for the same
+# [taste: python -m benchmarks.sensitivity resolution] of the box about the molecule that shows that
+# rise, if there is enough of it
 _INNER = 0.8
-# [taste: not swept] rise of the noise from its middle over half the shortest edge, at most
+# [taste: nothing moved] rise of the noise from its middle over half the shortest edge, at most
 _STEEPEST = 2.0
 _POINTS = 30  # [guard] fewer points than this make no shell
-# [taste: not swept] ratio of quantiles of the coarse energy that noise alone does not reach
+# [taste: nothing moved] ratio of quantiles of the coarse energy that noise alone does not reach
 _FEATURELESS = 3.0
-_EDGE = 1.0  # [taste: not swept] windows from an empty background, at least
-_PLATEAU = 3  # [taste: not swept] finest bands that must agree to be noise alone ...
-_LEVEL = 0.08  # [taste: not swept] ... to within this, relative
-# [taste: not swept] noise under a molecule over that of the solvent, as far as it goes
+_EDGE = 1.0  # [taste: nothing moved] windows from an empty background, at least
+_PLATEAU = 3  # [taste: nothing moved] finest bands that must agree to be noise alone ...
+_LEVEL = 0.08  # [taste: nothing moved] ... to within this, relative
+# [taste: nothing moved] noise under a molecule over that of the solvent, as far as it goes
 _LOWEST, _HIGHEST = 0.7, 1.4
 
 

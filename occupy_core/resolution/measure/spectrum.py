@@ -15,9 +15,9 @@ from occupy_core.resolution import _loops as kernels
 Values = NDArray[np.float64]
 Transform = NDArray[np.complex64]
 
-_FALL = 100.0  # [taste: not swept] power past a cut-off has fallen by more than this ...
+_FALL = 100.0  # [taste: nothing moved] power past a cut-off has fallen by more than this ...
 _FALL_WIDTH = 0.056  # [trained] ... within this width, 1/Å: twice the step of the bands
-# [taste: not swept] 1/Å; below, the power of a compact particle falls as steeply by itself
+# [taste: nothing moved] 1/Å; below, the power of a compact particle falls as steeply by itself
 _LOWEST_CUTOFF = 0.04
 _PLANES = 8  # [machine]
 

@@ -20,11 +20,13 @@ from occupy_core.resolution.measure.bands import Bands
 
 Values = NDArray[np.float64]
 
-# [taste: not swept] Å: what is reported where not even the coarsest detail is resolved
+# [taste: nothing moved] Å: what is reported where not even the coarsest detail is resolved
 COARSEST = 25.0
-# [taste: not swept] of the limit: as far as a decay is followed past what the map holds
+# [taste: python -m benchmarks.sensitivity resolution] of the limit: as far as a decay is followed
+# past what the map holds
 _EXTRAPOLATION = 1.25
-# [taste: not swept] by which the FSC of the last band must lie below the threshold to have crossed
+# [taste: nothing moved] by which the FSC of the last band must lie below the threshold to have
+# crossed
 _CLEARLY = 0.08
 _SMALLEST = 1e-4  # [guard] SSNR; below, its logarithm means nothing
 

@@ -17,7 +17,7 @@ Values = NDArray[np.float64]
 # Where only local values are known: the global one is this quantile of them within the mask
 # (three reconstructions of known answer give 0.40 to 0.43).
 LOCAL_QUANTILE = 0.42  # [measured: three reconstructions of known answer]
-# [taste: not swept] Å, standard deviation of the window that finds the core of a mask ...
+# [taste: nothing moved] Å, standard deviation of the window that finds the core of a mask ...
 _SURFACE = 3.0
 _CORE = 0.75  # [physics] ... of which this share must lie inside: 2 Å below a flat surface
 

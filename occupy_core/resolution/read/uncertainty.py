@@ -21,12 +21,13 @@ _LEAST_SLOPE = 0.5  # [guard] Å; a flatter curve says no more about where it cr
 # intervals cover 68 % on maps of the complexes for training.
 # [measured: coverage on two reconstructions of each complex for training]
 _NOISE_ERROR, _NOISE_ERROR_OF_SHELL = 0.045, 0.3
-_FALSE = 0.2  # [taste: not swept] of the crossings that are believed, at most, may be false
-# [taste: not swept] relative: bands are finite, and a reference has errors of its own
+_FALSE = 0.2  # [taste: nothing moved] of the crossings that are believed, at most, may be false
+# [taste: nothing moved] relative: bands are finite, and a reference has errors of its own
 _FLOOR = 0.012
-# [taste: not swept] relative, at least, where the curve has not clearly crossed by the limit ...
+# [taste: nothing moved] relative, at least, where the curve has not clearly crossed by the limit
+# ...
 _CENSORED = 0.05
-_EXTRAPOLATED = 0.5  # [taste: not swept] ... and this much of the way past it
+_EXTRAPOLATED = 0.5  # [taste: nothing moved] ... and this much of the way past it
 
 
 def noise_error(noise: BandNoise, within_mask: bool) -> float:
