@@ -15,7 +15,7 @@ import numpy as np
 
 from occupy_core.maps.filters import ball_kernel, maximum_filter
 from occupy_core.maps.fourier import coloured_noise, lowpass, radial_power
-from occupy_core.maps.grid import Array, DensityMap, require_same_grid
+from occupy_core.maps.grid import Array, DensityMap, Mask, require_same_grid
 from occupy_core.maps.register import require_halves_of
 from occupy_core.maps.threads import for_slabs
 from occupy_core.progress import Progress, report
@@ -39,6 +39,7 @@ __all__ = [
 _PLANES = 4  # [machine] planes of a slab: its temporary arrays stay in the cache
 _SMALLEST_SCALE = np.float32(1e-30)  # [guard] keeps negative powers of the scale finite
 _SOLVENT_VOXELS = 1000  # [guard] needed to know the spectrum of the solvent
+_NOTHING = 2.0  # [physics] standard errors: what is below may be noise
 # Standard errors. Fewer lose more of full chains when they are attenuated, more leave partial ones.
 _WITHIN = 2.5  # [fit: python -m benchmarks.modification --set developed] 2 to 3 tried
 _SURE = 0.15  # [physics] a standard error above it tells 0.7 from 1 no more
@@ -122,7 +123,9 @@ def iter_modified(
     if half_maps is not None:
         require_halves_of(density, half_maps)
     factors = scale.data if sigma is None else full_within_error(scale.data, sigma.data)
-    weighing = _Weighing((place or confidence).data, None if place is None else solvent.mean)
+    nothing = None if sigma is None else scale.data <= _NOTHING * sigma.data
+    level = None if place is None else solvent.mean
+    weighing = _Weighing((place or confidence).data, level, nothing)
     sources = [
         _Source(source, weighing, solvent, params, number)
         for number, source in enumerate((density, *(half_maps or ())))
@@ -245,11 +248,13 @@ def full_within_error(scale: Array, sigma: Array) -> Array:
 class _Weighing(NamedTuple):
     """How far each voxel is modified, 0 to 1, and the level from which factors count.
 
-    Without a level they multiply the map as it is, as OccuPy does.
+    Without a level they multiply the map as it is, as OccuPy does. What may be `nothing` within the
+    error of its scale is not amplified.
     """
 
     confidence: Array
     level: float | None
+    nothing: Mask | None = None
 
 
 class _Source:
@@ -264,7 +269,7 @@ class _Source:
         number: int,
     ) -> None:
         self._density = density
-        self._confidence, self._level = weighing
+        self._confidence, self._level, self._nothing = weighing
         self._solvent = solvent
         self._params = params
         self._number = number
@@ -287,6 +292,8 @@ class _Source:
         def work(first: int, last: int) -> None:
             slab = slice(first, last)
             factor = modification_factor(scale[slab], output, self._params.scale_limit)
+            if self._nothing is not None:
+                np.minimum(factor, 1, out=factor, where=self._nothing[slab])
             result[slab] = self._blended(slab, factor, noise)
             if self._grey_range and not cutoff:
                 np.clip(result[slab], *self._grey_range, out=result[slab])

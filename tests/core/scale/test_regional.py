@@ -110,6 +110,17 @@ def test_the_standard_error_holds_where_a_step_may_lie():
     assert np.median(result.sigma.data[body & (share == 1)]) < 0.1
 
 
+def test_what_is_beside_a_full_body_has_what_it_has_of_its_own():
+    density, regions = bodies(0.5, 0.05, grid=FINE)
+    full, half = (
+        ndimage.distance_transform_edt(~region, sampling=FINE.voxel_size_zyx) for region in regions
+    )
+    beside = (full > 4) & (full < 6) & (half > 12)
+    result = estimate_scale(density, REGIONAL)
+    assert np.median(result.place.data[beside]) > 0.9  # a place that is told
+    assert np.median(result.scale.data[beside]) < 0.2
+
+
 def test_far_from_content_there_is_nothing(made):
     _, regions, result = made
     far = ndimage.distance_transform_edt(~(regions[0] | regions[1])) * 2.0 > 22
