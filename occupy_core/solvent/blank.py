@@ -22,12 +22,12 @@ from occupy_core.solvent.cells import Cells
 from occupy_core.solvent.region import MARGIN, away_from
 from occupy_core.solvent.robust import variance
 
-# [taste: not swept] of the deviation of the map: values nearer than this differ by rounding, no
+# [taste: nothing moved] of the deviation of the map: values nearer than this differ by rounding, no
 # noise
 _EQUAL = 1e-3
 _OF_FACES = 0.05  # [guard] of the faces of the box: there, masks and padding leave their value
-_OF_BOX = 0.02  # [taste: not swept] of the box: what is less leaves the solvent as it is
-# [taste: not swept] of the voxels that no mask took: no noise has its lowest value so often
+_OF_BOX = 0.02  # [taste: nothing moved] of the box: what is less leaves the solvent as it is
+# [taste: nothing moved] of the voxels that no mask took: no noise has its lowest value so often
 CUT = 0.05
 _WHOLE = 0.999  # [guard] of the voxels of a cell: rounding of a mean of ones
 _SAMPLES = 128  # [machine] lines along an edge of a face that are looked at, and planes, at least

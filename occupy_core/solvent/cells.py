@@ -18,7 +18,8 @@ from occupy_core.maps.threads import for_slabs
 
 Float64Array = NDArray[np.float64]
 _BINS = 4096  # [machine]
-_EDGE = 2.5  # [taste: not swept] Å; about what neighbouring voxels share
+# [taste: python -m benchmarks.sensitivity scale] Å; about what neighbouring voxels share
+_EDGE = 2.5
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,14 @@ from occupy_core.solvent.robust import variance
 
 CUBE = 32  # [machine] voxels; edge of the cubes in which a map is sampled
 _LEVELS = 1000  # [machine]
-_MUCH = 0.5  # [taste: not swept] of the content
-_DARK = 0.1  # [taste: not swept] of the densest content
-# [taste: not swept] low-pass over the deviation of the Gaussian, for the map in which content is
+_MUCH = 0.5  # [taste: nothing moved] of the content
+_DARK = 0.1  # [taste: nothing moved] of the densest content
+# [taste: python -m benchmarks.sensitivity scale] low-pass over the deviation of the Gaussian, for
+# the map in which content is
 # found
 _COARSE = 4.0
-_CONTENT = 4.0  # [taste: not swept] standard deviations of the solvent above its mean
+# [taste: python -m benchmarks.sensitivity scale] standard deviations of the solvent above its mean
+_CONTENT = 4.0
 SOLVENT_VOXELS = 2000  # [guard] fewer do not tell the level of the noise
 _CUBES = 16  # [machine] sampled at most
 _FILLED = 0.4  # [guard] part of a cube that must be of the kind that is sampled

@@ -9,7 +9,8 @@ from occupy_core.maps.grid import Mask
 from occupy_core.maps.kept import is_keeping, kept
 from occupy_core.maps.threads import for_slabs
 
-# [taste: not swept] Å; solvent keeps away from content and from where the map was masked
+# [taste: python -m benchmarks.sensitivity scale] Å; solvent keeps away from content and from where
+# the map was masked
 MARGIN = 6.0
 _ROUNDING = 1e-9  # [guard] relative: a point at that very distance is near
 _PLANES = 16  # [machine] of a slab

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from occupy_core.maps.grid import Array, Mask
 
 _OF_MEDIAN = 1.4826  # [physics] 1 / (0.75 quantile of a standard normal distribution)
-_SMALLEST = 0.04  # [taste: not swept] of the largest part: smaller parts are dropped
+_SMALLEST = 0.04  # [taste: nothing moved] of the largest part: smaller parts are dropped
 
 
 def mad_sigma(values: NDArray[Any], centre: float = 0.0) -> float:

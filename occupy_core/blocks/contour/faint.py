@@ -17,14 +17,14 @@ from occupy_core.maps.threads import for_slabs
 from occupy_core.progress import Progress, report
 
 _SOUND = 16  # [machine] volumes whose mean shows how dense that is
-_ALWAYS = 0.9  # [taste: not swept] of the sound volumes
+_ALWAYS = 0.9  # [taste: nothing moved] of the sound volumes
 _FEWEST_VOXELS = 27  # [guard] a mean over fewer is mostly noise
-# [taste: not swept] places along each edge where the same voxels are looked at for comparison
+# [taste: nothing moved] places along each edge where the same voxels are looked at for comparison
 _SHIFTS = 4
-# [taste: not swept] of the density; where there is more, it is no place to compare with
+# [taste: nothing moved] of the density; where there is more, it is no place to compare with
 _ELSEWHERE = 0.2
 _FEWEST_PLACES = 8  # [guard] fewer places have no standard deviation to speak of
-_STANDS_OUT = 4.0  # [taste: not swept] standard deviations over these places
+_STANDS_OUT = 4.0  # [taste: nothing moved] standard deviations over these places
 
 Contours = tuple[list[Threshold], NDArray[np.uint8], NDArray[np.float64]]
 

@@ -42,7 +42,7 @@ _ONE_SIDED = 1.5
 _LOWPASS = 8.0, 3.0  # [default] Å, voxels; the larger counts, as for the local scale
 _TILES = 20  # [OccuPy] along an edge of the box
 _SMALLEST_TILE = 4  # [guard] voxels
-_TILE_QUANTILE = 0.95  # [taste: not swept]
+_TILE_QUANTILE = 0.95  # [taste: nothing moved]
 
 
 class Threshold(NamedTuple):

@@ -19,7 +19,7 @@ _FEWEST_INSIDE = 8  # [guard] voxels; without them the level is that of the seed
 _SOFTNESS = 1.1  # [fit: python -m benchmarks.sensitivity blocks] most that the two may differ by
 EDGE = 0.5  # [physics] a block ends where its density falls to half
 _THICK = np.ones((2, 2, 2), np.bool_)  # [physics]
-# [taste: not swept] of a block; less, and it is the edge of something that moves
+# [taste: nothing moved] of a block; less, and it is the edge of something that moves
 _THICK_PART = 0.25
 TOUCHING = np.ones((3, 3, 3), np.bool_)  # [physics]
 _SWEEPS, _CONVERGED = 1000, 1e-4  # [guard] occupancies are told to 0.01

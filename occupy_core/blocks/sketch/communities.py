@@ -37,9 +37,9 @@ from occupy_core.maps.grid import Mask
 from occupy_core.maps.threads import for_slabs
 from occupy_core.progress import Progress, report
 
-# [taste: not swept] voxels; a voxel of a block has a partner in a shell of this width
+# [taste: nothing moved] voxels; a voxel of a block has a partner in a shell of this width
 _SCREEN_WIDTH = 2.0
-_SCREEN_LEVEL = 0.01  # [taste: not swept] part of the voxels of noise that pass the screen
+_SCREEN_LEVEL = 0.01  # [taste: nothing moved] part of the voxels of noise that pass the screen
 _ROWS = 512  # [machine]
 
 

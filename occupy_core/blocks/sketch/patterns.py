@@ -21,21 +21,24 @@ from occupy_core.blocks.sketch.cooccupancy import PairTest, common_volumes
 from occupy_core.maps.grid import Mask
 from occupy_core.maps.threads import for_slabs
 
-PARTNERS = 25  # [taste: not swept] whose consensus is taken
-FEWEST_PARTNERS = 8  # [taste: not swept] of a seed
-_ROUNDS = 6  # [taste: not swept]
+PARTNERS = 25  # [taste: python -m benchmarks.sensitivity blocks] whose consensus is taken
+FEWEST_PARTNERS = 8  # [taste: nothing moved] of a seed
+_ROUNDS = 6  # [taste: nothing moved]
 _MOST_PATTERNS = 4000  # [machine]
-# [taste: not swept] of the lower peak: two peaks with a higher ridge between them are one block
+# [taste: nothing moved] of the lower peak: two peaks with a higher ridge between them are one block
 _RIDGE = 0.5
-# [taste: not swept] silhouette; above this a community is a block whatever else speaks against it
+# [taste: python -m benchmarks.sensitivity blocks] silhouette; above this a community is a block
+# whatever else speaks against it
 CLEAR = 0.95
-_NEAR = 2  # [taste: not swept] voxels
-# [taste: not swept] above this it is no part of what moves, though it may come gradually
+_NEAR = 2  # [taste: nothing moved] voxels
+# [taste: python -m benchmarks.sensitivity blocks] above this it is no part of what moves, though
+# it may come gradually
 _MOSTLY_CLEAR = 0.9
-ALONE, _PAIR, _SERIES = 0.7, 0.4, 0.8  # [taste: not swept] silhouettes; below them it is graded
-# [taste: not swept] gradation; surely below the one or surely above the other
+ALONE, _PAIR, _SERIES = 0.7, 0.4, 0.8  # [taste: nothing moved] silhouettes; below them it is graded
+# [taste: nothing moved] gradation; surely below the one or surely above the other
 _STEADY, _GRADUAL = 0.05, 0.06
-# [taste: not swept] of the volumes; neighbouring parts of a continuum differ in less
+# [taste: python -m benchmarks.sensitivity blocks] of the volumes; neighbouring parts of a
+# continuum differ in less
 _LINKED = 0.25
 _ROWS = 512  # [machine]
 
