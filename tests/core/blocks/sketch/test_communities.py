@@ -9,6 +9,7 @@ from occupy_core.blocks.contour.binarize import binarize
 from occupy_core.blocks.params import BlocksParams
 from occupy_core.blocks.sketch.communities import sketch_communities
 from occupy_core.blocks.sketch.patterns import (
+    _resolution,
     cluster_patterns,
     find_profiles,
     gradation,
@@ -288,3 +289,11 @@ def test_a_dozen_volumes_show_large_blocks():
     communities = sketch(known)
     assert len(communities) >= 2
     assert communities.correction == "bh"
+
+
+@pytest.mark.parametrize(
+    ("n_volumes", "agreement", "differ"),
+    [(200, 0.97, 6), (100, 0.95, 5), (60, 0.9, 6), (20, 0.95, 1), (10, 0.99, 1)],
+)
+def test_the_voxels_of_a_block_differ_in_whole_volumes(n_volumes, agreement, differ):
+    assert _resolution(n_volumes, agreement) == differ

@@ -142,14 +142,15 @@ def test_the_error_of_energy_over_noise_is_the_scatter_of_white_noise():
     assert np.mean(ratios) == pytest.approx(1, abs=0.2)
 
 
-def test_the_error_of_the_fsc_of_half_maps_is_the_scatter_of_white_noise():
-    signal = white(3).data * np.float32((0.143 / (1 - 0.143)) ** 0.5)
+@pytest.mark.parametrize("threshold", [0.143, 0.5])
+def test_the_error_of_the_fsc_of_half_maps_is_the_scatter_of_white_noise(threshold):
+    signal = white(3).data * np.float32((threshold / (1 - threshold)) ** 0.5)
     halves = [DensityMap(signal + white(seed).data, WHITE) for seed in (1, 2)]
     _, mean, difference = half_map_energies(*halves, WINDOW)
     fsc = local_fsc(mean, difference)
-    assert fsc.mean() == pytest.approx(0.143, abs=0.02)
+    assert fsc.mean() == pytest.approx(threshold, abs=0.02)
     ratios = [
-        fsc[b].std() / deviation_from_fsc(unit_crossing(mean, b), mean, 0.143)[0]
+        fsc[b].std() / deviation_from_fsc(unit_crossing(mean, b), mean, threshold)[0]
         for b in middle_bands(mean)
     ]
     assert np.mean(ratios) == pytest.approx(1, abs=0.2)
