@@ -26,6 +26,7 @@ from occupy_core.maps.mrc import read_map, write_map
 from occupy_core.maps.threads import threads
 from occupy_core.scale.estimate import ScaleParams, estimate_scale
 
+METHODS = ("calibrated", "occupy")  # the default, and peer mode
 SAMPLE = Path(__file__).parents[1] / "examples" / "emd_11007_120.map.gz"
 
 PEER = """
@@ -42,11 +43,14 @@ def peer(python: str, path: Path, max_box: int, _repeat: int) -> tuple[float, fl
         return run_process([python, "-c", PEER, str(path), str(max_box)], Path(folder))
 
 
-def ours(path: Path, max_box: int, _repeat: int) -> tuple[float, float]:
+def ours(method: str, path: Path, max_box: int, _repeat: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         command = [sys.executable, "-m", "occupy_core", "scale", str(path), "--outdir", "out"]
         return run_process(
-            [*command, "--method", "occupy", "--amplify", "4", "--max-box", str(max_box)],
+            [
+                *(*command, "--method", method, "--mode", "occ"),
+                *("--amplify", "4", "--max-box", str(max_box)),
+            ],
             Path(folder),
         )
 
@@ -54,29 +58,33 @@ def ours(path: Path, max_box: int, _repeat: int) -> tuple[float, float]:
 def whole_processes(
     label: str, path: Path, max_box: int, *, peer_python: str | None, repeats: int
 ) -> None:
-    runs = {"ours": partial(ours, path, max_box)}
+    runs = {method: partial(ours, method, path, max_box) for method in METHODS}
     if peer_python:
         runs["OccuPy 0.1.13"] = partial(peer, peer_python, path, max_box)
-    ours(path, max_box, 0)  # compiles the kernels, which are then cached on disk
+    for method in METHODS:
+        ours(method, path, max_box, 0)  # compiles the kernels, which are then cached on disk
     results = alternate(runs, repeats)
     for name, measurement in results.items():
         print(f"| {label} | {name} | {measurement} |", flush=True)
-    if peer_python:
-        ratio(label, results["ours"], results["OccuPy 0.1.13"])
+    default, like_peer = (results[method] for method in METHODS)
+    times = default.median / like_peer.median
+    print(f"| {label} | default / peer mode | time {times:.2f} |", flush=True)
+    for method in METHODS if peer_python else ():
+        ratio(f"{label} | {method}", results[method], results["OccuPy 0.1.13"])
 
 
 def ratio(label: str, mine: Measurement, other: Measurement) -> None:
     print(
-        f"| {label} | ours / OccuPy | time 1/{other.median / mine.median:.1f}, "
+        f"| {label} / OccuPy | time 1/{other.median / mine.median:.1f}, "
         f"memory {mine.peak_mb / other.peak_mb:.0%} |",
         flush=True,
     )
 
 
-def estimate_beside_fft(size: int) -> None:
+def estimate_beside_fft(size: int, method: str) -> None:
     """Time the estimate without start-up and files against one rfftn + irfftn of the box."""
     density = molecule(size, 1.2)
-    params = ScaleParams(method="occupy", mode="occ", max_box=size)
+    params = ScaleParams(method=method, mode="occ", max_box=size)
 
     def transform_pair() -> None:
         scipy.fft.irfftn(scipy.fft.rfftn(density.data), s=density.data.shape)
@@ -87,7 +95,8 @@ def estimate_beside_fft(size: int) -> None:
         pair_threaded = best_of(transform_pair, 3)
     pair = best_of(transform_pair, 3)
     print(
-        f"| estimate {size}³ | {estimate:.2f} s, {1e9 * estimate / size**3:.0f} ns a voxel | "
+        f"| {method}, estimate {size}³ | {estimate:.2f} s, {1e9 * estimate / size**3:.0f} ns a "
+        f"voxel | "
         f"FFT pair {pair:.2f} s ({pair_threaded:.2f} s on all cores) | {estimate / pair:.2f} |",
         flush=True,
     )
@@ -127,7 +136,8 @@ def main() -> None:
             large = write_map(Path(folder) / "molecule_512.mrc", molecule(512, 1.2))
             compare("512³, kernel 7, --amplify 4, --max-box 512", large, 512)
     for size in (256, 512) if options.large else (256,):
-        estimate_beside_fft(size)
+        for method in METHODS:
+            estimate_beside_fft(size, method)
 
 
 if __name__ == "__main__":
