@@ -15,6 +15,7 @@ from occupy_core.maps.compiled import compiled
 from occupy_core.maps.grid import Array, Mask
 
 Integers = NDArray[np.int64]
+Labels = NDArray[np.int32]
 
 
 @compiled
@@ -166,6 +167,19 @@ def _select(values: Array, rank: int) -> Any:
         else:
             break
     return values[rank]
+
+
+@compiled
+def nearest_label(labels: Labels, places: Integers, steps: Integers, out: Labels) -> None:
+    """Write to places of a flat array the label that is the fewest `steps` away, if there is one.
+
+    The steps are those of a ball, the shortest first.
+    """
+    for place in places:
+        for step in steps:
+            if labels[place + step] > 0:
+                out[place] = labels[place + step]
+                break
 
 
 @compiled

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from occupy_core.maps import _loops
 from occupy_core.maps.grid import DensityMap, Mask
 
 # [taste: not swept] confidence from which a voxel is more likely content than solvent
@@ -180,8 +181,10 @@ def _thick_parts(mask: Mask, radius: float, voxel: tuple[float, float, float]) -
             depth = ndimage.distance_transform_edt(inside[box], sampling=voxel)
             deepest = int(np.argmax(depth[tuple(own - first)]))
         innermost.append(own[:, deepest] + corner[:, 0])
-    _reach(parts.ravel(), here[near.ravel()[here]], ball)
-    labels = parts.ravel()[here]
+    cores = parts.ravel()
+    reached = cores.copy()
+    _loops.nearest_label(cores, here[near.ravel()[here]], ball, reached)
+    labels = reached[here]
     return _ThickParts(voxels[labels > 0], labels[labels > 0], np.array(innermost))
 
 
@@ -207,16 +210,3 @@ def _connected(places: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     order = np.argsort(labels, kind="stable")
     ends = np.flatnonzero(np.diff(labels[order])) + 1
     return np.split(places[:, order], ends, axis=1)
-
-
-def _reach(parts: NDArray[np.int32], voxels: NDArray[np.intp], ball: NDArray[np.intp]) -> None:
-    """Give each of some voxels of a flat array the number of the nearest one in a ball around it.
-
-    Of those that are as near the first counts.
-    """
-    cores = parts.copy()
-    left = voxels[cores[voxels] == 0]
-    for step in ball:
-        found = cores[left + step]
-        parts[left] = found
-        left = left[found == 0]
