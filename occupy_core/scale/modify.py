@@ -15,7 +15,7 @@ import numpy as np
 
 from occupy_core.maps.filters import ball_kernel, maximum_filter
 from occupy_core.maps.fourier import coloured_noise, lowpass, radial_power
-from occupy_core.maps.grid import Array, DensityMap, Mask, require_same_grid
+from occupy_core.maps.grid import Array, DensityMap, require_same_grid
 from occupy_core.maps.register import require_halves_of
 from occupy_core.maps.threads import for_slabs
 from occupy_core.progress import Progress, report
@@ -122,10 +122,12 @@ def iter_modified(
         require_same_grid(density, other, what)
     if half_maps is not None:
         require_halves_of(density, half_maps)
-    factors = scale.data if sigma is None else full_within_error(scale.data, sigma.data)
-    nothing = None if sigma is None else scale.data <= _NOTHING * sigma.data
-    level = None if place is None else solvent.mean
-    weighing = _Weighing((place or confidence).data, level, nothing)
+    weighing = _Weighing(
+        scale=scale.data,
+        sigma=None if sigma is None else sigma.data,
+        confidence=(place or confidence).data,
+        level=None if place is None else solvent.mean,
+    )
     sources = [
         _Source(source, weighing, solvent, params, number)
         for number, source in enumerate((density, *(half_maps or ())))
@@ -134,10 +136,10 @@ def iter_modified(
     for done, output in enumerate(outputs):
         report(progress, done / len(outputs), output.kind.replace("_", " "))
         if output.is_mask:
-            mask = _mask(factors, output, weighing, params)
+            mask = _mask(output, weighing, params)
             yield ModifiedMap(**output._asdict(), map=density.with_data(mask))
             continue
-        made = [source.modified(factors, output) for source in sources]
+        made = [source.modified(output) for source in sources]
         halves = (made[1], made[2]) if half_maps else None
         yield ModifiedMap(**output._asdict(), map=made[0], half_maps=halves)
         del made, halves
@@ -246,15 +248,25 @@ def full_within_error(scale: Array, sigma: Array) -> Array:
 
 
 class _Weighing(NamedTuple):
-    """How far each voxel is modified, 0 to 1, and the level from which factors count.
+    """Factors of a map, how far each voxel is modified, 0 to 1, and the level they count from.
 
-    Without a level they multiply the map as it is, as OccuPy does. What may be `nothing` within the
-    error of its scale is not amplified.
+    Without a level they multiply the map as it is, as OccuPy does.
     """
 
+    scale: Array
+    sigma: Array | None
     confidence: Array
     level: float | None
-    nothing: Mask | None = None
+
+    def factor(self, slab: slice, output: Output, scale_limit: float) -> Array:
+        """Return the factors of some planes: what is full, or nothing, within its error is so."""
+        scale = self.scale[slab]
+        if self.sigma is None:
+            return modification_factor(scale, output, scale_limit)
+        sigma = self.sigma[slab]
+        factor = modification_factor(full_within_error(scale, sigma), output, scale_limit)
+        np.minimum(factor, 1, out=factor, where=scale <= _NOTHING * sigma)
+        return factor
 
 
 class _Source:
@@ -269,7 +281,7 @@ class _Source:
         number: int,
     ) -> None:
         self._density = density
-        self._confidence, self._level, self._nothing = weighing
+        self._weighing = weighing
         self._solvent = solvent
         self._params = params
         self._number = number
@@ -281,24 +293,22 @@ class _Source:
             excluded = params.exclude_solvent
             self._grey_range = (min(lo, 0.0), max(hi, 0.0)) if excluded else (lo, hi)
 
-    def modified(self, scale: Array, output: Output) -> DensityMap:
+    def modified(self, output: Output) -> DensityMap:
         """Return the map times the factors of `output`, with new solvent where it attenuates."""
         cutoff = self._params.lowpass_output
         noise = None
         if output.kind in ("attenuated", "sigmoid") and not self._params.exclude_solvent:
             noise = self._noise(MODIFICATIONS.index(output.kind))
-        result = np.empty_like(scale) if noise is None else noise
+        result = np.empty_like(self._weighing.scale) if noise is None else noise
 
         def work(first: int, last: int) -> None:
             slab = slice(first, last)
-            factor = modification_factor(scale[slab], output, self._params.scale_limit)
-            if self._nothing is not None:
-                np.minimum(factor, 1, out=factor, where=self._nothing[slab])
+            factor = self._weighing.factor(slab, output, self._params.scale_limit)
             result[slab] = self._blended(slab, factor, noise)
             if self._grey_range and not cutoff:
                 np.clip(result[slab], *self._grey_range, out=result[slab])
 
-        for_slabs(work, len(scale), _PLANES)
+        for_slabs(work, len(result), _PLANES)
         made = self._density.with_data(result)
         if cutoff:
             made = lowpass(made, cutoff)
@@ -312,8 +322,8 @@ class _Source:
         """Return some planes, modified as far as they are confidently not solvent."""
         confidence: Array | np.float32 = np.float32(1)
         if not self._params.omit_confidence:
-            confidence = self._confidence[slab]
-        if self._level is not None:
+            confidence = self._weighing.confidence[slab]
+        if self._weighing.level is not None:
             return self._about_level(slab, factor, confidence, noise)
         if self._params.exclude_solvent:
             weight = confidence * factor
@@ -335,7 +345,7 @@ class _Source:
         density, change = self._density.data[slab], confidence * (factor - 1)
         modified: Array = density.copy()
         changed = change != 0  # the rest keeps its bytes
-        above = density - np.float32(self._level or 0.0)
+        above = density - np.float32(self._weighing.level or 0.0)
         np.add(density, change * above, out=modified, where=changed)
         if noise is not None:
             left = np.clip(1 + change, 0, 1)
@@ -349,7 +359,7 @@ class _Source:
         grid = self._density.grid
         if self._spectrum is None:
             # Not near content either: the gaps in it are as dark as solvent but ripple more.
-            near = maximum_filter(self._confidence, ball_kernel(_MARGIN, _MARGIN / 2))
+            near = maximum_filter(self._weighing.confidence, ball_kernel(_MARGIN, _MARGIN / 2))
             region = inscribed_ellipsoid(grid.shape)
             region &= near < 0.5
             del near
@@ -363,26 +373,26 @@ class _Source:
         return coloured_noise(grid, *self._spectrum, seed=int(seed.generate_state(1)[0]))
 
 
-def _mask(scale: Array, output: Output, weighing: _Weighing, params: ModifyParams) -> Array:
+def _mask(output: Output, weighing: _Weighing, params: ModifyParams) -> Array:
     """Return a mask for signal subtraction of an attenuation or sigmoid, 0 to 1.
 
     What is subtracted is what the modification takes from the map: the confidence times
     1 - factor, 0 in solvent. The rest is kept. A subtraction never amplifies. The mask of OccuPy is
     the factor alone.
     """
-    mask = np.empty_like(scale)
+    mask = np.empty_like(weighing.scale)
 
     def work(first: int, last: int) -> None:
         slab = slice(first, last)
         if output.kind == "subtraction_mask":
-            factor = modification_factor(scale[slab], output, -1)
-            np.minimum(factor, scale[slab] > 0, out=mask[slab])
+            factor = weighing.factor(slab, output, -1)
+            np.minimum(factor, weighing.scale[slab] > 0, out=mask[slab])
             return
-        factor = modification_factor(scale[slab], output, params.scale_limit)
+        factor = weighing.factor(slab, output, params.scale_limit)
         removed = 1 - np.minimum(factor, 1)
         if not params.omit_confidence:
             removed *= weighing.confidence[slab]
         mask[slab] = removed if output.kind == "subtract_mask" else 1 - removed
 
-    for_slabs(work, len(scale), _PLANES)
+    for_slabs(work, len(mask), _PLANES)
     return mask
