@@ -83,7 +83,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def records(outdir: Path) -> dict[str, int]:
     """When each record was written, by its map."""
-    return {p.parent.name: p.stat().st_mtime_ns for p in outdir.glob("*/result_*.json")}
+    return {p.parent.name: p.stat().st_mtime_ns for p in outdir.glob("[!.]*/result_*.json")}
 
 
 def files_of(outdir: Path) -> dict[str, bytes]:
