@@ -15,7 +15,7 @@ import numpy as np
 
 from occupy_core.maps.filters import ball_kernel, maximum_filter
 from occupy_core.maps.fourier import coloured_noise, lowpass, radial_power
-from occupy_core.maps.grid import Array, DensityMap, require_same_grid
+from occupy_core.maps.grid import Array, DensityMap, Mask, require_same_grid
 from occupy_core.maps.register import require_halves_of
 from occupy_core.maps.threads import for_slabs
 from occupy_core.progress import Progress, report
@@ -247,6 +247,11 @@ def full_within_error(scale: Array, sigma: Array) -> Array:
     return np.where((sigma < _SURE) & (scale + _WITHIN * sigma >= 1), np.float32(1), scale)
 
 
+def nothing_within_error(scale: Array, sigma: Array) -> Mask:
+    """Return where a scale is nothing within 2 standard errors, shape (z, y, x)."""
+    return np.asarray(scale <= _NOTHING * sigma)
+
+
 class _Weighing(NamedTuple):
     """Factors of a map, how far each voxel is modified, 0 to 1, and the level they count from.
 
@@ -265,7 +270,7 @@ class _Weighing(NamedTuple):
             return modification_factor(scale, output, scale_limit)
         sigma = self.sigma[slab]
         factor = modification_factor(full_within_error(scale, sigma), output, scale_limit)
-        np.minimum(factor, 1, out=factor, where=scale <= _NOTHING * sigma)
+        np.minimum(factor, 1, out=factor, where=nothing_within_error(scale, sigma))
         return factor
 
 

@@ -72,6 +72,7 @@ class After {
     Object.assign(this, { view, params });
     this.place = view.volumes.get("place"); // of a regional scale: places are weighed, not voxels
     this.scale = view.volumes.get(this.place ? "used" : "scale");
+    this.told = this.place && view.volumes.get("told"); // what may be nothing is not amplified
     this.confidence = this.place || view.volumes.get("confidence");
   }
 
@@ -86,7 +87,8 @@ class After {
     const { base } = this.view;
     const sure = this.params.omitConfidence ? 1 : clamp(this.confidence.valueOf(this.confidence.bytes[i]) ?? 0, 0, 1);
     const before = base.valueOf(base.bytes[i]);
-    const change = sure * (factors[this.scale.bytes[i]] - 1);
+    const factor = factors[this.scale.bytes[i]];
+    const change = sure * ((this.told && this.told.bytes[i] === 0 ? Math.min(factor, 1) : factor) - 1);
     const { excludeSolvent, level } = this.params;
     if (this.place) return this.clipped((before + change * (before - level)) * (excludeSolvent ? sure : 1));
     return this.clipped(before * (change + (excludeSolvent ? sure : 1)));

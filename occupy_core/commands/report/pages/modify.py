@@ -11,7 +11,7 @@ from occupy_core.commands.report.pages import scale as scale_page
 from occupy_core.commands.report.volumes import Shown
 from occupy_core.commands.shared.colors import CONFIDENCE, local_scale
 from occupy_core.maps.mrc import read_map
-from occupy_core.scale.modify import full_within_error
+from occupy_core.scale.modify import full_within_error, nothing_within_error
 
 KIND = "modify"
 _DONE = {
@@ -104,6 +104,14 @@ def _scene(result: Result) -> Scene | None:
             density=found["scale"].with_data(used),
             colors=local_scale(0.0),
             known=weight.data > 0,
+        ),
+        Shown(
+            key="told",
+            title="Scale, where it is more than nothing",
+            density=found["scale"].with_data(used),
+            colors=local_scale(0.0),
+            known=(weight.data > 0)
+            & ~nothing_within_error(found["scale"].data, found["sigma"].data),
         ),
         Shown(key="place", title="Regional confidence", density=weight, colors=CONFIDENCE),
     )
